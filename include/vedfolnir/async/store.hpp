@@ -1,0 +1,108 @@
+// The store contract: four verbs over opaque records, plus the optional user index and endings.
+//
+// A store moves sealed bytes; it never opens them. What it may read of a record are the fields at fixed offsets
+// (docs/internals/record.md): generation, last_seen, handle, user tag, absolute expiry, epoch, operation id.
+#pragma once
+
+#include "vedfolnir/result.hpp"
+#include "vedfolnir/types.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vedfolnir::async {
+
+template <class T>
+using Task = boost::asio::awaitable<Result<T>>;
+
+enum class CreateStatus : std::uint8_t {
+    created,
+    exists,      ///< Something (record or note) already stands there; nothing was changed.
+    stale_epoch  ///< The record's user epoch is older than the user's current epoch; nothing was written.
+};
+
+enum class SaveStatus : std::uint8_t {
+    saved,      ///< Written; also the answer when this operation id was already applied (R9).
+    conflict,   ///< The stored generation differs: `current` holds the stored record. Nothing was changed.
+    gone,       ///< No record (ended, expired, or its epoch is stale). Nothing was created.
+    moved       ///< A rotation note stands there: `current` holds the note.
+};
+
+struct SaveReply {
+    SaveStatus status = SaveStatus::gone;
+    std::string current;
+};
+
+enum class TouchStatus : std::uint8_t { touched, gone };
+
+/// One live session of a user, as the index knows it.
+struct IndexEntry {
+    StoreKey key;
+    Handle handle;
+    TimePoint absolute_expiry;
+};
+
+/// What an ending removes in one shard, and the revocation sequence it carries (design section 6).
+struct EndOrder {
+    std::uint8_t shard = 0;
+    std::vector<StoreKey> keys;  ///< Records to delete; all in `shard`.
+    UserTag user;                ///< Owner of `keys` (its index loses them); all zero when anonymous.
+    bool whole_user = false;     ///< Every session in the user's index goes too, except `keep`.
+    std::optional<StoreKey> keep;
+    std::uint64_t epoch = 0;     ///< When > 0: the user's minimum epoch becomes max(stored, epoch).
+    std::uint64_t previous_sequence = 0;  ///< The mark is raised to `sequence` only from here (or above).
+    std::uint64_t sequence = 0;           ///< 0: SQL does not know this ending yet; the mark is left alone.
+};
+
+struct EndReply {
+    std::uint32_t removed = 0;  ///< Records that were there and are gone now.
+    bool gap = false;           ///< The mark was behind `previous_sequence`: replay the shard in order.
+    std::uint64_t mark = 0;     ///< The shard's mark afterwards.
+};
+
+/// Keeps records. Every call ends by its deadline; an expired deadline, a refusal or a lost connection is an Error.
+/// Absent is a status or an empty optional, never an Error. Thread safety: called from the runtime's executor only.
+class SessionStore {
+public:
+    virtual ~SessionStore() = default;
+
+    /// Writes a record that must not exist yet, with its time to live; a record with a user tag also enters the
+    /// user's index and the expiry set, in the same atomic step.
+    [[nodiscard]] virtual Task<CreateStatus> create(StoreKey key, std::string record, Millis ttl,
+                                                    Deadline deadline) = 0;
+
+    /// The stored bytes (record or note), or empty.
+    [[nodiscard]] virtual Task<std::optional<std::string>> load(StoreKey key, Deadline deadline) = 0;
+
+    /// Compare-and-set on the generation: replaces the record if the stored generation is `expected_generation`.
+    /// `last_seen` becomes the store's clock. Never creates. Checks the user's epoch inside.
+    [[nodiscard]] virtual Task<SaveReply> save(StoreKey key, std::uint64_t expected_generation,
+                                               std::string record, Millis ttl, Deadline deadline) = 0;
+
+    /// Sets `last_seen` to the store's clock and renews the time to live, whatever the generation. Never creates.
+    [[nodiscard]] virtual Task<TouchStatus> touch(StoreKey key, Millis ttl, Deadline deadline) = 0;
+
+    /// Removes one record. With `note`, leaves those bytes in its place for `note_ttl` (rotation without successor);
+    /// without a record nothing is left. True if a record was there. For anonymous records and rollbacks:
+    /// authenticated sessions end through `end()`.
+    [[nodiscard]] virtual Task<bool> erase(StoreKey key, std::string note, Millis note_ttl,
+                                           Deadline deadline) = 0;
+
+    /// Applies endings of one shard in one atomic step. Always deletes; see EndOrder for the mark.
+    [[nodiscard]] virtual Task<EndReply> end(EndOrder order, Deadline deadline) = 0;
+
+    /// Live sessions of a user by the index; entries whose record is gone are left out (and pruned).
+    [[nodiscard]] virtual Task<std::vector<IndexEntry>> list_user(UserTag user, Deadline deadline) = 0;
+
+    /// The marks of all 256 shards; 0 where there is none.
+    [[nodiscard]] virtual Task<std::vector<std::uint64_t>> marks(Deadline deadline) = 0;
+
+    /// The store's clock. Errors as the other calls.
+    [[nodiscard]] virtual Task<TimePoint> now(Deadline deadline) = 0;
+};
+
+}  // namespace vedfolnir::async

@@ -1,0 +1,15 @@
+// What the manager needs to know of one HTTP request.
+#pragma once
+
+#include <string>
+
+namespace vedfolnir {
+
+struct RequestContext {
+    std::string cookie_header;   ///< The Cookie header's bytes; several headers joined with "; ".
+    std::string user_agent;
+    std::string client_address;
+    bool passive = false;        ///< Heartbeat, polling: never extends a session.
+};
+
+}  // namespace vedfolnir

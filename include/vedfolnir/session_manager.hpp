@@ -1,0 +1,148 @@
+// SessionManager: the synchronous face of the core. Safe from many threads; fork-safe (the runtime starts on first use).
+#pragma once
+
+#include "vedfolnir/options.hpp"
+#include "vedfolnir/request.hpp"
+#include "vedfolnir/result.hpp"
+#include "vedfolnir/session.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vedfolnir {
+
+enum class CommitAction : std::uint8_t {
+    none,       ///< Nothing to do; no store was asked.
+    touched,
+    created,    ///< A new anonymous session.
+    saved,
+    logged_in,  ///< The id rotated; the old one is dead.
+    ended,      ///< Logged out (see `ending`).
+    dropped     ///< The session had ended meanwhile; this request's changes were not written.
+};
+
+[[nodiscard]] std::string_view to_string(CommitAction action) noexcept;
+
+struct CommitResult {
+    CommitAction action = CommitAction::none;
+    /// Value of the Set-Cookie header to send, if any.
+    std::optional<std::string> set_cookie;
+    Ending ending = Ending::absent;
+};
+
+/// A session as people may see it: no id, no payload.
+struct SessionInfo {
+    Handle handle;
+    std::string user_id;
+    TimePoint created{};
+    TimePoint last_seen{};
+    TimePoint absolute_expiry{};
+    std::string device;
+    std::string place;
+    std::string platform;
+    std::optional<TimePoint> ended;
+    std::string end_reason;
+    bool live = false;                      ///< A record stands in the hot store and is inside its limits.
+    std::optional<std::uint64_t> generation;
+    std::size_t stored_bytes = 0;           ///< Size of the record in the hot store.
+};
+
+struct AuditEntry {
+    std::uint64_t id = 0;
+    TimePoint at{};
+    std::string type;
+    std::optional<Handle> handle;
+    std::string user_id;
+    std::string actor;
+    std::string detail;                     ///< A JSON object.
+};
+
+struct ListQuery {
+    std::string user_id;                    ///< Empty: all users.
+    bool include_ended = false;
+    std::uint32_t limit = 100;
+    std::optional<Handle> after;
+};
+
+struct AuditFilter {
+    std::string user_id;
+    std::optional<Handle> handle;
+    std::string type;
+    std::optional<TimePoint> since;
+    std::optional<TimePoint> until;
+    std::uint32_t limit = 100;
+    std::uint64_t before_id = 0;
+};
+
+/// Everything about one session for an operator. Reading it is itself audited.
+struct Inspection {
+    SessionInfo info;
+    /// Application keys with their values in the human form (JSON with type tags); secrets masked.
+    std::string payload_json;
+    std::string store_key;
+    std::uint16_t key_id = 0;
+    std::uint64_t epoch = 0;
+};
+
+/// Numbers since this process started; monotonic.
+struct Counters {
+    std::uint64_t store_commands = 0;
+    std::uint64_t sql_statements = 0;
+    std::uint64_t loads = 0, loads_found = 0, loads_unknown = 0;
+    std::uint64_t cookies_malformed = 0, cookies_forged = 0, cookies_ambiguous = 0;
+    std::uint64_t records_unreadable = 0;
+    std::uint64_t creates = 0, saves = 0, touches = 0, logins = 0, endings = 0, endings_pending = 0;
+    std::uint64_t merges = 0, conflicts_same_key = 0, commits_dropped = 0;
+    std::uint64_t audit_dropped = 0;
+};
+
+class SessionManager {
+public:
+    /// Validates the options and wires the stores. Opens no socket and starts no thread (pre-forking servers).
+    /// Errors: bad_options, key_unavailable.
+    [[nodiscard]] static Result<SessionManager> open(ManagerOptions options);
+
+    SessionManager(SessionManager&&) noexcept;
+    SessionManager& operator=(SessionManager&&) noexcept;
+    ~SessionManager();
+
+    /// Loads by cookie. Always a Session (maybe empty, see `reason()`); "could not find out" is an Error.
+    [[nodiscard]] Result<Session> load(const RequestContext& request) const;
+
+    /// Writes what the request changed, once. On an Error nothing of it counts as written, and no cookie may be sent.
+    [[nodiscard]] Result<CommitResult> commit(Session& session, const RequestContext& request) const;
+
+    /// Ends one session, named by handle or by cookie value.
+    [[nodiscard]] Result<Ending> end(std::string_view name, EndReason reason, std::string_view actor) const;
+    /// Ends all sessions of a user; with `keep`, all but that one. `count` receives how many were live.
+    [[nodiscard]] Result<Ending> end_user(std::string_view user_id, std::optional<Handle> keep, EndReason reason,
+                                          std::string_view actor, std::uint32_t* count = nullptr) const;
+
+    /// Server-side access by name (cookie value or handle); empty when there is no live session of that name.
+    [[nodiscard]] Result<std::optional<Session>> load_named(std::string_view name) const;
+    /// A session made without a request: commits `session` as a login and returns its cookie value.
+    /// The one call that returns a cookie value (the document's `create_session() -> str`).
+    [[nodiscard]] Result<std::string> create_named(Session& session, const RequestContext& request) const;
+    /// Moves the idle end by a touch now. False when there is no such live session.
+    [[nodiscard]] Result<bool> touch_named(std::string_view name) const;
+
+    [[nodiscard]] Result<std::vector<SessionInfo>> list(const ListQuery& query) const;
+    [[nodiscard]] Result<std::optional<Inspection>> inspect(std::string_view handle, std::string_view actor) const;
+    [[nodiscard]] Result<std::vector<AuditEntry>> audit(const AuditFilter& filter) const;
+
+    /// Asks the hot store and SQL whether they answer; the Error says which does not.
+    [[nodiscard]] Result<void> ping() const;
+    [[nodiscard]] Counters counters() const noexcept;
+    [[nodiscard]] const ManagerOptions& options() const noexcept;
+
+    struct Impl;
+    explicit SessionManager(std::unique_ptr<Impl> impl);
+
+private:
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vedfolnir
