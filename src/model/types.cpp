@@ -1,0 +1,117 @@
+#include "vedfolnir/types.hpp"
+
+#include "model/base64url.hpp"
+
+#include "vedfolnir/error.hpp"
+#include "vedfolnir/result.hpp"
+
+#include <stdexcept>
+
+namespace vedfolnir {
+namespace {
+
+constexpr std::string_view hex_digits = "0123456789abcdef";
+
+void append_hex(std::string& text, std::uint8_t byte) {
+    text.push_back(hex_digits[byte >> 4U]);
+    text.push_back(hex_digits[byte & 0x0fU]);
+}
+
+std::optional<std::uint8_t> hex_value(char digit) noexcept {
+    if (digit >= '0' && digit <= '9') return static_cast<std::uint8_t>(digit - '0');
+    if (digit >= 'a' && digit <= 'f') return static_cast<std::uint8_t>(digit - 'a' + 10);
+    return std::nullopt;
+}
+
+std::optional<std::uint8_t> hex_byte(std::string_view two) noexcept {
+    const auto high = hex_value(two[0]);
+    const auto low = hex_value(two[1]);
+    if (!high || !low) return std::nullopt;
+    return static_cast<std::uint8_t>((*high << 4U) | *low);
+}
+
+}  // namespace
+
+std::string Handle::text() const {
+    std::string text;
+    text.reserve(32);
+    for (const std::uint8_t byte : bytes) append_hex(text, byte);
+    return text;
+}
+
+std::optional<Handle> Handle::parse(std::string_view text) noexcept {
+    if (text.size() != 32) return std::nullopt;
+    Handle handle;
+    for (std::size_t i = 0; i < 16; ++i) {
+        const auto byte = hex_byte(text.substr(2 * i, 2));
+        if (!byte) return std::nullopt;
+        handle.bytes[i] = *byte;
+    }
+    return handle;
+}
+
+std::string StoreKey::text() const {
+    std::string text;
+    text.reserve(25);
+    append_hex(text, shard);
+    text.push_back(':');
+    text += model::base64url_encode(digest);
+    return text;
+}
+
+std::optional<StoreKey> StoreKey::parse(std::string_view text) noexcept {
+    if (text.size() != 25 || text[2] != ':') return std::nullopt;
+    const auto shard = hex_byte(text.substr(0, 2));
+    StoreKey key;
+    if (!shard || !model::base64url_decode(text.substr(3), key.digest)) return std::nullopt;
+    key.shard = *shard;
+    return key;
+}
+
+std::string_view to_string(EndReason reason) noexcept {
+    switch (reason) {
+        case EndReason::logout: return "logout";
+        case EndReason::ended_by_user: return "ended_by_user";
+        case EndReason::ended_by_operator: return "ended_by_operator";
+        case EndReason::replaced: return "replaced";
+        case EndReason::expired: return "expired";
+        case EndReason::evicted: return "evicted";
+        case EndReason::security: return "security";
+    }
+    return "unknown";
+}
+
+std::string_view to_string(Ending ending) noexcept {
+    switch (ending) {
+        case Ending::ended: return "ended";
+        case Ending::pending: return "pending";
+        case Ending::absent: return "absent";
+    }
+    return "unknown";
+}
+
+std::string_view describe(Errc code) noexcept {
+    switch (code) {
+        case Errc::store_unavailable: return "The session store is not available at the moment.";
+        case Errc::deadline_exceeded: return "The session store did not answer in time.";
+        case Errc::audit_unavailable: return "The session database is not available at the moment.";
+        case Errc::bad_options: return "The session configuration is not valid.";
+        case Errc::bad_value: return "A session value cannot be stored.";
+        case Errc::too_large: return "The session is too large.";
+        case Errc::read_only: return "The session can no longer be changed in this request.";
+        case Errc::conflict: return "The session was changed at the same time by other requests.";
+        case Errc::denied: return "This session operation is not allowed.";
+        case Errc::random_unavailable: return "No random numbers are available; nothing was created.";
+        case Errc::key_unavailable: return "No usable session key is configured.";
+        case Errc::not_installed: return "The session function library is not installed in Redis.";
+        case Errc::unsupported: return "This feature is not available.";
+        case Errc::internal: return "An internal error occurred.";
+    }
+    return "An unknown error occurred.";
+}
+
+void throw_exception_from_error(const Error& error, const boost::source_location& where) {
+    boost::throw_exception(std::runtime_error(error.public_message + " " + error.detail), where);
+}
+
+}  // namespace vedfolnir

@@ -1,0 +1,25 @@
+// Monotonic numbers of this process, raised where the thing counted happens. Header-only: plain atomics.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace vedfolnir::runtime {
+
+/// Relaxed: each number stands alone, none orders memory. Names as in vedfolnir::Counters.
+struct AtomicCounters {
+    using Count = std::atomic<std::uint64_t>;
+    Count store_commands{0}, sql_statements{0};
+    Count loads{0}, loads_found{0}, loads_unknown{0};
+    Count cookies_malformed{0}, cookies_forged{0}, cookies_ambiguous{0};
+    Count records_unreadable{0};
+    Count creates{0}, saves{0}, touches{0}, logins{0}, endings{0}, endings_pending{0};
+    Count merges{0}, conflicts_same_key{0}, commits_dropped{0};
+    Count audit_dropped{0};
+
+    static void raise(Count& count, std::uint64_t by = 1) noexcept {
+        count.fetch_add(by, std::memory_order_relaxed);
+    }
+};
+
+}  // namespace vedfolnir::runtime
