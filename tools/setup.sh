@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what the named groups (build test bench lint) need and what is missing: Debian packages, and .venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tools/lib.sh
+
+missing_packages() {
+    local group package
+    while read -r group package; do
+        case " $* " in *" $group "*) ;; *) continue ;; esac
+        dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+    done < <(grep -v '^#' tools/apt-packages.txt) | sort -u
+}
+
+install_packages() {
+    local missing
+    command -v dpkg-query >/dev/null || die "this is not Debian: install what tools/apt-packages.txt lists by hand"
+    mapfile -t missing < <(missing_packages "$@")
+    [ ${#missing[@]} -eq 0 ] && return
+    if [ "$(id -u)" -ne 0 ]; then
+        die "packages are missing and this is not root. An administrator has to run:
+  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+    fi
+    say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q || die "apt-get update failed: check the network and /etc/apt"
+    # Servers are used as programs only; none may start on its default port.
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+    apt-get install -qy --no-install-recommends "${missing[@]}" ||
+        die "apt-get could not install: ${missing[*]}"
+}
+
+# A python3 >= 3.11 that can make an environment and compile an extension.
+find_python() {
+    local python
+    for python in /usr/bin/python3 python3; do
+        if "$python" - <<'PY' 2>/dev/null; then
+import ensurepip, os, sys, sysconfig, venv
+sys.exit(sys.version_info < (3, 11) or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))
+PY
+            echo "$python"
+            return
+        fi
+    done
+    die "no python3 >= 3.11 with its headers and venv (packages python3-dev, python3-venv)"
+}
+
+# Installs the requirement files that changed since they were installed last.
+install_requirements() {
+    local name stamp
+    if ! .venv/bin/python -c '' 2>/dev/null; then
+        say "creating .venv"
+        rm -rf .venv
+        "$(find_python)" -m venv .venv
+    fi
+    for name in "$@"; do
+        [ -e "tools/requirements-$name.txt" ] || continue
+        stamp=".venv/requirements-$name.stamp"
+        cmp -s "tools/requirements-$name.txt" "$stamp" && continue
+        say "pip install -r tools/requirements-$name.txt"
+        local options=(-q --disable-pip-version-check)
+        [ "$name" = boost ] && options+=(--no-deps)
+        .venv/bin/pip install "${options[@]}" -r "tools/requirements-$name.txt" ||
+            die "pip could not install tools/requirements-$name.txt: check the network and pip's configuration"
+        cp "tools/requirements-$name.txt" "$stamp"
+    done
+    # The package is used in place: python/src is on the path of .venv, and the build puts the extension there.
+    echo "$PWD/python/src" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/vedfolnir.pth"
+    ln -sfn ../../build/bin/vedfolnir .venv/bin/vedfolnir
+}
+
+install_packages "$@"
+install_requirements boost "$@"
