@@ -1,34 +1,12 @@
-# Third-party libraries, each found once, and how the layers see them. See docs/dependencies.md.
+# Third-party libraries, each found once. docs/dependencies.md says what each is for.
+
+include(PlainLibrary)
 
 find_package(VedfolnirBoost REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
-
-# Packages without a CMake configuration in Debian 12, or with one that brings too much.
-function(vedfolnir_plain_library target header)
-    string(MAKE_C_IDENTIFIER "${target}" id)
-    find_path(${id}_INCLUDE_DIR "${header}")
-    if(NOT ${id}_INCLUDE_DIR)
-        message(FATAL_ERROR "${header} is missing; tools/apt-packages.txt names the package.")
-    endif()
-    mark_as_advanced(${id}_INCLUDE_DIR)
-    set(libraries "")
-    foreach(library IN LISTS ARGN)
-        find_library(${id}_${library} NAMES ${library})
-        if(NOT ${id}_${library})
-            message(FATAL_ERROR "lib${library} is missing; tools/apt-packages.txt names the package.")
-        endif()
-        mark_as_advanced(${id}_${library})
-        list(APPEND libraries "${${id}_${library}}")
-    endforeach()
-    add_library(${target} INTERFACE IMPORTED GLOBAL)
-    target_link_libraries(${target} INTERFACE ${libraries})
-    if(NOT ${id}_INCLUDE_DIR STREQUAL "/usr/include")
-        target_include_directories(${target} SYSTEM INTERFACE "${${id}_INCLUDE_DIR}")
-    endif()
-endfunction()
 
 # msgpack's own configuration would bring Boost 1.74 along.
 vedfolnir_plain_library(Vedfolnir::Msgpack msgpack.hpp)
@@ -37,3 +15,11 @@ vedfolnir_plain_library(Vedfolnir::Toml toml++/toml.h)
 if(VEDFOLNIR_CLI)
     vedfolnir_plain_library(Vedfolnir::Cli11 CLI/CLI.hpp)
 endif()
+
+# Boost.JSON is used without its library: its sources are compiled here, once.
+# (Boost.URL has no such form since 1.90 and is not used.)
+add_library(vedfolnir_boost_json STATIC "${CMAKE_CURRENT_LIST_DIR}/boost_json.cpp")
+add_library(vedfolnir::boost_json ALIAS vedfolnir_boost_json)
+target_link_libraries(vedfolnir_boost_json PUBLIC Vedfolnir::Boost)
+target_compile_features(vedfolnir_boost_json PUBLIC cxx_std_20)
+set_target_properties(vedfolnir_boost_json PROPERTIES POSITION_INDEPENDENT_CODE ON)
