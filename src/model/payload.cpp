@@ -1,0 +1,133 @@
+#include "model/payload.hpp"
+
+#include "model/codec.hpp"
+
+#include <utility>
+
+namespace vedfolnir::model {
+namespace {
+
+constexpr std::uint8_t payload_version = 1;
+constexpr std::string_view user_field = "u";
+constexpr std::string_view device_field = "d";
+constexpr std::string_view place_field = "p";
+
+/// Version, manager map, application map, and what these nest.
+constexpr std::size_t manager_depth = 2;
+
+void put_field(std::string& out, std::uint32_t& count, std::string_view name, const std::string& value) {
+    if (value.empty()) return;
+    out += encode_text(name);
+    out += encode_text(value);
+    ++count;
+}
+
+void append_map_head(std::string& out, std::uint32_t count) {
+    Encoder head(1);
+    (void)head.begin_map(count);  // depth 1 always admits one container
+    out += head.take();
+}
+
+/// The string at `at`, which moves behind it.
+std::optional<std::string> read_text(std::string_view bytes, std::size_t& at) {
+    const auto length = value_length(bytes, at, 1);
+    if (!length) return std::nullopt;
+    const auto document = Document::parse(bytes.substr(at, *length), 1);
+    if (!document || document->root().type != msgpack::type::STR) return std::nullopt;
+    at += *length;
+    const auto& text = document->root().via.str;
+    return std::string(text.ptr, text.size);
+}
+
+bool read_manager(std::string_view bytes, std::size_t& at, ManagerFields& fields) {
+    const auto head = read_map_head(bytes, at);
+    if (!head) return false;
+    at = head->body;
+    for (std::uint32_t i = 0; i < head->count; ++i) {
+        const auto name = read_text(bytes, at);
+        if (!name) return false;
+        const auto length = value_length(bytes, at, manager_depth);
+        if (!length) return false;
+        // Fields of later versions are skipped: they add, they never change the meaning of these.
+        std::string* target = *name == user_field     ? &fields.user_id
+                              : *name == device_field ? &fields.device
+                              : *name == place_field  ? &fields.place
+                                                      : nullptr;
+        if (target == nullptr) {
+            at += *length;
+            continue;
+        }
+        auto value = read_text(bytes, at);
+        if (!value) return false;
+        *target = std::move(*value);
+    }
+    return true;
+}
+
+bool read_entries(std::string_view bytes, std::size_t& at, Entries& entries, const SizeLimits& limits) {
+    const auto head = read_map_head(bytes, at);
+    if (!head || head->count > limits.keys_max) return false;
+    at = head->body;
+    for (std::uint32_t i = 0; i < head->count; ++i) {
+        auto key = read_text(bytes, at);
+        if (!key) return false;
+        const auto length = value_length(bytes, at, limits.depth_max);
+        if (!length) return false;
+        const bool fresh = entries.emplace(std::move(*key), bytes.substr(at, *length)).second;
+        if (!fresh) return false;
+        at += *length;
+    }
+    return true;
+}
+
+}  // namespace
+
+std::string encode_payload(const Payload& payload) {
+    std::string fields;
+    std::uint32_t field_count = 0;
+    put_field(fields, field_count, user_field, payload.manager.user_id);
+    put_field(fields, field_count, device_field, payload.manager.device);
+    put_field(fields, field_count, place_field, payload.manager.place);
+
+    std::string out;
+    out.push_back(static_cast<char>(0x93));  // MessagePack: array of 3
+    out.push_back(static_cast<char>(payload_version));
+    append_map_head(out, field_count);
+    out += fields;
+    append_map_head(out, static_cast<std::uint32_t>(payload.entries.size()));
+    for (const auto& [key, value] : payload.entries) {
+        out += encode_text(key);
+        out += value;
+    }
+    return out;
+}
+
+std::optional<Payload> decode_payload(std::string_view bytes, const SizeLimits& limits) {
+    const auto head = read_array_head(bytes, 0);
+    if (!head || head->count != 3 || head->body >= bytes.size()) return std::nullopt;
+    if (static_cast<std::uint8_t>(bytes[head->body]) != payload_version) return std::nullopt;
+    std::size_t at = head->body + 1;
+    Payload payload;
+    if (!read_manager(bytes, at, payload.manager)) return std::nullopt;
+    if (!read_entries(bytes, at, payload.entries, limits)) return std::nullopt;
+    if (at != bytes.size()) return std::nullopt;
+    return payload;
+}
+
+Result<void> check_size(const Payload& payload, std::size_t encoded_size, const SizeLimits& limits) {
+    if (payload.entries.size() > limits.keys_max) {
+        return Error{Errc::too_large,
+                     "The session has " + std::to_string(payload.entries.size()) + " keys; at most " +
+                         std::to_string(limits.keys_max) + " are allowed.",
+                     "limits.keys_max"};
+    }
+    if (encoded_size > limits.payload_max) {
+        return Error{Errc::too_large,
+                     "The session would take " + std::to_string(encoded_size) + " bytes; at most " +
+                         std::to_string(limits.payload_max) + " are allowed.",
+                     "limits.payload_max"};
+    }
+    return {};
+}
+
+}  // namespace vedfolnir::model
