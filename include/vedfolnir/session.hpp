@@ -75,8 +75,8 @@ public:
 private:
     friend class manager::Core;
     friend class SessionManager;
-    explicit Session(std::unique_ptr<manager::SessionState> state);
-    std::unique_ptr<manager::SessionState> state_;
+    explicit Session(std::shared_ptr<manager::SessionState> state);
+    std::shared_ptr<manager::SessionState> state_;
 };
 
 }  // namespace vedfolnir

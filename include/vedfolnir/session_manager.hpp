@@ -45,7 +45,8 @@ struct SessionInfo {
     std::string platform;
     std::optional<TimePoint> ended;
     std::string end_reason;
-    bool live = false;                      ///< A record stands in the hot store and is inside its limits.
+    /// A record stands in the hot store and is inside its limits. Empty: the hot store could not say.
+    std::optional<bool> live;
     std::optional<std::uint64_t> generation;
     std::size_t stored_bytes = 0;           ///< Size of the record in the hot store.
 };
@@ -115,8 +116,10 @@ public:
     /// Writes what the request changed, once. On an Error nothing of it counts as written, and no cookie may be sent.
     [[nodiscard]] Result<CommitResult> commit(Session& session, const RequestContext& request) const;
 
-    /// Ends one session, named by handle or by cookie value.
-    [[nodiscard]] Result<Ending> end(std::string_view name, EndReason reason, std::string_view actor) const;
+    /// Ends one session, named by handle or by cookie value. With `owner`, only a session of that user: others are
+    /// `absent`, and a handle still resolves (through the user's index) while SQL is down.
+    [[nodiscard]] Result<Ending> end(std::string_view name, EndReason reason, std::string_view actor,
+                                     std::string_view owner = {}) const;
     /// Ends all sessions of a user; with `keep`, all but that one. `count` receives how many were live.
     [[nodiscard]] Result<Ending> end_user(std::string_view user_id, std::optional<Handle> keep, EndReason reason,
                                           std::string_view actor, std::uint32_t* count = nullptr) const;
