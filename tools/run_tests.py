@@ -1,0 +1,265 @@
+"""Builds and runs the test layers, and says how long each one took.
+
+A layer is one function below. A missing server or browser fails its layer; nothing is skipped silently.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+EVIDENCE = BUILD / "evidence"
+PYTHON = ROOT / ".venv" / "bin" / "python"
+FUZZ_SECONDS = 20
+# A layer that takes longer hangs: its processes are ended and it counts as failed.
+LAYER_SECONDS_MAX = 45 * 60
+
+
+@dataclass
+class Outcome:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(
+            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
+        )
+
+
+FAILED = Outcome(failed=1)
+
+
+def say(text: str) -> None:
+    print(f"\n\033[1m== {text}\033[0m", flush=True)
+
+
+def run(command: Sequence[str | Path], timeout: float = LAYER_SECONDS_MAX, **extra: str) -> int:
+    """Runs in a process group of its own, so that a hang can be ended with all its children."""
+    environment = {
+        **os.environ,
+        "VEDFOLNIR_TEST_EVIDENCE": str(EVIDENCE),
+        "PATH": f"{PYTHON.parent}:{os.environ['PATH']}",
+        **extra,
+    }
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        print(f"x: no end after {timeout / 60:.0f} minutes, giving up: {command}", file=sys.stderr)
+        return 1
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def junit_outcome(path: Path) -> Outcome:
+    """Counts the cases of a JUnit file, as GoogleTest and pytest write them."""
+    outcome = Outcome()
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            outcome.failed += 1
+        elif case.find("skipped") is not None or case.get("status") == "notrun":
+            outcome.skipped += 1
+        else:
+            outcome.passed += 1
+    return outcome
+
+
+def build(preset: str, *targets: str) -> bool:
+    return run([ROOT / "tools" / "build.sh", preset, *targets]) == 0
+
+
+def ctest(directory: Path, pattern: str) -> Outcome:
+    """Runs the executables whose name matches. One that dies without a report counts as one failure."""
+    results = directory / "results"
+    shutil.rmtree(results, ignore_errors=True)
+    command = ["ctest", "--test-dir", str(directory), "-R", pattern, "--output-on-failure"]
+    status = run([*command, "--no-tests=error", "-j", str(os.cpu_count() or 1)])
+    outcome = sum((junit_outcome(path) for path in sorted(results.glob("*.xml"))), Outcome())
+    if status != 0 and outcome.failed == 0:
+        outcome.failed = 1
+    return outcome
+
+
+def pytest(folder: str) -> Outcome:
+    report = BUILD / "results" / f"pytest-{folder.replace('/', '-')}.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    status = run([PYTHON, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5"])
+    outcome = junit_outcome(report) if report.exists() else Outcome()
+    if status != 0 and outcome.failed == 0:
+        outcome.failed = 1
+    return outcome
+
+
+def has_python_tests(folder: str) -> bool:
+    return any((ROOT / folder).rglob("test_*.py"))
+
+
+def has_cpp_tests(folder: str) -> bool:
+    return any((ROOT / folder).rglob("*_test.cpp"))
+
+
+def both(kind: str, *python_folders: str) -> Outcome:
+    outcome = Outcome()
+    if has_cpp_tests(f"tests/{kind}"):
+        outcome += ctest(BUILD, f"^{kind}_")
+    for folder in python_folders:
+        if has_python_tests(folder):
+            outcome += pytest(folder)
+    return outcome
+
+
+def sanitized(preset: str, pattern: str, *targets: str) -> Outcome:
+    if not build(preset, *targets):
+        return FAILED
+    return ctest(ROOT / f"build-{preset}", pattern)
+
+
+def fuzz() -> Outcome:
+    """Runs every target for a while on a copy of its corpus; what it finds stays in build-fuzz/found."""
+    if not build("fuzz"):
+        return FAILED
+    outcome = Outcome()
+    found = ROOT / "build-fuzz" / "found"
+    found.mkdir(exist_ok=True)
+    for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.cpp")):
+        name = source.stem
+        seeds = ROOT / "tests" / "fuzz" / "corpus" / name.removeprefix("fuzz_")
+        corpus = ROOT / "build-fuzz" / "corpus" / name
+        corpus.mkdir(parents=True, exist_ok=True)
+        say(f"{name}, {FUZZ_SECONDS} s")
+        command = [ROOT / "build-fuzz" / "bin" / name, f"-max_total_time={FUZZ_SECONDS}"]
+        command += [f"-artifact_prefix={found}/{name}-", "-print_final_stats=1", "-verbosity=0"]
+        status = run([*command, corpus, *([seeds] if seeds.is_dir() else [])], timeout=300)
+        outcome += Outcome(passed=int(status == 0), failed=int(status != 0))
+    return outcome
+
+
+LAYERS: dict[str, tuple[str, Callable[[], bool], Callable[[], Outcome]]] = {
+    "unit": (
+        "C++ and Python units",
+        lambda: has_cpp_tests("tests/unit") or has_python_tests("python/tests"),
+        lambda: both("unit", "tests/unit", "python/tests"),
+    ),
+    "conformance": (
+        "one suite over every store",
+        lambda: has_cpp_tests("tests/conformance"),
+        lambda: both("conformance", "tests/conformance"),
+    ),
+    "integration": (
+        "Flask under gunicorn, real Redis and SQL",
+        lambda: has_cpp_tests("tests/integration") or has_python_tests("tests/integration"),
+        lambda: both("integration", "tests/integration"),
+    ),
+    "e2e": (
+        "the demo in a browser",
+        lambda: has_python_tests("tests/e2e"),
+        lambda: pytest("tests/e2e"),
+    ),
+    "upstream": (
+        "Flask's own test suite on our interface",
+        lambda: has_python_tests("tests/upstream"),
+        lambda: pytest("tests/upstream"),
+    ),
+    "install": (
+        "consumers by find_package, add_subdirectory and pip; layer borders",
+        lambda: has_python_tests("tests/install"),
+        lambda: pytest("tests/install"),
+    ),
+    "asan": (
+        "units and conformance under ASan (pure layers also under UBSan)",
+        lambda: has_cpp_tests("tests/unit"),
+        lambda: sanitized("asan", "^(unit|conformance)_", "sanitizer_tests"),
+    ),
+    "tsan": (
+        "runtime and facade under TSan",
+        lambda: has_cpp_tests("tests/unit/runtime") or has_cpp_tests("tests/unit/facade"),
+        lambda: sanitized("tsan", "^unit_(runtime|facade)$", "thread_tests"),
+    ),
+    "fuzz": (
+        f"libFuzzer, {FUZZ_SECONDS} s per target",
+        lambda: any((ROOT / "tests" / "fuzz").glob("fuzz_*.cpp")),
+        fuzz,
+    ),
+    "grep": (
+        "what the other layers left at rest holds no id and no plaintext",
+        lambda: (ROOT / "tools" / "at_rest.py").exists(),
+        lambda: Outcome(*at_rest()),
+    ),
+}
+NEEDS_BUILD = {"unit", "conformance", "integration", "e2e", "upstream", "install"}
+
+
+def at_rest() -> tuple[int, int]:
+    status = run([PYTHON, ROOT / "tools" / "at_rest.py", EVIDENCE])
+    return (1, 0) if status == 0 else (0, 1)
+
+
+def known_layers() -> list[str]:
+    return [name for name, (_, exists, _) in LAYERS.items() if exists()]
+
+
+def report(rows: list[tuple[str, float, Outcome]]) -> None:
+    print(f"\n{'layer':<12} {'minutes':>8} {'passed':>8} {'failed':>8} {'skipped':>8}")
+    for name, seconds, outcome in rows:
+        counts = f"{outcome.passed:>8} {outcome.failed:>8} {outcome.skipped:>8}"
+        print(f"{name:<12} {seconds / 60:>8.1f} {counts}")
+    total = sum((outcome for _, _, outcome in rows), Outcome())
+    print(f"{'all':<12} {sum(seconds for _, seconds, _ in rows) / 60:>8.1f}")
+    skipped = f", {total.skipped} skipped" if total.skipped else ""
+    print(f"\n{total.passed} passed, {total.failed} failed{skipped}")
+
+
+def timed(name: str, step: Callable[[], Outcome]) -> tuple[str, float, Outcome]:
+    say(name)
+    start = time.monotonic()
+    outcome = step()
+    return name, time.monotonic() - start, outcome
+
+
+def build_step() -> Outcome:
+    return Outcome() if build("dev") else FAILED
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./x test")
+    parser.add_argument("layers", nargs="*", metavar="LAYER")
+    parser.add_argument("--list", action="store_true", help="name the layers and what they test")
+    arguments = parser.parse_args()
+    known = known_layers()
+    if arguments.list:
+        for name in known:
+            print(f"{name:<12} {LAYERS[name][0]}")
+        return 0
+    unknown = [name for name in arguments.layers if name not in known]
+    if unknown:
+        parser.error(f"unknown layer: {', '.join(unknown)} (known: {', '.join(known)})")
+
+    layers = [name for name in known if name in arguments.layers or not arguments.layers]
+    rows = []
+    if NEEDS_BUILD & set(layers):
+        rows.append(timed("build", build_step))
+    if not arguments.layers:
+        shutil.rmtree(EVIDENCE, ignore_errors=True)
+    if not rows or rows[0][2].failed == 0:
+        rows += [timed(name, LAYERS[name][2]) for name in layers]
+    report(rows)
+    return 1 if any(outcome.failed for _, _, outcome in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
