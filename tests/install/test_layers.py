@@ -35,7 +35,8 @@ def compile_command(layer: str) -> list[str]:
     for entry in json.loads((BUILD / "compile_commands.json").read_text()):
         if Path(entry["file"]).parent == ROOT / "src" / layer:
             words = shlex.split(entry["command"])
-            return words[: words.index("-o")]
+            # What follows -MD is about dependency files and the output.
+            return words[: words.index("-MD")]
     raise AssertionError(f"{layer} is not compiled")
 
 
