@@ -35,8 +35,7 @@ def compile_command(layer: str) -> list[str]:
     for entry in json.loads((BUILD / "compile_commands.json").read_text()):
         if Path(entry["file"]).parent == ROOT / "src" / layer:
             words = shlex.split(entry["command"])
-            # What follows -MD is about dependency files and the output.
-            return words[: words.index("-MD")]
+            return words[: words.index("-o")]
     raise AssertionError(f"{layer} is not compiled")
 
 
