@@ -45,7 +45,9 @@ def needles(evidence: Path) -> dict[bytes, str]:
             found[secret.hex().encode()] = "the secret of an id, in hex"
     for value in lines(evidence / "plaintext.txt"):
         found[value.encode()] = "a session value"
-        found[base64.b64encode(value.encode())[: len(value) // 3 * 4]] = "a session value, in base64"
+        found[base64.b64encode(value.encode())[: len(value) // 3 * 4]] = (
+            "a session value, in base64"
+        )
     return {needle: what for needle, what in found.items() if len(needle) >= WINDOW}
 
 

@@ -21,12 +21,16 @@ TIDY = "clang-tidy-16"
 def compile_commands() -> dict[Path, str]:
     entries = json.loads((BUILD / "compile_commands.json").read_text())
     commands = {Path(entry["file"]): entry["command"] for entry in entries}
-    return {file: text for file, text in commands.items() if any(top in file.parents for top in CHECKED)}
+    return {
+        file: text for file, text in commands.items() if any(top in file.parents for top in CHECKED)
+    }
 
 
 def dependencies() -> dict[str, list[str]]:
     """Per object, what the last build read for it."""
-    listing = subprocess.run(["ninja", "-C", BUILD, "-t", "deps"], capture_output=True, text=True, check=True)
+    listing = subprocess.run(
+        ["ninja", "-C", BUILD, "-t", "deps"], capture_output=True, text=True, check=True
+    )
     found: dict[str, list[str]] = {}
     current = ""
     for line in listing.stdout.splitlines():
@@ -52,7 +56,14 @@ def check(file: Path, command: str, inputs: list[str]) -> str:
     stamp = CACHE / key(file, command, inputs)
     if stamp.exists():
         return ""
-    arguments = [TIDY, "--quiet", "-p", str(BUILD), "--extra-arg=-Wno-unknown-warning-option", str(file)]
+    arguments = [
+        TIDY,
+        "--quiet",
+        "-p",
+        str(BUILD),
+        "--extra-arg=-Wno-unknown-warning-option",
+        str(file),
+    ]
     result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         return result.stdout + result.stderr

@@ -18,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "docs" / "coverage.md"
 CPP_TEST = re.compile(
-    r"((?:^[ \t]*//[^\n]*\n)+)[ \t]*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TYPED_TEST_P)\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.M
+    r"((?:^[ \t]*//[^\n]*\n)+)[ \t]*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TYPED_TEST_P)\(\s*(\w+)\s*,\s*(\w+)\s*\)",
+    re.M,
 )
 CPP_TARGET = re.compile(r"\A((?:^//[^\n]*\n)+)", re.M)
 
@@ -27,7 +28,10 @@ Tagged = tuple[str, str]  # id, name of the test
 
 def ids_in_comment(comment: str) -> list[str]:
     return [
-        word for line in re.findall(r"//\s*ids:\s*([^\n]*)", comment) for word in re.split(r"[,\s]+", line) if word
+        word
+        for line in re.findall(r"//\s*ids:\s*([^\n]*)", comment)
+        for word in re.split(r"[,\s]+", line)
+        if word
     ]
 
 
@@ -62,7 +66,9 @@ def python_tags(path: Path) -> Iterator[Tagged]:
                 inherited = inherited + marked_ids(node.value)
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                own = inherited + [name for mark in node.decorator_list for name in marked_ids(mark)]
+                own = inherited + [
+                    name for mark in node.decorator_list for name in marked_ids(mark)
+                ]
                 if isinstance(node, ast.ClassDef):
                     yield from visit(node.body, own, f"{node.name}.")
                 elif node.name.startswith("test_"):
@@ -75,7 +81,9 @@ def python_tags(path: Path) -> Iterator[Tagged]:
 def tests() -> dict[str, list[tuple[str, str]]]:
     """Per id: (file, test), in the order of the files."""
     listing = ["git", "ls-files", "-co", "--exclude-standard", "tests", "python/tests", "bench"]
-    files = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    files = subprocess.run(
+        listing, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name in sorted(set(files)):
         path = ROOT / name
@@ -99,7 +107,9 @@ def expand(scope: str) -> list[str]:
             result.append(first)
             continue
         letter, width = first[0], len(first) - 1
-        result += [f"{letter}{number:0{width}}" for number in range(int(first[1:]), int(last[1:]) + 1)]
+        result += [
+            f"{letter}{number:0{width}}" for number in range(int(first[1:]), int(last[1:]) + 1)
+        ]
     return result
 
 

@@ -55,4 +55,8 @@ def keep(*paths: Path) -> None:
 
 def _only_files(folder: str, names: list[str]) -> list[str]:
     """Sockets and the like are left out."""
-    return [name for name in names if not ((Path(folder) / name).is_file() or (Path(folder) / name).is_dir())]
+    return [
+        name
+        for name in names
+        if not ((Path(folder) / name).is_file() or (Path(folder) / name).is_dir())
+    ]
