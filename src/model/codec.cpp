@@ -5,6 +5,7 @@
 #include <boost/version.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <exception>
 
 static_assert(BOOST_VERSION >= 109000, "Boost 1.90 headers must come before the system's older ones");
@@ -181,7 +182,9 @@ void Encoder::unsigned_integer(std::uint64_t value) {
     pack_with(out_, [&](auto& writer) { writer.pack_uint64(value); });
 }
 void Encoder::real(double value) {
-    pack_with(out_, [&](auto& writer) { writer.pack_double(value); });
+    // Not msgpack's own: it writes a whole number as an integer, and 2.0 would come back as 2.
+    out_.push_back('\xcb');
+    append_be(out_, std::bit_cast<std::uint64_t>(value));
 }
 void Encoder::text(std::string_view utf8) {
     pack_with(out_, [&](auto& writer) {
