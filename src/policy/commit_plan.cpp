@@ -35,7 +35,9 @@ bool freshness_rose(const Usage& usage) {
     return !is_true(find(usage.base, fresh_key)) && is_true(find(usage.current, fresh_key));
 }
 
+/// The value came with the loaded session; this request did not write it.
 bool unchanged(const Usage& usage, const std::string& key, const std::string& value) {
+    if (usage.written_after_logout.contains(key)) return false;
     const std::string* before = find(usage.base, key);
     return before != nullptr && *before == value;
 }

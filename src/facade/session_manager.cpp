@@ -1,0 +1,213 @@
+#include "vedfolnir/session_manager.hpp"
+
+#include "facade/instance.hpp"
+#include "runtime/run_sync.hpp"
+
+#include <utility>
+
+namespace vedfolnir {
+namespace facade {
+
+Instance::~Instance() {
+    runtime.stop();
+    core.reset();
+}
+
+}  // namespace facade
+
+SessionManager::Impl::Impl(ManagerOptions options_, crypto::KeyRing ring_, facade::PortsFactory factory_,
+                           manager::Report report_)
+    : options(std::move(options_)),
+      ring(std::move(ring_)),
+      factory(std::move(factory_)),
+      report(std::move(report_)) {}
+
+SessionManager::Impl::~Impl() {
+    facade::Instance* mine = current.load();
+    // In a forked child the parent's instance is leaked on purpose: its thread and sockets are not ours to close.
+    if (mine != nullptr && mine->runtime.belongs_here()) delete mine;
+}
+
+Result<facade::Instance*> SessionManager::Impl::instance() {
+    facade::Instance* seen = current.load(std::memory_order_acquire);
+    while (seen == nullptr || !seen->runtime.belongs_here()) {
+        // No lock: one held by another thread at the moment of a fork would stay locked in the child.
+        auto fresh = std::make_unique<facade::Instance>();
+        auto ports = factory(fresh->runtime, options, counters);
+        if (!ports) return ports.error();
+        fresh->core = std::make_shared<manager::Core>(
+            manager::CoreSettings{options, ring, random, counters, fresh->runtime.executor(), report},
+            std::move(*ports));
+        if (current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel)) return fresh.release();
+    }
+    return seen;
+}
+
+namespace {
+
+/// Runs one operation of the core on the runtime's thread and waits for it.
+template <class T, class Operation>
+Result<T> run(SessionManager::Impl& impl, Millis budget, Operation operation) {
+    auto instance = impl.instance();
+    if (!instance) return instance.error();
+    const Deadline deadline = deadline_in(budget);
+    return runtime::run_sync<T>((*instance)->runtime, operation(*(*instance)->core, deadline), deadline);
+}
+
+/// Loads touch the hot store only.
+Millis load_budget(const ManagerOptions& options) { return options.request_budget; }
+/// What may wait for a SQL commit.
+Millis durable_budget(const ManagerOptions& options) {
+    return options.request_budget + options.sql.statement_timeout;
+}
+
+}  // namespace
+
+SessionManager::SessionManager(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SessionManager::SessionManager(SessionManager&&) noexcept = default;
+SessionManager& SessionManager::operator=(SessionManager&&) noexcept = default;
+SessionManager::~SessionManager() = default;
+
+Result<Session> SessionManager::load(const RequestContext& request) const {
+    auto state = run<manager::StatePtr>(*impl_, load_budget(impl_->options), [&](auto& core, Deadline deadline) {
+        return core.async_load(request, deadline);
+    });
+    if (!state) return state.error();
+    return Session(std::move(*state));
+}
+
+Result<CommitResult> SessionManager::commit(Session& session, const RequestContext& request) const {
+    manager::SessionState& state = *session.state_;
+    if (state.committed) return Error{Errc::read_only, "the session was committed before"};
+    state.committed = true;
+    auto outcome = run<manager::CommitOutcome>(
+        *impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
+            return core.async_commit(session.state_, request, deadline);
+        });
+    if (!outcome) return outcome.error();
+    if (outcome->loaded) {
+        state.loaded = std::move(outcome->loaded);
+        state.reason = LoadReason::found;
+        state.base = outcome->entries;
+        state.current = std::move(outcome->entries);
+    } else if (outcome->result.action != CommitAction::none) {
+        state.loaded.reset();
+        state.reason = LoadReason::ended;
+    }
+    if (!outcome->cookie_value.empty()) state.cookie_value = std::move(outcome->cookie_value);
+    return std::move(outcome->result);
+}
+
+Result<Ending> SessionManager::end(std::string_view name, EndReason reason, std::string_view actor,
+                                   std::string_view owner) const {
+    const manager::EndCommand command{std::string(name), reason, std::string(actor), std::string(owner)};
+    return run<Ending>(*impl_, durable_budget(impl_->options),
+                       [&](auto& core, Deadline deadline) { return core.async_end(command, deadline); });
+}
+
+Result<Ending> SessionManager::end_user(std::string_view user_id, std::optional<Handle> keep, EndReason reason,
+                                        std::string_view actor, std::uint32_t* count) const {
+    const manager::EndUserCommand command{std::string(user_id), keep, reason, std::string(actor)};
+    auto outcome =
+        run<manager::EndUserOutcome>(*impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
+            return core.async_end_user(command, deadline);
+        });
+    if (!outcome) return outcome.error();
+    if (count != nullptr) *count = outcome->count;
+    return outcome->ending;
+}
+
+Result<std::optional<Session>> SessionManager::load_named(std::string_view name) const {
+    auto state = run<std::optional<manager::StatePtr>>(
+        *impl_, durable_budget(impl_->options),
+        [&](auto& core, Deadline deadline) { return core.async_load_named(std::string(name), deadline); });
+    if (!state) return state.error();
+    if (!*state) return std::optional<Session>{};
+    return std::optional<Session>(Session(std::move(**state)));
+}
+
+Result<std::string> SessionManager::create_named(Session& session, const RequestContext& request) const {
+    auto result = commit(session, request);
+    if (!result) return result.error();
+    if (result->action != CommitAction::logged_in) {
+        return Error{Errc::bad_value, "A session made without a request needs a user id.",
+                     "no identity key was set"};
+    }
+    return session.state_->cookie_value;
+}
+
+Result<bool> SessionManager::touch_named(std::string_view name) const {
+    return run<bool>(*impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
+        return core.async_touch_named(std::string(name), deadline);
+    });
+}
+
+Result<std::vector<SessionInfo>> SessionManager::list(const ListQuery& query) const {
+    return run<std::vector<SessionInfo>>(
+        *impl_, durable_budget(impl_->options),
+        [&](auto& core, Deadline deadline) { return core.async_list(query, deadline); });
+}
+
+Result<std::optional<Inspection>> SessionManager::inspect(std::string_view handle, std::string_view actor) const {
+    const auto parsed = Handle::parse(handle);
+    if (!parsed) return std::optional<Inspection>{};
+    return run<std::optional<Inspection>>(
+        *impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
+            return core.async_inspect(*parsed, std::string(actor), deadline);
+        });
+}
+
+Result<std::vector<AuditEntry>> SessionManager::audit(const AuditFilter& filter) const {
+    return run<std::vector<AuditEntry>>(
+        *impl_, durable_budget(impl_->options),
+        [&](auto& core, Deadline deadline) { return core.async_audit(filter, deadline); });
+}
+
+Result<void> SessionManager::ping() const {
+    auto answer = run<bool>(*impl_, durable_budget(impl_->options),
+                            [&](auto& core, Deadline deadline) { return core.async_ping(deadline); });
+    if (!answer) return answer.error();
+    return {};
+}
+
+Counters SessionManager::counters() const noexcept {
+    const runtime::AtomicCounters& from = impl_->counters;
+    Counters to;
+    to.store_commands = from.store_commands;
+    to.sql_statements = from.sql_statements;
+    to.loads = from.loads;
+    to.loads_found = from.loads_found;
+    to.loads_unknown = from.loads_unknown;
+    to.cookies_malformed = from.cookies_malformed;
+    to.cookies_forged = from.cookies_forged;
+    to.cookies_ambiguous = from.cookies_ambiguous;
+    to.records_unreadable = from.records_unreadable;
+    to.creates = from.creates;
+    to.saves = from.saves;
+    to.touches = from.touches;
+    to.logins = from.logins;
+    to.endings = from.endings;
+    to.endings_pending = from.endings_pending;
+    to.merges = from.merges;
+    to.conflicts_same_key = from.conflicts_same_key;
+    to.commits_dropped = from.commits_dropped;
+    to.audit_dropped = from.audit_dropped;
+    return to;
+}
+
+const ManagerOptions& SessionManager::options() const noexcept { return impl_->options; }
+
+std::string_view to_string(CommitAction action) noexcept {
+    switch (action) {
+        case CommitAction::none: return "none";
+        case CommitAction::touched: return "touched";
+        case CommitAction::created: return "created";
+        case CommitAction::saved: return "saved";
+        case CommitAction::logged_in: return "logged_in";
+        case CommitAction::ended: return "ended";
+        case CommitAction::dropped: return "dropped";
+    }
+    return "unknown";
+}
+
+}  // namespace vedfolnir

@@ -1,0 +1,381 @@
+#include "manager/core.hpp"
+
+#include "manager/describe.hpp"
+#include "model/codec.hpp"
+#include "model/merge.hpp"
+#include "policy/lifetime.hpp"
+#include "web/set_cookie.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vedfolnir::manager {
+namespace {
+
+using runtime::AtomicCounters;
+
+/// A conflict means that somebody else made progress; this many in a row mean something is wrong.
+constexpr int save_attempts_max = 32;
+/// A fresh id collides only if the random source repeats itself.
+constexpr int mint_attempts_max = 3;
+/// How long requests already under way with the old id run without a session after a login.
+constexpr Millis rotation_note_time{10'000};
+
+constexpr std::size_t device_bytes_max = 200;
+constexpr std::size_t place_bytes_max = 45;  // the longest text of an IPv6 address
+
+std::string text_of(const model::Entries& entries, const std::vector<std::string>& keys) {
+    for (const std::string& key : keys) {
+        const auto found = entries.find(key);
+        if (found == entries.end()) continue;
+        if (auto text = model::identity_text(found->second); text && *text) return std::move(**text);
+    }
+    return {};
+}
+
+bool differs(const model::Entries& a, const model::Entries& b, const std::string& key) {
+    const auto in_a = a.find(key);
+    const auto in_b = b.find(key);
+    if (in_a == a.end() || in_b == b.end()) return (in_a == a.end()) != (in_b == b.end());
+    return in_a->second != in_b->second;
+}
+
+Error collision() {
+    return {Errc::random_unavailable, "fresh ids keep colliding: the random source repeats itself"};
+}
+
+}  // namespace
+
+Task<CommitOutcome> Core::async_commit(ConstStatePtr state, RequestContext request, Deadline deadline) {
+    const policy::Usage usage{.base = state->base,
+                              .current = state->current,
+                              .loaded = state->loaded.has_value(),
+                              .user_before = state->loaded ? std::string_view(state->loaded->manager.user_id)
+                                                           : std::string_view(),
+                              .cleared = state->cleared && state->loaded,
+                              .login_marked = state->login_marked,
+                              .written_after_logout = state->written_after_logout};
+    auto plan = policy::plan_commit(usage, *identity_);
+    if (!plan) {
+        auto event = event_of("identity.conflict", system_now(),
+                              state->loaded ? std::optional(state->loaded->header.handle) : std::nullopt,
+                              std::string(usage.user_before), "user");
+        event.detail = json_object({{"reason", plan.error().detail}});
+        note_event(std::move(event));
+        co_return plan.error();
+    }
+    // An id that rotated moments ago: this request runs without a session. Only a login makes a new one.
+    if (state->reason == LoadReason::rotated && plan->plan != policy::Plan::login) co_return CommitOutcome{};
+    if (plan->plan == policy::Plan::nothing && !state->loaded) co_return CommitOutcome{};
+
+    const auto time = co_await now(deadline);
+    if (!time) co_return time.error();
+    Commit commit{std::move(state), std::move(request), std::move(*plan), *time, deadline};
+    switch (commit.plan.plan) {
+        case policy::Plan::nothing: co_return co_await commit_nothing(std::move(commit));
+        case policy::Plan::create: co_return co_await commit_create(std::move(commit));
+        case policy::Plan::save: co_return co_await commit_save(std::move(commit));
+        case policy::Plan::login: co_return co_await commit_login(std::move(commit));
+        case policy::Plan::end: co_return co_await commit_end(std::move(commit));
+    }
+    co_return Error{Errc::internal, "a commit plan of unknown kind"};
+}
+
+CommitOutcome Core::dropped(const Commit& commit) {
+    AtomicCounters::raise(settings_.counters.commits_dropped);
+    denied_.deny(commit.state->loaded->key, commit.state->loaded->header.absolute_expiry, commit.now);
+    CommitOutcome outcome;
+    outcome.result.action = CommitAction::dropped;
+    return outcome;
+}
+
+std::optional<Seconds> Core::max_age_cap(const model::RecordHeader& header, TimePoint now) const {
+    return std::chrono::duration_cast<Seconds>(header.absolute_expiry - now);
+}
+
+/// A cookie with a Max-Age must move with its session, throttled like a touch (S11).
+void Core::resend_cookie(const Commit& commit, CommitOutcome& outcome) const {
+    const ManagerOptions& options = settings_.options;
+    const SessionState& state = *commit.state;
+    if (!options.cookie.max_age || state.cookie_value.empty()) return;
+    if (!policy::touch_due(state.loaded->header, options.lifetimes, commit.now)) return;
+    outcome.result.set_cookie = web::set_cookie(options.cookie, state.cookie_value,
+                                                max_age_cap(state.loaded->header, commit.now));
+}
+
+Task<CommitOutcome> Core::commit_nothing(Commit commit) {
+    const Loaded& loaded = *commit.state->loaded;
+    CommitOutcome outcome{{}, loaded, commit.state->base, {}};
+    const Lifetimes& lifetimes = settings_.options.lifetimes;
+    if (commit.request.passive || !policy::touch_due(loaded.header, lifetimes, commit.now)) co_return outcome;
+
+    const Millis ttl = policy::time_to_live(loaded.header, lifetimes, commit.now);
+    const auto touched = co_await ports_.store->touch(loaded.key, ttl, store_deadline(commit.deadline));
+    if (!touched) co_return touched.error();
+    if (*touched == async::TouchStatus::gone) co_return dropped(commit);
+    AtomicCounters::raise(settings_.counters.touches);
+    outcome.result.action = CommitAction::touched;
+    resend_cookie(commit, outcome);
+    co_return outcome;
+}
+
+Task<CommitOutcome> Core::commit_create(Commit commit) {
+    const ManagerOptions& options = settings_.options;
+    for (int attempt = 0; attempt < mint_attempts_max; ++attempt) {
+        std::array<std::uint8_t, 1> shard{};
+        if (auto filled = settings_.random.fill(shard); !filled) co_return filled.error();
+        const auto id = settings_.ring.mint(shard[0], settings_.random);
+        if (!id) co_return id.error();
+        const auto handle = crypto::random_handle(settings_.random);
+        if (!handle) co_return handle.error();
+        const auto operation = crypto::random_operation(settings_.random);
+        if (!operation) co_return operation.error();
+
+        model::RecordHeader header;
+        header.last_seen = commit.now;
+        header.handle = *handle;
+        header.created = commit.now;
+        header.absolute_expiry = commit.now + options.lifetimes.absolute;
+        header.clock = model::next_clock(0, commit.now);
+        header.operation = *operation;
+        const StoreKey key = crypto::store_key_of(*id);
+        const model::Payload payload{{}, commit.plan.entries};
+        auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload, options.limits,
+                                          options.plain_records);
+        if (!record) co_return record.error();
+        const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
+        const auto created =
+            co_await ports_.store->create(key, std::move(*record), ttl, store_deadline(commit.deadline));
+        if (!created) co_return created.error();
+        if (*created != async::CreateStatus::created) continue;
+
+        AtomicCounters::raise(settings_.counters.creates);
+        CommitOutcome outcome{{}, Loaded{key, header, {}}, commit.plan.entries, id->cookie_value()};
+        outcome.result.action = CommitAction::created;
+        outcome.result.set_cookie =
+            web::set_cookie(options.cookie, outcome.cookie_value, max_age_cap(header, commit.now));
+        co_return outcome;
+    }
+    co_return collision();
+}
+
+/// SQL first: the row and the event of an audited change are durable before the session shows it.
+Task<bool> Core::record_audited_changes(const Commit& commit, OperationId operation) {
+    const Loaded& loaded = *commit.state->loaded;
+    if (loaded.header.user.anonymous()) co_return true;
+    const bool audited = std::ranges::any_of(identity_->audited, [&](const std::string& key) {
+        return differs(commit.state->base, commit.plan.entries, key);
+    });
+    if (!audited) co_return true;
+    const std::string before = text_of(commit.state->base, identity_->audited);
+    const std::string after = text_of(commit.plan.entries, identity_->audited);
+    auto event = event_of("session.platform_switched", commit.now, loaded.header.handle, loaded.manager.user_id,
+                          "user");
+    event.operation = operation;
+    event.detail = json_object({{"from", before}, {"to", after}});
+    co_return co_await ports_.archive->record_change(loaded.header.handle, after, std::move(event),
+                                                     commit.deadline);
+}
+
+Task<CommitOutcome> Core::commit_save(Commit commit) {
+    const ManagerOptions& options = settings_.options;
+    const auto operation = crypto::random_operation(settings_.random);
+    if (!operation) co_return operation.error();
+    Loaded loaded = *commit.state->loaded;
+    model::Entries base = commit.state->base;
+    model::Entries ours = commit.plan.entries;
+    {
+        // Refuse what cannot be stored before SQL hears of it.
+        const model::Payload payload{loaded.manager, ours};
+        const auto size = model::encode_payload(payload).size();
+        if (auto fits = model::check_size(payload, size, options.limits); !fits) co_return fits.error();
+    }
+    const auto live = co_await record_audited_changes(commit, *operation);
+    if (!live) co_return live.error();
+    if (!*live) co_return dropped(commit);
+
+    for (int attempt = 0; attempt < save_attempts_max; ++attempt) {
+        model::RecordHeader header = loaded.header;
+        header.generation += 1;
+        header.last_seen = commit.now;
+        header.clock = model::next_clock(loaded.header.clock, commit.now);
+        header.operation = *operation;
+        auto record = crypto::seal_record(settings_.ring, settings_.random, loaded.key, header,
+                                          {loaded.manager, ours}, options.limits, options.plain_records);
+        if (!record) co_return record.error();
+        const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
+        auto reply = co_await ports_.store->save(loaded.key, loaded.header.generation, std::move(*record), ttl,
+                                                 store_deadline(commit.deadline));
+        if (!reply) co_return reply.error();
+        if (reply->status == async::SaveStatus::saved) {
+            AtomicCounters::raise(settings_.counters.saves);
+            loaded.header = header;
+            CommitOutcome outcome{{}, std::move(loaded), std::move(ours), {}};
+            outcome.result.action = CommitAction::saved;
+            resend_cookie(commit, outcome);
+            co_return outcome;
+        }
+        if (reply->status != async::SaveStatus::conflict) co_return dropped(commit);
+
+        auto theirs = crypto::open_record(settings_.ring, loaded.key, reply->current, options.limits,
+                                          options.plain_records);
+        // Another session under this key, or one that does not open: nothing of ours belongs into it.
+        if (!theirs || theirs->header.handle != loaded.header.handle) co_return dropped(commit);
+        auto merged = model::merge(base, ours, theirs->payload.entries);
+        AtomicCounters::raise(settings_.counters.merges);
+        AtomicCounters::raise(settings_.counters.conflicts_same_key, merged.same_key_conflicts);
+        loaded.header = theirs->header;
+        loaded.manager = std::move(theirs->payload.manager);
+        base = std::move(theirs->payload.entries);
+        ours = std::move(merged.entries);
+        if (std::chrono::steady_clock::now() >= commit.deadline) break;
+    }
+    co_return Error{Errc::conflict, "the record kept changing until the deadline"};
+}
+
+async::LoginOrder Core::login_order(const Commit& commit, const StoreKey& key, Handle handle,
+                                    OperationId operation, bool replaces) const {
+    const auto& loaded = commit.state->loaded;
+    const bool was_authenticated = replaces && loaded && !loaded->manager.user_id.empty();
+    const bool same_user = was_authenticated && loaded->manager.user_id == commit.plan.user;
+    async::LoginOrder order;
+    order.row = {.handle = handle,
+                 .key = key,
+                 .user_id = commit.plan.user,
+                 .user = settings_.ring.user_tag(commit.plan.user),
+                 .created = same_user ? loaded->header.created : commit.now,
+                 .authenticated = commit.now,
+                 .absolute_expiry = commit.now + settings_.options.lifetimes.absolute,
+                 .idle_limit = Seconds{0},
+                 .device = shortened(commit.request.user_agent, device_bytes_max),
+                 .place = shortened(commit.request.client_address, place_bytes_max),
+                 .platform = text_of(commit.plan.entries, identity_->audited),
+                 .ended = std::nullopt,
+                 .end_reason = {},
+                 .confirmed = false};
+    if (was_authenticated) order.replaced = async::Replaced{loaded->key, loaded->header.handle, same_user};
+    const std::string type = commit.state->remembered ? "session.remembered"
+                             : same_user              ? "session.reauthenticated"
+                                                      : "session.created";
+    order.event = event_of(type, commit.now, handle, commit.plan.user, "user");
+    order.event.operation = operation;
+    order.event.detail = json_object({{"device", order.row.device}, {"place", order.row.place}});
+    return order;
+}
+
+/// One attempt: SQL, then the end of the replaced session, then the new record. Empty: the id collided, try another.
+Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool first_try) {
+    using Answer = std::optional<CommitOutcome>;
+    const ManagerOptions& options = settings_.options;
+    const auto& loaded = commit.state->loaded;
+    const auto user = settings_.ring.user_tag(commit.plan.user);
+    const auto id = settings_.ring.mint(user.shard(), settings_.random);
+    if (!id) co_return id.error();
+    const auto operation = crypto::random_operation(settings_.random);
+    if (!operation) co_return operation.error();
+    const auto fresh_handle = crypto::random_handle(settings_.random);
+    if (!fresh_handle) co_return fresh_handle.error();
+    const StoreKey key = crypto::store_key_of(*id);
+    const bool keeps_handle = first_try && loaded && loaded->manager.user_id == commit.plan.user;
+    const Handle handle = keeps_handle ? loaded->header.handle : *fresh_handle;
+
+    const auto order = login_order(commit, key, handle, *operation, first_try);
+    model::RecordHeader header;
+    header.last_seen = commit.now;
+    header.handle = handle;
+    header.user = user;
+    header.created = order.row.created;
+    header.authenticated = commit.now;
+    header.absolute_expiry = order.row.absolute_expiry;
+    header.clock = model::next_clock(loaded ? loaded->header.clock : 0, commit.now);
+    header.operation = *operation;
+    const model::Payload payload{{commit.plan.user, order.row.device, order.row.place}, commit.plan.entries};
+    // Whatever cannot be sealed is refused here, before SQL hears of it.
+    const auto size = model::encode_payload(payload).size();
+    if (auto fits = model::check_size(payload, size, options.limits); !fits) co_return fits.error();
+
+    auto grant = co_await ports_.archive->begin_login(order, commit.deadline);
+    if (!grant) {
+        if (grant.error().code == Errc::conflict) co_return Answer{};
+        co_return grant.error();
+    }
+    if (order.replaced) denied_.deny(order.replaced->key, loaded->header.absolute_expiry, commit.now);
+    if (grant->end_replaced) {
+        std::vector<async::EndOrder> orders{*grant->end_replaced};
+        auto ended = co_await apply(std::move(orders), commit.deadline);
+        if (!ended) co_return ended.error();
+    }
+    header.epoch = grant->epoch;
+    auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload, options.limits,
+                                      options.plain_records);
+    if (!record) co_return record.error();
+    const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
+    const auto created =
+        co_await ports_.store->create(key, std::move(*record), ttl, store_deadline(commit.deadline));
+    if (!created) co_return created.error();
+    // A stale epoch means that all of this user's sessions were ended meanwhile: log in again under the new epoch.
+    if (*created != async::CreateStatus::created) co_return Answer{};
+    // Unconfirmed, the row stops counting as live after a minute; the session itself works.
+    if (auto confirmed = co_await ports_.archive->confirm_login(handle, commit.deadline); !confirmed) {
+        settings_.report("a login could not be confirmed in SQL", confirmed.error());
+    }
+    CommitOutcome outcome{{}, Loaded{key, header, payload.manager}, commit.plan.entries, id->cookie_value()};
+    outcome.result.action = CommitAction::logged_in;
+    outcome.result.set_cookie =
+        web::set_cookie(options.cookie, outcome.cookie_value, max_age_cap(header, commit.now));
+    co_return Answer{std::move(outcome)};
+}
+
+Task<CommitOutcome> Core::commit_login(Commit commit) {
+    for (int attempt = 0; attempt < mint_attempts_max; ++attempt) {
+        auto outcome = co_await try_login(commit, attempt == 0);
+        if (!outcome) co_return outcome.error();
+        if (!*outcome) continue;
+        AtomicCounters::raise(settings_.counters.logins);
+        const auto& old = commit.state->loaded;
+        if (old && old->manager.user_id.empty()) {
+            // The anonymous record goes last: a crash before leaves only an anonymous record. Its note hands nobody
+            // the new id, least of all whoever planted the old one.
+            const auto note = model::pack_note({.until = commit.now + rotation_note_time});
+            denied_.deny(old->key, old->header.absolute_expiry, commit.now);
+            const auto erased = co_await ports_.store->erase(old->key, note, rotation_note_time,
+                                                             store_deadline(commit.deadline));
+            if (!erased) settings_.report("the anonymous record of a login could not be removed", erased.error());
+        }
+        co_return std::move(**outcome);
+    }
+    co_return collision();
+}
+
+Task<CommitOutcome> Core::commit_end(Commit commit) {
+    const Loaded& loaded = *commit.state->loaded;
+    CommitOutcome outcome;
+    if (loaded.manager.user_id.empty()) {
+        const auto erased = co_await ports_.store->erase(loaded.key, std::string(), Millis{0},
+                                                         store_deadline(commit.deadline));
+        if (!erased) co_return erased.error();
+        denied_.deny(loaded.key, loaded.header.absolute_expiry, commit.now);
+        outcome.result.ending = Ending::ended;
+    } else {
+        Name name{loaded.key, loaded.manager.user_id};
+        const auto ending =
+            co_await end_session(std::move(name), EndReason::logout, "user", commit.deadline);
+        if (!ending) co_return ending.error();
+        outcome.result.ending = *ending;
+    }
+    outcome.result.set_cookie = web::clear_cookie(settings_.options.cookie);
+    if (!commit.plan.entries.empty()) {
+        auto next = co_await commit_create(commit);
+        // The ending stands whatever becomes of the new anonymous session.
+        if (!next) {
+            settings_.report("the anonymous session after a logout could not be created", next.error());
+        } else {
+            next->result.ending = outcome.result.ending;
+            outcome = std::move(*next);
+        }
+    }
+    outcome.result.action = CommitAction::ended;
+    co_return outcome;
+}
+
+}  // namespace vedfolnir::manager

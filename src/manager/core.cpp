@@ -1,0 +1,174 @@
+#include "manager/core.hpp"
+
+#include "manager/describe.hpp"
+#include "model/session_id.hpp"
+#include "policy/lifetime.hpp"
+#include "web/cookie.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vedfolnir::manager {
+
+using runtime::AtomicCounters;
+
+Core::Core(CoreSettings settings, Ports ports)
+    : settings_(std::move(settings)),
+      ports_(std::move(ports)),
+      identity_(std::make_shared<const IdentityOptions>(settings_.options.identity)) {}
+
+Deadline Core::store_deadline(Deadline deadline) const {
+    return std::min(deadline, deadline_in(settings_.options.redis.request_timeout));
+}
+
+Task<TimePoint> Core::now(Deadline deadline) { return ports_.store->now(store_deadline(deadline)); }
+
+StatePtr Core::fresh_state() const {
+    auto state = std::make_shared<SessionState>();
+    state->identity = identity_;
+    state->limits = settings_.options.limits;
+    return state;
+}
+
+Task<StatePtr> Core::async_load(RequestContext request, Deadline deadline) {
+    auto& counters = settings_.counters;
+    AtomicCounters::raise(counters.loads);
+    StatePtr state = fresh_state();
+    const auto cookie = web::find_cookie(request.cookie_header, settings_.options.cookie.name);
+    if (cookie.state == web::CookieState::absent) co_return state;
+    if (cookie.state == web::CookieState::ambiguous) {
+        AtomicCounters::raise(counters.cookies_ambiguous);
+        state->reason = LoadReason::ambiguous;
+        auto event = event_of("cookie.ambiguous", system_now(), std::nullopt, {}, "user");
+        event.detail = json_object({{"client", request.client_address}});
+        note_event(std::move(event));
+        co_return state;
+    }
+    const auto id = model::SessionId::parse(cookie.value);
+    if (!id) {
+        AtomicCounters::raise(counters.cookies_malformed);
+        state->reason = LoadReason::malformed;
+        co_return state;
+    }
+    if (!settings_.ring.verify(*id)) {
+        AtomicCounters::raise(counters.cookies_forged);
+        state->reason = LoadReason::forged;
+        co_return state;
+    }
+    state->cookie_value = std::string(cookie.value);
+    co_return co_await load_record(std::move(state), crypto::store_key_of(*id), deadline);
+}
+
+Task<StatePtr> Core::load_record(StatePtr state, StoreKey key, Deadline deadline) {
+    auto& counters = settings_.counters;
+    co_await ready(deadline);
+    auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
+    if (!bytes) {
+        AtomicCounters::raise(counters.loads_unknown);
+        co_return bytes.error();
+    }
+    const auto time = co_await now(deadline);
+    if (!time) {
+        AtomicCounters::raise(counters.loads_unknown);
+        co_return time.error();
+    }
+    if (!*bytes) {
+        state->reason = LoadReason::missing;
+        co_return state;
+    }
+    state->reason = judge_record(*state, key, **bytes, *time);
+    if (state->reason == LoadReason::found) AtomicCounters::raise(counters.loads_found);
+    if (state->reason == LoadReason::unreadable) {
+        AtomicCounters::raise(counters.records_unreadable);
+        auto event = event_of("record.unreadable", *time, std::nullopt, {}, "system");
+        event.detail = json_object({{"store_key", key.text()}});
+        note_event(std::move(event));
+    }
+    co_return state;
+}
+
+LoadReason Core::judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
+                              TimePoint now) {
+    const ManagerOptions& options = settings_.options;
+    if (const auto note = model::parse_note(bytes)) {
+        return now < note->until ? LoadReason::rotated : LoadReason::missing;
+    }
+    auto opened = crypto::open_record(settings_.ring, key, bytes, options.limits, options.plain_records);
+    if (!opened) return LoadReason::unreadable;
+    switch (policy::judge(opened->header, options.lifetimes, now)) {
+        case policy::Life::alive: break;
+        case policy::Life::implausible: return LoadReason::unreadable;
+        case policy::Life::idle_expired:
+        case policy::Life::absolute_expired: return LoadReason::expired;
+    }
+    if (denied_.denies(key, now) || opened->header.epoch < epochs_.of(opened->header.user)) {
+        return LoadReason::ended;
+    }
+    state.loaded = Loaded{key, opened->header, std::move(opened->payload.manager)};
+    state.base = std::move(opened->payload.entries);
+    state.current = state.base;
+    return LoadReason::found;
+}
+
+Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owner, Deadline deadline) {
+    using Answer = std::optional<Name>;
+    if (const auto id = model::SessionId::parse(name)) {
+        if (!settings_.ring.verify(*id)) co_return Answer{};
+        co_return Answer{Name{crypto::store_key_of(*id), owner}};
+    }
+    const auto handle = Handle::parse(name);
+    if (!handle) co_return Answer{};
+    async::SessionQuery query;
+    query.handle = *handle;
+    query.only_live = false;
+    query.now = system_now();
+    const auto rows = co_await ports_.archive->sessions(query, deadline);
+    if (rows) {
+        if (rows->empty() || (!owner.empty() && rows->front().user_id != owner)) co_return Answer{};
+        co_return Answer{Name{rows->front().key, rows->front().user_id}};
+    }
+    if (owner.empty()) co_return rows.error();
+    // SQL is down, but the owner's index knows the handle as well.
+    const auto entries = co_await ports_.store->list_user(settings_.ring.user_tag(owner), store_deadline(deadline));
+    if (!entries) co_return entries.error();
+    const auto found = std::ranges::find(*entries, *handle, &async::IndexEntry::handle);
+    if (found == entries->end()) co_return Answer{};
+    co_return Answer{Name{found->key, owner}};
+}
+
+Task<std::optional<StatePtr>> Core::async_load_named(std::string name, Deadline deadline) {
+    using Answer = std::optional<StatePtr>;
+    const auto resolved = co_await resolve(name, {}, deadline);
+    if (!resolved) co_return resolved.error();
+    if (!*resolved) co_return Answer{};
+    StatePtr state = fresh_state();
+    if (model::SessionId::parse(name)) state->cookie_value = name;
+    auto loaded = co_await load_record(std::move(state), (*resolved)->key, deadline);
+    if (!loaded) co_return loaded.error();
+    if ((*loaded)->reason != LoadReason::found) co_return Answer{};
+    co_return Answer{std::move(*loaded)};
+}
+
+Task<bool> Core::async_touch_named(std::string name, Deadline deadline) {
+    const auto state = co_await async_load_named(std::move(name), deadline);
+    if (!state) co_return state.error();
+    if (!*state) co_return false;
+    const Loaded& loaded = *(**state)->loaded;
+    const auto time = co_await now(deadline);
+    if (!time) co_return time.error();
+    const Millis ttl = policy::time_to_live(loaded.header, settings_.options.lifetimes, *time);
+    const auto touched = co_await ports_.store->touch(loaded.key, ttl, store_deadline(deadline));
+    if (!touched) co_return touched.error();
+    AtomicCounters::raise(settings_.counters.touches);
+    co_return *touched == async::TouchStatus::touched;
+}
+
+Task<bool> Core::async_ping(Deadline deadline) {
+    const auto hot = co_await ports_.store->marks(store_deadline(deadline));
+    if (!hot) co_return hot.error();
+    const auto sql = co_await ports_.archive->sequences(deadline);
+    if (!sql) co_return sql.error();
+    co_return true;
+}
+
+}  // namespace vedfolnir::manager

@@ -1,0 +1,144 @@
+// The session manager as coroutines: policy, sealing and the two stores, in the order that makes endings final.
+//
+// Everything here runs on the runtime's thread. Each operation ends by its deadline. Coroutine parameters are values.
+#pragma once
+
+#include "manager/deny_set.hpp"
+#include "manager/ports.hpp"
+#include "manager/session_state.hpp"
+#include "policy/commit_plan.hpp"
+
+#include "vedfolnir/session_manager.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vedfolnir::manager {
+
+template <class T>
+using Task = async::Task<T>;
+
+using StatePtr = std::shared_ptr<SessionState>;
+/// A commit reads the request's state and never writes it: a caller whose deadline passed may go on using it.
+using ConstStatePtr = std::shared_ptr<const SessionState>;
+
+/// What a commit did, and the session as it stands afterwards.
+struct CommitOutcome {
+    CommitResult result;
+    std::optional<Loaded> loaded;
+    model::Entries entries;
+    std::string cookie_value;  ///< Of a session this commit created; empty otherwise.
+};
+
+struct EndCommand {
+    std::string name;       ///< Handle or cookie value.
+    EndReason reason = EndReason::ended_by_operator;
+    std::string actor;
+    std::string owner;      ///< When set: only a session of this user.
+};
+
+struct EndUserCommand {
+    std::string user_id;
+    std::optional<Handle> keep;
+    EndReason reason = EndReason::ended_by_operator;
+    std::string actor;
+};
+
+struct EndUserOutcome {
+    Ending ending = Ending::absent;
+    std::uint32_t count = 0;
+};
+
+class Core : public std::enable_shared_from_this<Core> {
+public:
+    Core(CoreSettings settings, Ports ports);
+
+    [[nodiscard]] Task<StatePtr> async_load(RequestContext request, Deadline deadline);
+    [[nodiscard]] Task<std::optional<StatePtr>> async_load_named(std::string name, Deadline deadline);
+    [[nodiscard]] Task<CommitOutcome> async_commit(ConstStatePtr state, RequestContext request,
+                                                   Deadline deadline);
+    [[nodiscard]] Task<bool> async_touch_named(std::string name, Deadline deadline);
+
+    [[nodiscard]] Task<Ending> async_end(EndCommand command, Deadline deadline);
+    [[nodiscard]] Task<EndUserOutcome> async_end_user(EndUserCommand command, Deadline deadline);
+
+    [[nodiscard]] Task<std::vector<SessionInfo>> async_list(ListQuery query, Deadline deadline);
+    [[nodiscard]] Task<std::optional<Inspection>> async_inspect(Handle handle, std::string actor,
+                                                                Deadline deadline);
+    [[nodiscard]] Task<std::vector<AuditEntry>> async_audit(AuditFilter filter, Deadline deadline);
+    [[nodiscard]] Task<bool> async_ping(Deadline deadline);
+
+private:
+    /// Times and budget of one commit, fixed when it starts.
+    struct Commit {
+        ConstStatePtr state;
+        RequestContext request;
+        policy::CommitPlan plan;
+        TimePoint now;
+        Deadline deadline;
+    };
+    struct Name {
+        StoreKey key;
+        std::string user_id;
+    };
+
+    // core.cpp: loading
+    [[nodiscard]] Task<StatePtr> load_record(StatePtr state, StoreKey key, Deadline deadline);
+    LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes, TimePoint now);
+    [[nodiscard]] Task<std::optional<Name>> resolve(std::string name, std::string owner, Deadline deadline);
+    [[nodiscard]] StatePtr fresh_state() const;
+
+    // listing.cpp
+    void describe_record(SessionInfo& info, const StoreKey& key, const std::optional<std::string>& bytes,
+                         TimePoint now);
+
+    // commit.cpp
+    [[nodiscard]] Task<CommitOutcome> commit_nothing(Commit commit);
+    [[nodiscard]] Task<CommitOutcome> commit_create(Commit commit);
+    [[nodiscard]] Task<CommitOutcome> commit_save(Commit commit);
+    [[nodiscard]] Task<CommitOutcome> commit_login(Commit commit);
+    [[nodiscard]] Task<std::optional<CommitOutcome>> try_login(const Commit& commit, bool first_try);
+    [[nodiscard]] Task<CommitOutcome> commit_end(Commit commit);
+    [[nodiscard]] Task<bool> record_audited_changes(const Commit& commit, OperationId operation);
+    [[nodiscard]] CommitOutcome dropped(const Commit& commit);
+    void resend_cookie(const Commit& commit, CommitOutcome& outcome) const;
+    [[nodiscard]] std::optional<Seconds> max_age_cap(const model::RecordHeader& header, TimePoint now) const;
+    [[nodiscard]] async::LoginOrder login_order(const Commit& commit, const StoreKey& key, Handle handle,
+                                                OperationId operation, bool replaces) const;
+
+    // ending.cpp
+    [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor, Deadline deadline);
+    [[nodiscard]] Task<bool> apply(std::vector<async::EndOrder> orders, Deadline deadline);
+    [[nodiscard]] Task<bool> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
+    [[nodiscard]] Task<bool> synchronise(Deadline deadline);
+    /// Compares marks with SQL once per process before the first answer (R5); later calls return at once.
+    [[nodiscard]] boost::asio::awaitable<void> ready(Deadline deadline);
+
+    // audit_queue.cpp: events that belong to no transaction
+    void note_event(async::AuditEvent event);
+    [[nodiscard]] boost::asio::awaitable<void> drain_events();
+    [[nodiscard]] async::AuditEvent event_of(std::string type, TimePoint now, std::optional<Handle> handle,
+                                             std::string user_id, std::string actor) const;
+
+    [[nodiscard]] Deadline store_deadline(Deadline deadline) const;
+    [[nodiscard]] Task<TimePoint> now(Deadline deadline);
+
+    CoreSettings settings_;
+    Ports ports_;
+    std::shared_ptr<const IdentityOptions> identity_;
+    DenySet denied_;
+    MinimumEpochs epochs_;
+    bool synchronised_ = false;
+    Deadline next_synchronisation_{};
+    std::shared_ptr<boost::asio::steady_timer> synchronising_;
+    std::deque<async::AuditEvent> events_;
+    bool draining_ = false;
+};
+
+}  // namespace vedfolnir::manager

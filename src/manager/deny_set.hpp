@@ -1,0 +1,45 @@
+// What this process refuses whatever the hot store says: ended sessions and outdated users (R2, R3).
+#pragma once
+
+#include "vedfolnir/types.hpp"
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+namespace vedfolnir::manager {
+
+/// Bounded: each entry lapses when the session it denies would have expired anyway; at the bound the entry that would
+/// lapse first makes room. Thread-safe.
+class DenySet {
+public:
+    explicit DenySet(std::size_t entries_max = 200'000) : entries_max_(entries_max) {}
+
+    void deny(const StoreKey& key, TimePoint until, TimePoint now);
+    [[nodiscard]] bool denies(const StoreKey& key, TimePoint now) const;
+    [[nodiscard]] std::size_t size() const;
+
+private:
+    void drop_first();
+
+    mutable std::mutex mutex_;
+    std::size_t entries_max_;
+    std::map<StoreKey, TimePoint> until_;
+    std::set<std::pair<TimePoint, StoreKey>> order_;
+};
+
+/// Per user the lowest epoch that still counts. Only grows; loaded from SQL at start. Thread-safe.
+class MinimumEpochs {
+public:
+    void raise(const UserTag& user, std::uint64_t epoch);
+    /// 0 when nothing is known.
+    [[nodiscard]] std::uint64_t of(const UserTag& user) const;
+
+private:
+    mutable std::mutex mutex_;
+    std::map<UserTag, std::uint64_t> epochs_;
+};
+
+}  // namespace vedfolnir::manager

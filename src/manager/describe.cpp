@@ -1,0 +1,28 @@
+#include "manager/describe.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace vedfolnir::manager {
+
+std::string json_object(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+    boost::json::object object;
+    for (const auto& [name, value] : fields) {
+        if (!value.empty()) object.emplace(name, value);
+    }
+    return boost::json::serialize(object);
+}
+
+std::string shortened(std::string_view text, std::size_t bytes_max) {
+    std::string out(text.substr(0, bytes_max));
+    std::ranges::replace_if(out, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+    return out;
+}
+
+TimePoint system_now() {
+    return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+}
+
+}  // namespace vedfolnir::manager

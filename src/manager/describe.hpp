@@ -1,0 +1,23 @@
+// Small texts the manager writes: JSON details of events, shortened devices, the process's wall time.
+#pragma once
+
+#include "vedfolnir/types.hpp"
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace vedfolnir::manager {
+
+/// A JSON object of strings; empty values are left out.
+[[nodiscard]] std::string json_object(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
+
+/// The user agent or address as stored: at most `bytes_max` bytes of printable ASCII; other bytes become `?`.
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes_max);
+
+/// The host's wall clock: for event times where no store was asked.
+[[nodiscard]] TimePoint system_now();
+
+}  // namespace vedfolnir::manager

@@ -1,0 +1,196 @@
+#include "manager/core.hpp"
+
+#include "manager/describe.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace vedfolnir::manager {
+namespace {
+
+using runtime::AtomicCounters;
+namespace asio = boost::asio;
+
+constexpr std::uint32_t replay_batch = 100;
+constexpr Millis synchronise_again{5'000};
+/// What the first request of a process may spend on comparing marks with SQL.
+constexpr Millis synchronise_budget{1'000};
+
+}  // namespace
+
+/// Applies endings to the hot store in the order of their sequences; closes a gap by the ordered replay of the shard.
+Task<bool> Core::apply(std::vector<async::EndOrder> orders, Deadline deadline) {
+    for (async::EndOrder& order : orders) {
+        const std::uint8_t shard = order.shard;
+        const auto reply = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+        if (!reply) co_return reply.error();
+        if (!reply->gap) continue;
+        const auto replayed = co_await replay(shard, reply->mark, deadline);
+        // The ending itself was applied; only the mark stands behind, and the next contact tries again.
+        if (!replayed) settings_.report("the replay of a shard did not finish", replayed.error());
+    }
+    co_return true;
+}
+
+Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline) {
+    for (;;) {
+        const auto batch = co_await ports_.archive->revocations(shard, mark, replay_batch, deadline);
+        if (!batch) co_return batch.error();
+        for (const async::Revocation& revocation : *batch) {
+            async::EndOrder order;
+            order.shard = shard;
+            if (revocation.key) order.keys.push_back(*revocation.key);
+            order.user = revocation.user;
+            order.whole_user = !revocation.key.has_value();
+            order.epoch = revocation.epoch;
+            order.previous_sequence = mark;
+            order.sequence = revocation.sequence;
+            const auto reply = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+            if (!reply) co_return reply.error();
+            mark = revocation.sequence;
+        }
+        if (batch->size() < replay_batch) co_return true;
+    }
+}
+
+Task<bool> Core::synchronise(Deadline deadline) {
+    const auto sequences = co_await ports_.archive->sequences(deadline);
+    if (!sequences) co_return sequences.error();
+    const auto marks = co_await ports_.store->marks(store_deadline(deadline));
+    if (!marks) co_return marks.error();
+    for (std::size_t shard = 0; shard < std::min(sequences->size(), marks->size()); ++shard) {
+        if ((*marks)[shard] >= (*sequences)[shard]) continue;
+        const auto replayed = co_await replay(static_cast<std::uint8_t>(shard), (*marks)[shard], deadline);
+        if (!replayed) co_return replayed.error();
+    }
+    const auto raised =
+        co_await ports_.archive->epochs(system_now() - settings_.options.lifetimes.absolute, deadline);
+    if (!raised) co_return raised.error();
+    for (const async::UserEpoch& epoch : *raised) epochs_.raise(epoch.user, epoch.epoch);
+    co_return true;
+}
+
+asio::awaitable<void> Core::ready(Deadline deadline) {
+    if (synchronised_) co_return;
+    if (synchronising_) {
+        co_await synchronising_->async_wait(asio::as_tuple(asio::use_awaitable));
+        co_return;
+    }
+    if (std::chrono::steady_clock::now() < next_synchronisation_) co_return;
+    // Reading goes on where SQL or Redis cannot be compared now: this version has no fallback to go to.
+    const Deadline until = std::min(deadline, deadline_in(synchronise_budget));
+    synchronising_ = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, until);
+    const auto done = co_await synchronise(until);
+    synchronised_ = done.has_value();
+    next_synchronisation_ = deadline_in(synchronise_again);
+    if (!done) settings_.report("marks could not be compared with SQL; trying again in 5 s", done.error());
+    std::exchange(synchronising_, nullptr)->cancel();
+}
+
+Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, Deadline deadline) {
+    const auto time = system_now();
+    const TimePoint until = time + settings_.options.lifetimes.absolute + settings_.options.lifetimes.clock_skew_max;
+    const UserTag user = name.user_id.empty() ? UserTag{} : settings_.ring.user_tag(name.user_id);
+    const auto operation = crypto::random_operation(settings_.random);
+    if (!operation) co_return operation.error();
+    async::EndRequest request;
+    request.key = name.key;
+    request.user_id = {};
+    request.user = user;
+    request.reason = reason;
+    request.event = event_of("session.ended", time, std::nullopt, name.user_id, std::move(actor));
+    request.event.operation = *operation;
+    request.event.detail = json_object({{"reason", to_string(reason)}});
+    auto receipt = co_await ports_.archive->end(std::move(request), deadline);
+    denied_.deny(name.key, until, time);
+
+    async::EndOrder undocumented;  // what the hot store is told when SQL has no sequence for it
+    undocumented.shard = name.key.shard;
+    undocumented.keys = {name.key};
+    undocumented.user = user;
+    if (!receipt) {
+        settings_.report("an ending is pending: SQL did not take it", receipt.error());
+        AtomicCounters::raise(settings_.counters.endings_pending);
+        const auto applied = co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
+        if (!applied) settings_.report("an ending reached neither SQL nor the hot store", applied.error());
+        co_return Ending::pending;
+    }
+    if (receipt->sessions == 0) {
+        const auto applied = co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
+        if (!applied) co_return applied.error();
+        if (applied->removed == 0) co_return Ending::absent;
+        AtomicCounters::raise(settings_.counters.endings);
+        co_return Ending::ended;
+    }
+    AtomicCounters::raise(settings_.counters.endings);
+    const auto applied = co_await apply(std::move(receipt->orders), deadline);
+    if (!applied) {
+        settings_.report("an ending is durable in SQL but not yet in the hot store", applied.error());
+        AtomicCounters::raise(settings_.counters.endings_pending);
+        co_return Ending::pending;
+    }
+    co_return Ending::ended;
+}
+
+Task<Ending> Core::async_end(EndCommand command, Deadline deadline) {
+    co_await ready(deadline);
+    const auto name = co_await resolve(command.name, command.owner, deadline);
+    if (!name) co_return name.error();
+    if (!*name) co_return Ending::absent;
+    co_return co_await end_session(**name, command.reason, command.actor, deadline);
+}
+
+Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadline) {
+    co_await ready(deadline);
+    const auto time = system_now();
+    const auto operation = crypto::random_operation(settings_.random);
+    if (!operation) co_return operation.error();
+    async::EndRequest request;
+    request.user_id = command.user_id;
+    request.user = settings_.ring.user_tag(command.user_id);
+    request.reason = command.reason;
+    if (command.keep) {
+        const auto kept = co_await resolve(command.keep->text(), command.user_id, deadline);
+        if (!kept) co_return kept.error();
+        if (!*kept) co_return Error{Errc::denied, "The session to keep is not one of this user.", {}};
+        request.keep = (*kept)->key;
+    }
+    request.event = event_of("session.ended", time, std::nullopt, command.user_id, command.actor);
+    request.event.operation = *operation;
+    request.event.detail = json_object({{"reason", to_string(command.reason)}, {"scope", "user"}});
+
+    const UserTag user = request.user;
+    const auto keep = request.keep;
+    const TimePoint until = time + settings_.options.lifetimes.absolute + settings_.options.lifetimes.clock_skew_max;
+    auto receipt = co_await ports_.archive->end(std::move(request), deadline);
+    if (!receipt) {
+        settings_.report("an ending of all sessions is pending: SQL did not take it", receipt.error());
+        AtomicCounters::raise(settings_.counters.endings_pending);
+        async::EndOrder order;
+        order.shard = user.shard();
+        order.user = user;
+        order.whole_user = true;
+        order.keep = keep;
+        const auto applied = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+        if (!applied) co_return applied.error();
+        co_return EndUserOutcome{Ending::pending, applied->removed};
+    }
+    for (const StoreKey& key : receipt->keys) denied_.deny(key, until, time);
+    for (const async::EndOrder& order : receipt->orders) {
+        if (order.epoch > 0) epochs_.raise(order.user, order.epoch);
+    }
+    AtomicCounters::raise(settings_.counters.endings, receipt->sessions);
+    const std::uint32_t count = receipt->sessions;
+    const auto applied = co_await apply(std::move(receipt->orders), deadline);
+    if (!applied) {
+        settings_.report("endings are durable in SQL but not yet in the hot store", applied.error());
+        co_return EndUserOutcome{Ending::pending, count};
+    }
+    co_return EndUserOutcome{count > 0 ? Ending::ended : Ending::absent, count};
+}
+
+}  // namespace vedfolnir::manager

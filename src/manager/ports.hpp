@@ -1,0 +1,38 @@
+// What the manager stands on: the stores behind their contracts, and a way to say what went wrong.
+#pragma once
+
+#include "crypto/key_ring.hpp"
+#include "crypto/random.hpp"
+#include "runtime/counters.hpp"
+
+#include "vedfolnir/async/archive.hpp"
+#include "vedfolnir/async/store.hpp"
+#include "vedfolnir/options.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace vedfolnir::manager {
+
+struct Ports {
+    std::shared_ptr<async::SessionStore> store;
+    std::shared_ptr<async::Archive> archive;
+};
+
+/// Receives errors that no caller waits for; for the operator's log. Called on the runtime's thread.
+using Report = std::function<void(std::string_view what, const Error& error)>;
+
+/// Everything that outlives the runtime of one process. The references must outlive the Core.
+struct CoreSettings {
+    const ManagerOptions& options;
+    const crypto::KeyRing& ring;
+    crypto::RandomSource& random;
+    runtime::AtomicCounters& counters;
+    boost::asio::any_io_executor executor;
+    Report report;
+};
+
+}  // namespace vedfolnir::manager
