@@ -192,7 +192,16 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
     }
     const auto live = co_await record_audited_changes(commit, *operation);
     if (!live) co_return live.error();
-    if (!*live) co_return dropped(commit);
+    if (!*live) {
+        // SQL says that this session ended: a record that is still there does not count, and goes.
+        async::EndOrder order;
+        order.shard = loaded.key.shard;
+        order.keys = {loaded.key};
+        order.user = loaded.header.user;
+        const auto removed = co_await ports_.store->end(std::move(order), store_deadline(commit.deadline));
+        if (!removed) settings_.report("an ended session could not be removed from the hot store", removed.error());
+        co_return dropped(commit);
+    }
 
     for (int attempt = 0; attempt < save_attempts_max; ++attempt) {
         model::RecordHeader header = loaded.header;
