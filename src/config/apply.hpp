@@ -1,0 +1,40 @@
+// One topic of ManagerOptions each: from the said values to options, errors, warnings and notes. Private to config.
+#pragma once
+
+#include "config/layers.hpp"
+#include "config/settings.hpp"
+
+#include <map>
+#include <string>
+
+namespace vedfolnir::config {
+
+/// What the topics share while settings are resolved.
+struct Resolving {
+    const Input& input;
+    Layers& layers;
+    Report& report;
+    Settings& settings;
+    /// Values as they ended up where that differs from what was said under the name.
+    std::map<std::string, Said, std::less<>> effective;
+
+    void show(std::string_view name, std::string text, Source source, std::string note) {
+        effective.insert_or_assign(std::string(name),
+                                   Said{std::move(text), source, std::move(note)});
+    }
+};
+
+void apply_environment(Resolving& to);
+void apply_keys(Resolving& to);
+void apply_redis(Resolving& to);
+void apply_database(Resolving& to);
+void apply_cookie(Resolving& to);
+void apply_lifetimes(Resolving& to);
+void apply_identity(Resolving& to);
+void apply_bounds(Resolving& to);
+/// Warnings for switches that ask for less security than the product gives.
+void warn_of_ignored_switches(Resolving& to);
+/// What deviates from OWASP ASVS 5.0 and NIST SP 800-63B-4, each with the source.
+[[nodiscard]] std::vector<std::string> deviations(const ManagerOptions& options);
+
+}  // namespace vedfolnir::config

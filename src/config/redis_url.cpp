@@ -1,0 +1,260 @@
+#include "config/redis_url.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace vedfolnir::config {
+namespace {
+
+constexpr std::string_view mask = "********";
+
+Error bad(std::string text) { return {Errc::bad_options, std::move(text)}; }
+
+int hex_digit(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+bool is_socket(std::string_view scheme) noexcept {
+    return scheme == "unix" || scheme == "redis+socket";
+}
+
+struct Parts {
+    std::string scheme;
+    std::string_view user_information;
+    std::string_view host;
+    std::string_view path;
+    std::string_view query;
+};
+
+Result<Parts> split(std::string_view url) {
+    const auto mark = url.find("://");
+    if (mark == std::string_view::npos || mark == 0) {
+        return bad("a URL begins with redis://, rediss:// or unix://");
+    }
+    Parts parts;
+    parts.scheme = lower(url.substr(0, mark));
+    url.remove_prefix(mark + 3);
+    if (const auto hash = url.find('#'); hash != std::string_view::npos) {
+        return bad("a '#' has no meaning in a Redis URL; in a password write %23");
+    }
+    if (const auto query = url.find('?'); query != std::string_view::npos) {
+        parts.query = url.substr(query + 1);
+        url = url.substr(0, query);
+    }
+    const auto slash = url.find('/');
+    // A password with an unescaped '/' would be cut here; the last '@' of the whole tells.
+    const auto at_sign = url.rfind('@');
+    const bool socket = is_socket(parts.scheme);
+    if (!socket && slash != std::string_view::npos && at_sign != std::string_view::npos &&
+        at_sign > slash) {
+        return bad("the user or password holds a '/': write it as %2F");
+    }
+    auto authority = url.substr(0, slash);
+    parts.path = slash == std::string_view::npos ? std::string_view{} : url.substr(slash);
+    if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+        parts.user_information = authority.substr(0, at);
+        authority = authority.substr(at + 1);
+    }
+    parts.host = authority;
+    return parts;
+}
+
+Result<void> read_user(std::string_view text, RedisUrl& out) {
+    if (text.empty()) return {};
+    const auto colon = text.find(':');
+    const auto user = percent_decoded(text.substr(0, colon));
+    const auto password = colon == std::string_view::npos
+                              ? std::optional<std::string>(std::string{})
+                              : percent_decoded(text.substr(colon + 1));
+    if (!user || !password) return bad("a broken % escape in the user or password");
+    if (!user->empty()) out.username = *user;
+    if (!password->empty()) out.password = *password;
+    return {};
+}
+
+Result<void> read_host(std::string_view text, RedisUrl& out) {
+    if (text.find(',') != std::string_view::npos) {
+        return bad(
+            "several hosts name a cluster or Sentinel, which this version does not support; name one server");
+    }
+    std::string_view port;
+    if (text.starts_with('[')) {
+        const auto close = text.find(']');
+        if (close == std::string_view::npos) return bad("an IPv6 address ends with ']'");
+        const auto rest = text.substr(close + 1);
+        if (!rest.empty() && rest.front() != ':')
+            return bad("text behind the ']' of an IPv6 address");
+        port = rest.empty() ? rest : rest.substr(1);
+        text = text.substr(1, close - 1);
+    } else if (const auto colon = text.find(':'); colon != std::string_view::npos) {
+        if (text.find(':', colon + 1) != std::string_view::npos)
+            return bad("write an IPv6 address as [::1]");
+        port = text.substr(colon + 1);
+        text = text.substr(0, colon);
+    }
+    auto host = percent_decoded(text);
+    if (!host) return bad("a broken % escape in the host");
+    for (const char c : *host) {
+        if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f) {
+            return bad("the host holds white space, a control character or a non-ASCII letter");
+        }
+    }
+    if (!host->empty()) out.host = std::move(*host);
+    if (port.empty()) return {};
+    const auto number = parse_integer(port);
+    if (!number || *number < 1 || *number > 65535)
+        return bad("the port is not a number from 1 to 65535");
+    out.port = static_cast<std::uint16_t>(*number);
+    return {};
+}
+
+Result<unsigned> database_number(std::string_view text) {
+    const auto number = parse_integer(text);
+    if (!number || *number > 65535) return bad("the database is not a number from 0 to 65535");
+    return static_cast<unsigned>(*number);
+}
+
+struct QueryName {
+    std::string_view query;
+    std::string_view variable;
+};
+
+constexpr std::array certificate_options{
+    QueryName{"ssl_cert_reqs", "REDIS_SSL_CERT_REQS"},
+    QueryName{"ssl_ca_certs", "REDIS_SSL_CA_CERTS"},
+    QueryName{"ssl_certfile", "REDIS_SSL_CERTFILE"},
+    QueryName{"ssl_keyfile", "REDIS_SSL_KEYFILE"},
+};
+
+Result<void> read_parameter(const std::string& name, std::string value, RedisUrl& out) {
+    if (name == "db") {
+        auto number = database_number(value);
+        if (!number) return std::move(number).error();
+        if (out.database && *out.database != *number)
+            return bad("the path and ?db= name different databases");
+        out.database = *number;
+    } else if (name == "username") {
+        if (out.username && *out.username != value) return bad("two different users");
+        out.username = std::move(value);
+    } else if (name == "password") {
+        if (out.password && *out.password != value) return bad("two different passwords");
+        out.password = std::move(value);
+    } else {
+        for (const auto& option : certificate_options) {
+            if (option.query != name) continue;
+            out.options.insert_or_assign(std::string(option.variable), std::move(value));
+            return {};
+        }
+        out.ignored.push_back(name);
+    }
+    return {};
+}
+
+Result<void> read_query(std::string_view query, RedisUrl& out) {
+    while (!query.empty()) {
+        const auto end = query.find('&');
+        const auto pair = query.substr(0, end);
+        query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
+        if (pair.empty()) continue;
+        const auto equals = pair.find('=');
+        const auto name = percent_decoded(pair.substr(0, equals));
+        auto value = equals == std::string_view::npos ? std::optional<std::string>(std::string{})
+                                                      : percent_decoded(pair.substr(equals + 1));
+        if (!name || !value) return bad("a broken % escape behind the '?'");
+        if (auto done = read_parameter(lower(*name), std::move(*value), out); !done) return done;
+    }
+    return {};
+}
+
+Result<void> read_path(std::string_view path, RedisUrl& out) {
+    if (path.size() <= 1) return {};
+    auto number = database_number(path.substr(1));
+    if (!number) return bad("behind the host stands the database: a number from 0 to 65535");
+    out.database = *number;
+    return {};
+}
+
+Result<void> read_socket(const Parts& parts, RedisUrl& out) {
+    if (!parts.host.empty()) {
+        return bad(
+            "the socket's file is an absolute path: unix:///run/redis/redis.sock (three slashes)");
+    }
+    auto path = percent_decoded(parts.path);
+    if (!path || path->size() < 2) return bad("the URL names no socket file");
+    // sockaddr_un holds 108 bytes with the closing zero.
+    if (path->size() > 107) return bad("the socket's path is longer than 107 bytes");
+    out.unix_socket = std::move(*path);
+    return {};
+}
+
+bool names_a_cluster(std::string_view scheme) noexcept {
+    return scheme.find("sentinel") != std::string_view::npos ||
+           scheme.find("cluster") != std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i];
+            continue;
+        }
+        if (i + 2 >= text.size()) return std::nullopt;
+        const int high = hex_digit(text[i + 1]);
+        const int low = hex_digit(text[i + 2]);
+        if (high < 0 || low < 0) return std::nullopt;
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return out;
+}
+
+Result<RedisUrl> parse_redis_url(std::string_view url) {
+    auto parts = split(trimmed(url));
+    if (!parts) return std::move(parts).error();
+    if (names_a_cluster(parts->scheme)) {
+        return bad(
+            "Sentinel and Cluster are not supported in this version; name one server with redis:// or rediss://");
+    }
+    RedisUrl out;
+    const bool socket = is_socket(parts->scheme);
+    if (!socket && parts->scheme != "redis" && parts->scheme != "rediss") {
+        return bad(fmt::format("the scheme '{}' is none of redis, rediss, unix", parts->scheme));
+    }
+    out.tls = parts->scheme == "rediss";
+    if (auto done = read_user(parts->user_information, out); !done) return std::move(done).error();
+    auto place = socket ? read_socket(*parts, out) : read_host(parts->host, out);
+    if (!place) return std::move(place).error();
+    if (!socket) {
+        if (auto done = read_path(parts->path, out); !done) return std::move(done).error();
+    }
+    if (auto done = read_query(parts->query, out); !done) return std::move(done).error();
+    return out;
+}
+
+std::string masked_url(std::string_view url) {
+    std::string out(url);
+    const auto mark = out.find("://");
+    if (mark == std::string::npos) return out;
+    // Up to the last '@': a password with an unescaped '/' or '@' must not show either.
+    if (const auto at = out.rfind('@'); at != std::string::npos && at > mark) {
+        const auto colon = out.find(':', mark + 3);
+        if (colon != std::string::npos && colon < at) out.replace(colon + 1, at - colon - 1, mask);
+    }
+    for (auto at = out.find("password="); at != std::string::npos;
+         at = out.find("password=", at + 9)) {
+        const auto end = out.find('&', at);
+        const auto length = end == std::string::npos ? std::string::npos : end - at - 9;
+        out.replace(at + 9, length, mask);
+    }
+    return out;
+}
+
+}  // namespace vedfolnir::config

@@ -1,0 +1,66 @@
+#include "config/toml_file.hpp"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+namespace vedfolnir::config {
+namespace {
+
+Error unusable(const std::string& name) {
+    return {Errc::bad_options,
+            fmt::format("{}: only text, whole numbers, true/false and lists of text have a meaning",
+                        name)};
+}
+
+Result<std::string> scalar(const std::string& name, const toml::node& node) {
+    if (const auto* text = node.as_string()) return std::string(text->get());
+    if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
+    if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+    if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+    return unusable(name);
+}
+
+Result<std::string> list(const std::string& name, const toml::array& items) {
+    std::string joined;
+    for (const auto& item : items) {
+        auto text = scalar(name, item);
+        if (!text) return text;
+        if (!joined.empty()) joined += ',';
+        joined += *text;
+    }
+    return joined;
+}
+
+Result<void> flatten(const std::string& prefix, const toml::table& table, TextMap& out) {
+    for (const auto& [key, node] : table) {
+        const std::string name = prefix + upper(key.str());
+        if (const auto* inner = node.as_table()) {
+            if (auto done = flatten(name + "_", *inner, out); !done) return done;
+            continue;
+        }
+        auto text = node.as_array() != nullptr ? list(name, *node.as_array()) : scalar(name, node);
+        if (!text) return std::move(text).error();
+        if (!out.emplace(name, std::move(*text)).second) {
+            return Error{Errc::bad_options,
+                         fmt::format("{} is set twice in the configuration file", name)};
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<TextMap> parse_toml(std::string_view text) {
+    TextMap out;
+    try {
+        const auto table = toml::parse(text);
+        if (auto done = flatten("", table, out); !done) return std::move(done).error();
+    } catch (const toml::parse_error& error) {
+        const auto& at = error.source().begin;
+        return Error{Errc::bad_options, fmt::format("the configuration file, line {} column {}: {}",
+                                                    at.line, at.column, error.description())};
+    }
+    return out;
+}
+
+}  // namespace vedfolnir::config
