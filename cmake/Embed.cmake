@@ -27,6 +27,5 @@ function(vedfolnir_embed)
         COMMENT "Embedding ${ARG_HEADER}"
         VERBATIM)
     target_sources(${ARG_TARGET} PRIVATE "${source}" "${header}")
-    set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
     target_include_directories(${ARG_TARGET} PRIVATE "${root}")
 endfunction()

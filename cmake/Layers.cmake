@@ -1,6 +1,6 @@
 # Layers: one folder of src/ is one static library, and a wrong include between layers does not build.
 #
-#   vedfolnir_layer(NAME <layer> [PURE] [PCH <header>...] [DEPENDS <layer>...] [LIBRARIES <target>...])
+#   vedfolnir_layer(NAME <layer> [PURE] [DEPENDS <layer>...] [LIBRARIES <target>...])
 #
 # Every layer has an include root of its own that holds nothing but the folder's name, so `#include "redis/x.hpp"`
 # is found only by layers that list `redis` in DEPENDS. Nothing is inherited: a layer that includes headers of
@@ -11,7 +11,7 @@ set(VEDFOLNIR_LAYER_ROOTS "${PROJECT_BINARY_DIR}/layers")
 define_property(GLOBAL PROPERTY VEDFOLNIR_LAYERS BRIEF_DOCS "Layers that exist, in order of declaration")
 
 function(vedfolnir_layer)
-    cmake_parse_arguments(ARG "PURE" "NAME" "DEPENDS;LIBRARIES;PCH" ${ARGN})
+    cmake_parse_arguments(ARG "PURE" "NAME" "DEPENDS;LIBRARIES" ${ARGN})
     set(folder "${PROJECT_SOURCE_DIR}/src/${ARG_NAME}")
     set(target "vedfolnir_${ARG_NAME}")
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/*.cpp")
@@ -40,9 +40,6 @@ function(vedfolnir_layer)
             PRIVATE vedfolnir::options ${dependencies} fmt::fmt ${ARG_LIBRARIES}
                     $<$<BOOL:${ARG_PURE}>:vedfolnir_ubsan>)
         set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-        if(ARG_PCH AND NOT VEDFOLNIR_FUZZ)
-            target_precompile_headers(${target} PRIVATE ${ARG_PCH})
-        endif()
     else()
         add_library(${target} INTERFACE)
         target_include_directories(${target} INTERFACE "$<BUILD_INTERFACE:${root}>")

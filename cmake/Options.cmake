@@ -14,13 +14,16 @@ option(VEDFOLNIR_WERROR "Treat warnings as errors" OFF)
 set(VEDFOLNIR_SANITIZE "" CACHE STRING "address or thread")
 set_property(CACHE VEDFOLNIR_SANITIZE PROPERTY STRINGS "" address thread)
 
-# ccache, when it is there. The variables let it cache precompiled headers and share hits between clones.
+# ccache, when it is there; paths below the checkout do not count, so that clones and build folders share hits.
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     find_program(VEDFOLNIR_CCACHE ccache)
     mark_as_advanced(VEDFOLNIR_CCACHE)
     if(VEDFOLNIR_CCACHE)
-        set(CMAKE_CXX_COMPILER_LAUNCHER
-            "${CMAKE_COMMAND}" -E env "CCACHE_SLOPPINESS=pch_defines,time_macros" "${VEDFOLNIR_CCACHE}")
+        set(settings "CCACHE_NOHASHDIR=1")
+        if(NOT DEFINED ENV{CCACHE_BASEDIR})
+            list(APPEND settings "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}")
+        endif()
+        set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env ${settings} "${VEDFOLNIR_CCACHE}")
     endif()
 endif()
 
