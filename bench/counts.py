@@ -1,0 +1,129 @@
+"""What a request costs in things that can be counted: Redis commands, SQL statements, bytes.
+
+Counted one request at a time, with MONITOR: it shows what clients sent and what functions ran inside.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import requests
+import stack
+from redis.client import Monitor, Redis
+
+REQUESTS = 20
+MARKER = "end-of-counting"
+
+
+@dataclass
+class Cost:
+    """Per request (commands, statements) and per session (bytes)."""
+
+    # Operation -> commands a client sent, on average.
+    commands: dict[str, float] = field(default_factory=dict)
+    # Operation -> command -> how often over all counted requests.
+    sent: dict[str, dict[str, int]] = field(default_factory=dict)
+    # Operation -> SQL statements, where the kind has any.
+    statements: dict[str, float] = field(default_factory=dict)
+    bytes_anonymous: float = 0
+    bytes_authenticated: float = 0
+
+
+def make_sessions(url: str, count: int) -> list[str]:
+    """Makes sessions with the bench's fields; their Cookie header values ("x=y" where there is none)."""
+    lines = []
+    for _ in range(count):
+        with requests.Session() as client:
+            client.post(f"{url}/setup", timeout=10).raise_for_status()
+            pairs = [f"{cookie.name}={cookie.value}" for cookie in client.cookies]
+            lines.append("; ".join(pairs) or "x=y")
+    return lines
+
+
+def log_in(url: str, user: str, cookie: str | None = None) -> str:
+    """Logs in, on an anonymous session where its Cookie value is given; the new Cookie value."""
+    headers = {"Cookie": cookie} if cookie else {}
+    answer = requests.post(f"{url}/login", params={"user": user}, headers=headers, timeout=10)
+    answer.raise_for_status()
+    return "; ".join(f"{each.name}={each.value}" for each in answer.cookies) or "x=y"
+
+
+def count(url: str, redis: stack.Redis) -> Cost:
+    """Counts each operation on sessions made for it, and weighs what they leave in Redis."""
+    cost = Cost()
+    with redis.client() as client:
+        empty = weigh(client)
+        cookies = make_sessions(url, REQUESTS)
+        cost.bytes_anonymous = (weigh(client) - empty) / REQUESTS
+    for name, method, path in (
+        ("untouched", "GET", "/untouched"),
+        ("read", "GET", "/read"),
+        ("write", "POST", "/write"),
+    ):
+        with counting(url, redis, name, cost):
+            for cookie in cookies:
+                answer = requests.request(
+                    method, url + path, headers={"Cookie": cookie}, timeout=10
+                )
+                answer.raise_for_status()
+    with redis.client() as client:
+        before = weigh(client)
+        with counting(url, redis, "login", cost):
+            for number in range(REQUESTS):
+                log_in(url, f"counted-{number}")
+        cost.bytes_authenticated = (weigh(client) - before) / REQUESTS
+    return cost
+
+
+@contextmanager
+def counting(url: str, redis: stack.Redis, name: str, cost: Cost) -> Iterator[None]:
+    """Adds what the block's requests sent, per request, to `cost` under `name`."""
+    before = statements(url)
+    with watching(redis) as sent:
+        yield
+    after = statements(url)
+    cost.commands[name] = sum(sent.values()) / REQUESTS
+    cost.sent[name] = dict(sent)
+    if before is not None and after is not None:
+        cost.statements[name] = (after - before) / REQUESTS
+
+
+@contextmanager
+def watching(redis: stack.Redis) -> Iterator[Counter[str]]:
+    """Counts the commands that clients send meanwhile; not those that functions run inside."""
+    sent: Counter[str] = Counter()
+    with redis.client() as other, redis.client() as client:
+        other.ping()  # Connects now, so that its greeting is not counted.
+        with client.monitor() as monitor:
+            thread = threading.Thread(target=_collect, args=(monitor, sent))
+            thread.start()
+            try:
+                yield sent
+            finally:
+                other.echo(MARKER)
+                thread.join()
+
+
+def _collect(monitor: Monitor, sent: Counter[str]) -> None:
+    for entry in monitor.listen():
+        if MARKER in entry["command"]:
+            return
+        name = entry["command"].split()[0].upper()
+        # PING is the health check of an idle connection, not the cost of a request.
+        if entry["client_type"] != "lua" and name != "PING":
+            sent[name] += 1
+
+
+def statements(url: str) -> int | None:
+    """SQL statements of the worker so far; None for a kind that has no such counter."""
+    answer = requests.get(f"{url}/figures", timeout=10)
+    return int(answer.json()["sql_statements"]) if answer.status_code == 200 else None
+
+
+def weigh(client: Redis) -> int:
+    """Bytes of all keys, indexes included."""
+    return sum(int(client.memory_usage(key, samples=0) or 0) for key in client.keys("*"))

@@ -1,0 +1,315 @@
+"""Starts and stops the processes of a working stack; for ./x up, the browser tests and the bench.
+
+Each object owns exactly the process it started: it is stopped by `stop()` or the end of the `with`
+block, and dies with this process if that is killed. Servers listen on loopback or a private socket.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples" / "3_apps"
+CLI = ROOT / "build" / "bin" / "vedfolnir"
+DEMO = "flask_platforms:create_app()"
+# A path in sockaddr_un has 108 bytes, and Redis adds nothing to it.
+UNIX_PATH_MAX = 100
+
+
+class StackError(RuntimeError):
+    """Something needed for the stack is missing or did not start; the text says what to do."""
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    """Polls until the condition holds. Raises StackError when it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StackError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.02)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def program(name: str, package: str | None = None) -> str:
+    """The path of a system program, or words on how to get it."""
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin:/sbin")
+    if path is None:
+        raise StackError(
+            f"{name} is not installed. As root: apt-get install {package or name}"
+            " (./x build does this by itself when it runs as root)"
+        )
+    return path
+
+
+def log_tail(path: Path, lines: int = 15) -> str:
+    if not path.exists():
+        return "(no log)"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Process:
+    """One child process in a group of its own, with its output in a log file."""
+
+    name = "process"
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise StackError(f"{self.name} is not running")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def launch(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [program("setpriv", "util-linux"), "--pdeathsig", "TERM", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else None,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, ready: Callable[[], bool], seconds: float = 30.0) -> None:
+        def ready_or_dead() -> bool:
+            return not self.running or ready()
+
+        wait_until(ready_or_dead, f"{self.name} answers", seconds)
+        if not self.running:
+            raise StackError(f"{self.name} did not start. Its log ends:\n{log_tail(self.log)}")
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        if self._process is None:
+            return
+        if self.running:
+            self.send(number)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+        self._process = None
+
+
+class Redis(Process):
+    """A redis-server on a private Unix socket, with an append-only file."""
+
+    name = "redis-server"
+
+    def __init__(
+        self, folder: Path, log: Path | None = None, *, prefix: Sequence[str] = ()
+    ) -> None:
+        super().__init__(log or folder / "redis.log")
+        self.folder = folder
+        self._prefix = prefix
+        self._socket_folder: str | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        self.socket = folder / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), decode_responses=False)
+
+    def start(self) -> None:
+        if len(str(self.socket)) > UNIX_PATH_MAX:
+            self._socket_folder = self._socket_folder or tempfile.mkdtemp(prefix="vedfolnir-")
+            self.socket = Path(self._socket_folder) / "redis.sock"
+        self.socket.unlink(missing_ok=True)
+        config = self.folder / "redis.conf"
+        config.write_text(
+            "\n".join(
+                (
+                    "port 0",
+                    f'unixsocket "{self.socket}"',
+                    "unixsocketperm 700",
+                    f'dir "{self.folder}"',
+                    "appendonly yes",
+                    "appendfsync everysec",
+                    'save ""',
+                    "maxmemory-policy noeviction",
+                    "daemonize no",
+                    "",
+                )
+            )
+        )
+        self.launch([*self._prefix, program("redis-server"), str(config)])
+        self.wait_ready(self._answers)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        super().stop(number)
+        if self._socket_folder is not None:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+            self._socket_folder = None
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+class Gunicorn(Process):
+    """A WSGI application under gunicorn on a loopback port."""
+
+    name = "gunicorn"
+
+    def __init__(
+        self,
+        application: str,
+        port: int,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        python_path: Path = EXAMPLES,
+        options: Sequence[str] = ("--workers", "2", "--threads", "4", "--preload"),
+        prefix: Sequence[str] = (),
+    ) -> None:
+        super().__init__(log)
+        self.port = port
+        self._environment = dict(environment)
+        self._command = [
+            *prefix,
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--pythonpath",
+            str(python_path),
+            *options,
+            application,
+        ]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        if not is_free(self.port):
+            raise StackError(f"port {self.port} is in use by another program")
+        self.launch(self._command, self._environment)
+        self.wait_ready(self._answers)
+
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as response:
+                return bool(response.status == 200)
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+
+
+class Nginx(Process):
+    """nginx in the foreground with a given configuration and all its files in one folder."""
+
+    name = "nginx"
+
+    def __init__(self, folder: Path, port: int, server: str) -> None:
+        super().__init__(folder / "nginx.log")
+        self.folder = folder
+        self.port = port
+        self._server = server
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        paths = "\n".join(
+            f"  {name}_temp_path {self.folder}/{name};"
+            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        config = self.folder / "nginx.conf"
+        config.write_text(
+            f"daemon off; worker_processes 1; pid {self.folder}/nginx.pid;\n"
+            f"error_log stderr;\nevents {{ worker_connections 256; }}\n"
+            f"http {{\n  access_log off;\n{paths}\n{self._server}\n}}\n"
+        )
+        self.launch([program("nginx"), "-e", "stderr", "-p", str(self.folder), "-c", str(config)])
+        self.wait_ready(lambda: not is_free(self.port))
+
+
+def demo_environment(folder: Path, redis_url: str, secret_key: str) -> dict[str, str]:
+    """The environment of the demo on plain http: development keys in `folder`, Secure off."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("REDIS_", "SESSION_", "VEDFOLNIR_", "FLASK_", "GUNICORN_"))
+        or name == "VEDFOLNIR_TEST_EVIDENCE"
+    }
+    return {
+        **inherited,
+        "REDIS_URL": redis_url,
+        "SESSION_COOKIE_SECURE": "false",
+        "VEDFOLNIR_ENV": "development",
+        "VEDFOLNIR_STATE_DIR": str(folder / "state"),
+        "FLASK_SECRET_KEY": secret_key,
+        "DEMO_DATABASE": str(folder / "demo.sqlite3"),
+        "PYTHONUNBUFFERED": "1",
+    }
