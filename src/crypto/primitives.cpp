@@ -44,7 +44,9 @@ EVP_CIPHER* gcm_algorithm() {
 }
 
 OSSL_PARAM octets(const char* name, Bytes bytes) {
-    return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(bytes.data()), bytes.size());
+    static std::uint8_t nothing = 0;  // OpenSSL 3.0 refuses an empty salt that is a null pointer
+    auto* start = bytes.empty() ? &nothing : const_cast<std::uint8_t*>(bytes.data());
+    return OSSL_PARAM_construct_octet_string(name, start, bytes.size());
 }
 
 }  // namespace

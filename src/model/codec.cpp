@@ -28,7 +28,11 @@ void pack_with(std::string& out, Pack pack) {
     pack(writer);
 }
 
-/// Checks lengths and depth without building anything. Each element takes a byte at least, so the sum of all claimed
+constexpr bool is_known(std::int8_t type) noexcept {
+    return type >= static_cast<std::int8_t>(Ext::naive_datetime) && type <= static_cast<std::int8_t>(Ext::frozenset);
+}
+
+/// Checks lengths, depth and extension types without building anything. Each element takes a byte at least, so the sum of all claimed
 /// counts can never exceed the input's size: this bounds what the tree may allocate.
 class Validator : public msgpack::null_visitor {
 public:
@@ -38,6 +42,11 @@ public:
     bool start_map(std::uint32_t count) { return enter(2ULL * count); }
     bool end_array() { return leave(); }
     bool end_map() { return leave(); }
+    /// The first byte is the type. What a wrapped array holds is checked when it is read.
+    bool visit_ext(const char* body, std::uint32_t size) {
+        const auto type = size > 0 ? static_cast<std::int8_t>(*body) : std::int8_t{0};
+        return is_known(type) || fail();
+    }
     void parse_error(std::size_t, std::size_t) { failed_ = true; }
     void insufficient_bytes(std::size_t, std::size_t) { failed_ = true; }
     [[nodiscard]] bool failed() const noexcept { return failed_; }

@@ -20,8 +20,10 @@ namespace vedfolnir::web {
     return std::ranges::equal(a, b, {}, ascii_lower, ascii_lower);
 }
 
-[[nodiscard]] constexpr bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
-    return text.size() >= prefix.size() && equal_ignoring_case(text.substr(0, prefix.size()), prefix);
+[[nodiscard]] constexpr bool starts_with_ignoring_case(std::string_view text,
+                                                       std::string_view prefix) noexcept {
+    return text.size() >= prefix.size() &&
+           equal_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 [[nodiscard]] constexpr std::string_view trim_blanks(std::string_view text) noexcept {

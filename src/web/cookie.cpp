@@ -16,7 +16,8 @@ class OurName {
 public:
     explicit OurName(std::string_view name) noexcept
         : name_(name),
-          any_case_(starts_with_ignoring_case(name, "__host-") || starts_with_ignoring_case(name, "__secure-") ||
+          any_case_(starts_with_ignoring_case(name, "__host-") ||
+                    starts_with_ignoring_case(name, "__secure-") ||
                     starts_with_ignoring_case(name, "__http-")) {}
 
     [[nodiscard]] Likeness compare(std::string_view other) const noexcept {

@@ -3,9 +3,10 @@
 #include "model/session_id.hpp"
 #include "web/ascii.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 
 namespace vedfolnir::web {
 namespace {
@@ -16,7 +17,8 @@ bool is_ascii_alnum(char c) noexcept {
 
 /// `token` of RFC 9110: what a cookie name may consist of.
 bool is_token(char c) noexcept {
-    return is_ascii_alnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    return is_ascii_alnum(c) ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
 /// May stand in an attribute: visible ASCII without the separators of cookies.
@@ -45,14 +47,18 @@ Result<void> check_name(const CookieOptions& options) {
 /// Each prefix is a promise that browsers hold us to; one that is not kept means no cookie at all.
 Result<void> check_prefix(const CookieOptions& options) {
     const std::string_view name = options.name;
-    constexpr std::array<std::string_view, 4> prefixes{"__Host-Http-", "__Host-", "__Secure-", "__Http-"};
-    const auto prefix = std::ranges::find_if(
-        prefixes, [&](std::string_view candidate) { return starts_with_ignoring_case(name, candidate); });
+    constexpr std::array<std::string_view, 4> prefixes{"__Host-Http-", "__Host-", "__Secure-",
+                                                       "__Http-"};
+    const auto prefix = std::ranges::find_if(prefixes, [&](std::string_view candidate) {
+        return starts_with_ignoring_case(name, candidate);
+    });
     if (prefix == prefixes.end()) {
         return {};
     }
     if (!name.starts_with(*prefix)) {
-        return refuse("name", fmt::format("write its prefix as {}: browsers compare it without case", *prefix));
+        return refuse(
+            "name",
+            fmt::format("write its prefix as {}: browsers compare it without case", *prefix));
     }
     if (!options.secure) {
         return refuse("name", fmt::format("a {} cookie must be Secure", *prefix));
@@ -88,7 +94,8 @@ Result<void> check_domain(std::string_view domain) {
     for (std::size_t start = 0; start <= domain.size();) {
         const auto end = std::min(domain.find('.', start), domain.size());
         if (!is_host_label(domain.substr(start, end - start))) {
-            return refuse("domain", "is not a host name (letters, digits, '-' and '.'; IDNs as xn--)");
+            return refuse("domain",
+                          "is not a host name (letters, digits, '-' and '.'; IDNs as xn--)");
         }
         start = end + 1;
     }
@@ -115,7 +122,8 @@ Result<void> check_flags(const CookieOptions& options) {
     if (options.partitioned && (!options.secure || options.same_site != SameSite::none)) {
         return refuse("partitioned", "needs a Secure cookie with SameSite=None");
     }
-    if (options.max_age && (*options.max_age <= Seconds{0} || *options.max_age > cookie_lifetime_max)) {
+    if (options.max_age &&
+        (*options.max_age <= Seconds{0} || *options.max_age > cookie_lifetime_max)) {
         return refuse("max_age", fmt::format("must be between 1 and {} seconds (400 days)",
                                              cookie_lifetime_max.count()));
     }
@@ -124,9 +132,12 @@ Result<void> check_flags(const CookieOptions& options) {
 
 std::string_view to_string(SameSite same_site) noexcept {
     switch (same_site) {
-        case SameSite::strict: return "Strict";
-        case SameSite::none: return "None";
-        case SameSite::lax: break;
+    case SameSite::strict:
+        return "Strict";
+    case SameSite::none:
+        return "None";
+    case SameSite::lax:
+        break;
     }
     return "Lax";
 }
@@ -155,8 +166,9 @@ std::string write(const CookieOptions& options, std::string_view value, std::str
 }  // namespace
 
 Result<void> validate(const CookieOptions& options) {
-    for (const auto& checked : {check_name(options), check_prefix(options), check_domain(options.domain),
-                                check_path(options.path), check_flags(options)}) {
+    for (const auto& checked :
+         {check_name(options), check_prefix(options), check_domain(options.domain),
+          check_path(options.path), check_flags(options)}) {
         if (!checked) {
             return checked;
         }
@@ -164,11 +176,13 @@ Result<void> validate(const CookieOptions& options) {
     return {};
 }
 
-std::string set_cookie(const CookieOptions& options, std::string_view value, std::optional<Seconds> max_age_cap) {
+std::string set_cookie(const CookieOptions& options, std::string_view value,
+                       std::optional<Seconds> max_age_cap) {
     if (!options.max_age) {
         return write(options, value, {});
     }
-    const auto lifetime = std::max(std::min(*options.max_age, max_age_cap.value_or(*options.max_age)), Seconds{0});
+    const auto lifetime =
+        std::max(std::min(*options.max_age, max_age_cap.value_or(*options.max_age)), Seconds{0});
     return write(options, value, fmt::format("; Max-Age={}", lifetime.count()));
 }
 

@@ -1,6 +1,7 @@
 #include "web/cookie.hpp"
 
 #include <gtest/gtest.h>
+
 #include <string>
 
 namespace vedfolnir::web {
@@ -62,15 +63,17 @@ TEST(FindCookie, case_variants_of_a_prefixed_name_are_ambiguous) {
 
 // ids: V10 C12 V30
 TEST(FindCookie, a_nameless_cookie_that_spells_our_name_is_ambiguous) {
-    for (const auto* header : {"=__Host-session=evil", " = __Host-session=evil", "==__Host-session=evil",
-                               "=__HOST-session=evil", "__Host-session=ok; =__Host-session=evil",
-                               "=__Host-session=evil; __Host-session=ok", "=__Host-session", "__Host-session",
-                               "= = =\t__Host-session = x"}) {
+    for (const auto* header :
+         {"=__Host-session=evil", " = __Host-session=evil", "==__Host-session=evil",
+          "=__HOST-session=evil", "__Host-session=ok; =__Host-session=evil",
+          "=__Host-session=evil; __Host-session=ok", "=__Host-session", "__Host-session",
+          "= = =\t__Host-session = x"}) {
         EXPECT_EQ(find_cookie(header, prefixed), ambiguous) << header;
     }
     EXPECT_EQ(find_cookie("=session=evil", plain), ambiguous);
     EXPECT_EQ(find_cookie("session", plain), ambiguous);
-    EXPECT_EQ(find_cookie("=value; session=ok", plain), found("ok")) << "other nameless cookies do not matter";
+    EXPECT_EQ(find_cookie("=value; session=ok", plain), found("ok"))
+        << "other nameless cookies do not matter";
 }
 
 // ids: C12
@@ -85,7 +88,8 @@ TEST(FindCookie, one_pair_of_quotes_is_taken_off) {
     EXPECT_EQ(find_cookie("session=\"\"", plain), found(""));
     EXPECT_EQ(find_cookie("session=\"\"abc\"\"", plain), found("\"abc\""));
     EXPECT_EQ(find_cookie("session=\"", plain), found("\""));
-    EXPECT_EQ(find_cookie("session=\"a\\075b\"", plain), found("a\\075b")) << "escapes stay as they are";
+    EXPECT_EQ(find_cookie("session=\"a\\075b\"", plain), found("a\\075b"))
+        << "escapes stay as they are";
 }
 
 // ids: C12 V30
@@ -99,7 +103,8 @@ TEST(FindCookie, control_bytes_make_the_header_ambiguous) {
     for (int byte = 0; byte < 256; ++byte) {
         const auto header = "a=x"s + static_cast<char>(byte) + "y; session=abc";
         const bool control = (byte < 0x20 && byte != '\t') || byte == 0x7f;
-        EXPECT_EQ(find_cookie(header, plain), control ? ambiguous : found("abc")) << "byte " << byte;
+        EXPECT_EQ(find_cookie(header, plain), control ? ambiguous : found("abc"))
+            << "byte " << byte;
     }
     EXPECT_EQ(find_cookie("session=a\0b"s, plain), ambiguous);
     EXPECT_EQ(find_cookie("session=a\r\nSet-Cookie: session=b", plain), ambiguous);
@@ -110,7 +115,8 @@ TEST(FindCookie, odd_values_are_returned_for_the_reader_of_ids_to_judge) {
     EXPECT_EQ(find_cookie("session=", plain), found(""));
     EXPECT_EQ(find_cookie("session=../../etc/passwd", plain), found("../../etc/passwd"));
     EXPECT_EQ(find_cookie("session=\xF0\x9F\x8D\xAA", plain), found("\xF0\x9F\x8D\xAA"));
-    EXPECT_EQ(find_cookie("session=eyJfZnJlc2giOmZhbHNlfQ.Zx.y", plain), found("eyJfZnJlc2giOmZhbHNlfQ.Zx.y"));
+    EXPECT_EQ(find_cookie("session=eyJfZnJlc2giOmZhbHNlfQ.Zx.y", plain),
+              found("eyJfZnJlc2giOmZhbHNlfQ.Zx.y"));
     const std::string large(10 * 1024, 'A');
     EXPECT_EQ(find_cookie("session=" + large, plain), found(large));
 }

@@ -1,8 +1,8 @@
+#include "web/cookie.hpp"
 #include "web/set_cookie.hpp"
 
-#include "web/cookie.hpp"
-
 #include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 
@@ -29,8 +29,10 @@ CookieOptions named(std::string name) {
 // ids: C11 S5 C06
 TEST(SetCookie, the_defaults_are_safe) {
     const CookieOptions options;
-    EXPECT_EQ(set_cookie(options, "ID", std::nullopt), "__Host-session=ID; Path=/; Secure; HttpOnly; SameSite=Lax");
-    EXPECT_EQ(set_cookie(options, "ID", Seconds{60}), "__Host-session=ID; Path=/; Secure; HttpOnly; SameSite=Lax")
+    EXPECT_EQ(set_cookie(options, "ID", std::nullopt),
+              "__Host-session=ID; Path=/; Secure; HttpOnly; SameSite=Lax");
+    EXPECT_EQ(set_cookie(options, "ID", Seconds{60}),
+              "__Host-session=ID; Path=/; Secure; HttpOnly; SameSite=Lax")
         << "no Max-Age unless asked for";
     EXPECT_TRUE(validate(options).has_value());
 }
@@ -44,11 +46,13 @@ TEST(SetCookie, all_attributes_stand_in_a_fixed_order) {
     options.partitioned = true;
     options.max_age = Seconds{7200};
     ASSERT_EQ(refusal(options), "");
-    EXPECT_EQ(set_cookie(options, "ID", std::nullopt),
-              "id=ID; Domain=example.org; Path=/app; Max-Age=7200; Secure; HttpOnly; SameSite=None; Partitioned");
-    EXPECT_EQ(clear_cookie(options),
-              "id=; Domain=example.org; Path=/app; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; "
-              "HttpOnly; SameSite=None; Partitioned");
+    EXPECT_EQ(
+        set_cookie(options, "ID", std::nullopt),
+        "id=ID; Domain=example.org; Path=/app; Max-Age=7200; Secure; HttpOnly; SameSite=None; Partitioned");
+    EXPECT_EQ(
+        clear_cookie(options),
+        "id=; Domain=example.org; Path=/app; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; "
+        "HttpOnly; SameSite=None; Partitioned");
 }
 
 // ids: C11 S7
@@ -102,7 +106,8 @@ TEST(ValidateCookie, refuses_injection_through_every_field) {
 
 // ids: V11 C13
 TEST(ValidateCookie, names_are_tokens) {
-    for (const auto* name : {"", "a b", "a=b", "a\"b", "a/b", "a[b]", "{a}", "a:b", "a@b", "a\\b", "(a)", "<a>", "a?"}) {
+    for (const auto* name : {"", "a b", "a=b", "a\"b", "a/b", "a[b]", "{a}", "a:b", "a@b", "a\\b",
+                             "(a)", "<a>", "a?"}) {
         EXPECT_TRUE(refused_for(named(name), "name")) << name;
     }
     EXPECT_EQ(refusal(named("session")), "");
@@ -171,14 +176,15 @@ TEST(ValidateCookie, same_site_none_and_partitioned_need_secure) {
 // ids: V11 C13
 TEST(ValidateCookie, domains_are_host_names) {
     CookieOptions options = named("session");
-    for (const auto* domain : {"example.org", ".example.org", "localhost", "xn--bcher-kva.example", "127.0.0.1"}) {
+    for (const auto* domain :
+         {"example.org", ".example.org", "localhost", "xn--bcher-kva.example", "127.0.0.1"}) {
         options.domain = domain;
         EXPECT_EQ(refusal(options), "") << domain;
     }
     for (const std::string& domain :
-         {std::string("."), std::string("..example.org"), std::string("example..org"), std::string("example.org."),
-          std::string("-a.org"), std::string("a b.org"), std::string("example.org:80"), std::string(64, 'a') + ".org",
-          std::string(254, 'a')}) {
+         {std::string("."), std::string("..example.org"), std::string("example..org"),
+          std::string("example.org."), std::string("-a.org"), std::string("a b.org"),
+          std::string("example.org:80"), std::string(64, 'a') + ".org", std::string(254, 'a')}) {
         options.domain = domain;
         EXPECT_TRUE(refused_for(options, "domain")) << domain;
     }
