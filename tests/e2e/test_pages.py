@@ -10,7 +10,7 @@ from drive import Client
 from playwright.sync_api import Browser, Page
 
 PUBLIC = ("/", "/how-it-works", "/signed-out", "/sign-in", "/nowhere")
-PRIVATE = ("/desk", "/devices")
+PRIVATE = ("/desk", "/devices", "/activity")
 
 # WCAG 2 contrast of each text against the first opaque background behind it.
 CONTRAST = """() => {

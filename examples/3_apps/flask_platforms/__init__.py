@@ -14,7 +14,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 from vedfolnir import Vedfolnir
 
-from . import accounts, desk, devices, pages, web
+from . import accounts, activity, desk, devices, pages, web
 from .store import Store
 
 
@@ -37,6 +37,6 @@ def create_app() -> Flask:
     CSRFProtect(app)
     accounts.init_app(app)
     web.init_app(app)
-    for blueprint in (pages.blueprint, accounts.blueprint, desk.blueprint, devices.blueprint):
-        app.register_blueprint(blueprint)
+    for module in (pages, accounts, desk, devices, activity):
+        app.register_blueprint(module.blueprint)
     return app

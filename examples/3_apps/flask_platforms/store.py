@@ -44,6 +44,13 @@ DEMO_ACCOUNTS = (
     DemoAccount("sigrun", "Sigrun Vik", "Edits the journal", "first-snow"),
 )
 
+# Where each demo user begins: one note on each platform.
+FIRST_NOTES = {
+    "harbour": "Crop the lighthouse series before Friday.",
+    "square": "Answer the thread about the pier.",
+    "journal": "Proof-read the piece on winter light.",
+}
+
 # (slug, name, kind, address): each demo user gets one of each. The slug picks the page's colour.
 PLATFORMS = (
     ("harbour", "Harbour Photos", "Pixelfed", "photos.harbour.example"),
@@ -162,3 +169,9 @@ def _fill(db: sqlite3.Connection) -> None:
                 "INSERT INTO platforms (user_id, slug, name, kind, address) VALUES (?, ?, ?, ?, ?)",
                 [(added.lastrowid, *platform) for platform in PLATFORMS],
             )
+    db.executemany(
+        "INSERT INTO notes (user_id, platform_id, text)"
+        " SELECT user_id, id, ? FROM platforms WHERE slug = ?"
+        " AND NOT EXISTS (SELECT 1 FROM notes WHERE platform_id = platforms.id)",
+        [(text, slug) for slug, text in FIRST_NOTES.items()],
+    )
