@@ -8,7 +8,8 @@ set(number 0)
 foreach(file IN LISTS files)
     file(READ "${file}" hex HEX)
     string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${hex}")
-    string(REGEX REPLACE "(........................................................................................................)" "\\1\n" bytes "${bytes}")
+    # A line holds 15 bytes of 7 characters each.
+    string(REGEX REPLACE "(.........................................................................................................)" "\\1\n" bytes "${bytes}")
     file(RELATIVE_PATH path "${ROOT}" "${file}")
     # The closing zero is not part of the file; it keeps an empty file a valid array.
     string(APPEND arrays "constexpr char file_${number}[] = {\n${bytes}0};\n")

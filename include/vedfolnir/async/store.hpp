@@ -64,7 +64,8 @@ struct EndReply {
     std::uint64_t mark = 0;     ///< The shard's mark afterwards.
 };
 
-/// Keeps records. Every call ends by its deadline; an expired deadline, a refusal or a lost connection is an Error.
+/// Keeps records. No record outlives its absolute expiry, whatever time to live a call asks for (0: it has none). An
+/// authenticated record lives in its user's shard and has an absolute expiry. Every call ends by its deadline; an expired deadline, a refusal or a lost connection is an Error.
 /// Absent is a status or an empty optional, never an Error. Thread safety: called from the runtime's executor only.
 class SessionStore {
 public:
@@ -86,16 +87,17 @@ public:
     /// Sets `last_seen` to the store's clock and renews the time to live, whatever the generation. Never creates.
     [[nodiscard]] virtual Task<TouchStatus> touch(StoreKey key, Millis ttl, Deadline deadline) = 0;
 
-    /// Removes one record. With `note`, leaves those bytes in its place for `note_ttl` (rotation without successor);
+    /// Removes one record; a note stays. With `note`, leaves those bytes in its place for `note_ttl` (rotation without successor);
     /// without a record nothing is left. True if a record was there. For anonymous records and rollbacks:
     /// authenticated sessions end through `end()`.
     [[nodiscard]] virtual Task<bool> erase(StoreKey key, std::string note, Millis note_ttl,
                                            Deadline deadline) = 0;
 
-    /// Applies endings of one shard in one atomic step. Always deletes; see EndOrder for the mark.
+    /// Applies endings of one shard in one atomic step. Always deletes records (a note in their place stays); see
+    /// EndOrder for the mark.
     [[nodiscard]] virtual Task<EndReply> end(EndOrder order, Deadline deadline) = 0;
 
-    /// Live sessions of a user by the index; entries whose record is gone are left out (and pruned).
+    /// Live sessions of a user by the index; entries whose record is gone or of a stale epoch are left out.
     [[nodiscard]] virtual Task<std::vector<IndexEntry>> list_user(UserTag user, Deadline deadline) = 0;
 
     /// The marks of all 256 shards; 0 where there is none.

@@ -1,0 +1,397 @@
+#include "redis/connection.hpp"
+
+#include "redis/greeting.hpp"
+#include "redis/library.hpp"
+#include "redis/tls.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancel_after.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/redis/connection.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <set>
+#include <stdexcept>
+
+namespace vedfolnir::redis {
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+using boost::redis::any_adapter;
+using boost::redis::resp3::node_view;
+
+namespace {
+
+constexpr Millis pause_min{100};
+constexpr Millis pause_max{1000};
+/// Requests that may wait or be in flight at once, per process.
+constexpr std::size_t requests_max = 4096;
+/// How long HELLO may take beyond the connect timeout.
+constexpr Millis greeting_allowance{500};
+/// A connection on which nothing was answered for this long, although something was asked, is given up.
+constexpr Millis silence_max{1000};
+
+constexpr auto completion = asio::as_tuple(asio::use_awaitable);
+
+/// Collects one Reply per command. An error reply becomes that Reply's error; it never closes the connection, as it
+/// would with `ignore`.
+any_adapter collect(std::vector<Reply>& replies, Stage stage) {
+    return any_adapter{
+        [&replies, stage](any_adapter::parse_event event, const node_view& node, error_code&) {
+            if (event == any_adapter::parse_event::init) {
+                replies.emplace_back(std::vector<boost::redis::resp3::node>{});
+            }
+            if (event != any_adapter::parse_event::node) return;
+            Reply& reply = replies.back();
+            if (node.data_type == boost::redis::resp3::type::simple_error ||
+                node.data_type == boost::redis::resp3::type::blob_error) {
+                reply = classify_reply(node.value, stage);
+            } else if (reply.has_value()) {
+                reply->push_back(
+                    {node.data_type, node.aggregate_size, node.depth, std::string(node.value)});
+            }
+        }};
+}
+
+/// One physical connection. A new one is made for each attempt: nothing of a broken one is reused.
+struct Link {
+    Link(const asio::any_io_executor& executor, asio::ssl::context tls)
+        : connection(executor, std::move(tls)), changed(executor, Clock::time_point::max()) {}
+
+    boost::redis::connection connection;
+    asio::steady_timer changed;  ///< Cancelled when `greeted` or `over` becomes true.
+    std::vector<Reply> greeting;
+    bool greeted = false;
+    bool over = false;  ///< async_run has returned.
+    error_code why;
+    std::size_t unanswered = 0;
+    Clock::time_point silent_since;  ///< Meaningful while `unanswered` > 0.
+};
+
+boost::redis::config configuration(const RedisOptions& options) {
+    boost::redis::config config;
+    config.use_ssl = options.tls.has_value();
+    config.addr = {options.host, std::to_string(options.port)};
+    config.unix_socket = options.unix_socket;
+    config.resolve_timeout = options.connect_timeout;
+    config.connect_timeout = options.connect_timeout;
+    config.ssl_handshake_timeout = options.connect_timeout;
+    // Our own greeting tells refusals apart, our own loop reconnects and remembers why it must. The health check is
+    // off because its PING is refused, and then closes the connection, in states where reads still work (MISCONF).
+    config.use_setup = true;
+    config.setup.clear();
+    config.reconnect_wait_interval = std::chrono::seconds::zero();
+    config.health_check_interval = std::chrono::seconds::zero();
+    return config;
+}
+
+}  // namespace
+
+void throw_exception_from_error(const Failure& failure, const boost::source_location&) {
+    throw std::runtime_error(to_error(failure).detail);
+}
+
+struct Connection::Impl : std::enable_shared_from_this<Impl> {
+    enum class State : std::uint8_t { idle, connecting, up, down, closed };
+
+    Impl(asio::any_io_executor executor_, RedisOptions options_, Purpose purpose_,
+         runtime::AtomicCounters* counters_)
+        : executor(std::move(executor_)),
+          options(std::move(options_)),
+          purpose(purpose_),
+          counters(counters_),
+          pause(executor),
+          jitter(std::random_device{}()) {}
+
+    asio::any_io_executor executor;
+    RedisOptions options;
+    Purpose purpose;
+    runtime::AtomicCounters* counters;
+    State state = State::idle;
+    Failure reason;  ///< Why `down`.
+    Server server;
+    std::shared_ptr<Link> link;             ///< The present one, or the last.
+    std::set<asio::steady_timer*> waiting;  ///< Requests that wait for a change of `state`.
+    std::size_t requests = 0;
+    asio::steady_timer pause;
+    std::minstd_rand jitter;
+    Clock::time_point recycled{};
+
+    asio::awaitable<void> run();
+    asio::awaitable<std::optional<Failure>> attempt();
+    asio::awaitable<std::optional<Failure>> greet(std::shared_ptr<Link> fresh);
+    asio::awaitable<std::optional<Failure>> require_library();
+    asio::awaitable<std::optional<Failure>> until_up(Deadline deadline);
+    asio::awaitable<boost::system::result<Exchange, Failure>> exec(Pipeline pipeline,
+                                                                   Deadline deadline);
+    asio::awaitable<boost::system::result<Exchange, Failure>> send(
+        std::shared_ptr<Link> on, const boost::redis::request& request, Deadline deadline,
+        Stage stage);
+    std::optional<Failure> start();
+    void become(State next);
+    void lose(const std::shared_ptr<Link>& lost);
+    void recycle(const std::shared_ptr<Link>& stale);
+    void close();
+    void count(const boost::redis::request& request) const {
+        if (counters)
+            runtime::AtomicCounters::raise(counters->store_commands, request.get_commands());
+    }
+};
+
+void Connection::Impl::become(State next) {
+    if (state == State::closed) return;
+    state = next;
+    for (asio::steady_timer* timer : waiting) timer->cancel();
+}
+
+/// The link broke. Requests wait for one attempt before they are told so.
+void Connection::Impl::lose(const std::shared_ptr<Link>& lost) {
+    if (lost == link && state == State::up) become(State::connecting);
+    lost->connection.cancel();
+}
+
+/// A demoted primary keeps its connections. Connecting anew resolves the name again; at most once a second, because
+/// its reads are still good.
+void Connection::Impl::recycle(const std::shared_ptr<Link>& stale) {
+    const auto now = Clock::now();
+    if (now - recycled < pause_max) return;
+    recycled = now;
+    lose(stale);
+}
+
+void Connection::Impl::close() {
+    become(State::closed);
+    pause.cancel();
+    if (link) link->connection.cancel();
+}
+
+std::optional<Failure> Connection::Impl::start() {
+    if (options.tls && !options.unix_socket.empty()) {
+        return Failure{FailureKind::bad_options, Stage::connect, "TLS over a Unix socket"};
+    }
+    become(State::connecting);
+    asio::co_spawn(
+        executor, [self = shared_from_this()] { return self->run(); }, asio::detached);
+    return {};
+}
+
+/// Connects, waits for the end of the connection, and starts over, for as long as the object lives.
+asio::awaitable<void> Connection::Impl::run() {
+    Millis wait = pause_min;
+    while (state != State::closed) {
+        const auto started = Clock::now();
+        if (auto failure = co_await attempt()) {
+            reason = std::move(*failure);
+            become(State::down);
+        } else {
+            // `attempt` returned because the link that stood has ended.
+            become(State::connecting);
+            if (Clock::now() - started > pause_max) {
+                wait = pause_min;
+                continue;
+            }
+            // A server that accepts and hangs up at once is no reason to hurry.
+        }
+        if (state == State::closed) co_return;
+        std::uniform_int_distribution<long> spread(0, wait.count() / 2);
+        pause.expires_after(wait / 2 + Millis(spread(jitter)));
+        co_await pause.async_wait(completion);
+        wait = std::min(wait * 2, pause_max);
+    }
+}
+
+/// One connection from beginning to end. Empty if it stood; else what kept it from standing.
+asio::awaitable<std::optional<Failure>> Connection::Impl::attempt() {
+    auto evidence = std::make_shared<TlsEvidence>();
+    asio::ssl::context tls{asio::ssl::context::tls_client};
+    if (options.tls) {
+        auto made = make_tls_context(*options.tls, options.host, evidence);
+        if (!made) co_return made.error();
+        tls = std::move(*made);
+    }
+    auto fresh = std::make_shared<Link>(executor, std::move(tls));
+    link = fresh;
+    const auto hello = greeting_request(options);
+    count(hello);
+    // Queued before the connection opens, so that even an error the server sends at once answers it.
+    fresh->connection.async_exec(hello, collect(fresh->greeting, Stage::auth),
+                                 [fresh](error_code error, std::size_t) {
+                                     // An error here is the connection's, and async_run tells it better.
+                                     if (error) return;
+                                     fresh->greeted = true;
+                                     fresh->changed.cancel();
+                                 });
+    fresh->connection.async_run(configuration(options), [fresh](error_code error) {
+        fresh->over = true;
+        fresh->why = error;
+        fresh->connection.cancel(boost::redis::operation::exec);
+        fresh->changed.cancel();
+    });
+    auto failure = co_await greet(fresh);
+    if (!failure && purpose == Purpose::serve) failure = co_await require_library();
+    if (failure && fresh->over && !fresh->greeted) {
+        failure = classify_connection(fresh->why, evidence->verify_error, Stage::auth);
+    }
+    if (failure || state == State::closed) {
+        fresh->connection.cancel();
+    } else {
+        become(State::up);
+    }
+    while (!fresh->over) co_await fresh->changed.async_wait(completion);
+    co_return failure;
+}
+
+/// Waits for the greeting's replies and reads them.
+asio::awaitable<std::optional<Failure>> Connection::Impl::greet(std::shared_ptr<Link> fresh) {
+    // A little longer than the limits of resolving, connecting and the handshake, which know better what hangs.
+    asio::steady_timer limit(executor, Clock::now() + options.connect_timeout + greeting_allowance);
+    limit.async_wait([fresh](error_code error) {
+        if (!error) fresh->changed.cancel();
+    });
+    if (!fresh->greeted && !fresh->over) co_await fresh->changed.async_wait(completion);
+    limit.cancel();
+    if (!fresh->greeted) {
+        co_return Failure{FailureKind::no_answer, Stage::auth, "no answer to HELLO"};
+    }
+    auto read = read_greeting(fresh->greeting, options);
+    if (!read) co_return read.error();
+    server = std::move(*read);
+    co_return std::nullopt;
+}
+
+/// Leaves a link whose library serves this program, or says why there is none.
+asio::awaitable<std::optional<Failure>> Connection::Impl::require_library() {
+    const auto on = link;
+    const auto deadline = Clock::now() + options.connect_timeout;
+    std::optional<Failure> refusal;
+    for (const bool may_install : {options.install_functions, false}) {
+        const auto ask = library_query();
+        auto answer = co_await send(on, ask, deadline, Stage::functions);
+        if (!answer) co_return answer.error();
+        auto version = read_library_version(answer->replies.front());
+        if (version && *version >= library_version) {
+            server.library = *version;
+            co_return std::nullopt;
+        }
+        if (!version && version.error().kind != FailureKind::not_installed)
+            co_return version.error();
+        if (!may_install) break;
+        const auto load = library_load();
+        auto loaded = co_await send(on, load, deadline, Stage::functions);
+        if (!loaded) co_return loaded.error();
+        // NOPERM is expected for a minimal user; another process may also have loaded it meanwhile.
+        if (!loaded->replies.front()) refusal = loaded->replies.front().error();
+    }
+    co_return Failure{FailureKind::not_installed, Stage::functions, refusal ? refusal->detail : ""};
+}
+
+asio::awaitable<std::optional<Failure>> Connection::Impl::until_up(Deadline deadline) {
+    if (state == State::idle) {
+        if (auto failure = start()) co_return failure;
+    }
+    while (state == State::connecting) {
+        if (Clock::now() >= deadline) {
+            co_return Failure{FailureKind::no_answer, Stage::connect, "still connecting"};
+        }
+        asio::steady_timer timer(executor, deadline);
+        waiting.insert(&timer);
+        co_await timer.async_wait(completion);
+        waiting.erase(&timer);
+    }
+    if (state == State::up) co_return std::nullopt;
+    if (state == State::closed) {
+        co_return Failure{FailureKind::closed, Stage::connect, "the store was closed"};
+    }
+    co_return reason;
+}
+
+asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::send(
+    std::shared_ptr<Link> on, const boost::redis::request& request, Deadline deadline,
+    Stage stage) {
+    Exchange exchange;
+    exchange.sent = Clock::now();
+    if (exchange.sent >= deadline) {
+        co_return Failure{FailureKind::no_answer, Stage::connect, "no time was left"};
+    }
+    if (on->over) co_return Failure{FailureKind::closed, stage, on->why.message()};
+    if (on->unanswered++ == 0) on->silent_since = exchange.sent;
+    count(request);
+    auto [error, size] = co_await on->connection.async_exec(
+        request, collect(exchange.replies, stage),
+        asio::cancel_after(deadline - exchange.sent, completion));
+    exchange.answered = Clock::now();
+    --on->unanswered;
+    if (!error) {
+        on->silent_since = exchange.answered;
+        co_return exchange;
+    }
+    if (exchange.answered < deadline || on->over) {
+        lose(on);
+        co_return Failure{FailureKind::closed, stage,
+                          on->over ? on->why.message() : error.message()};
+    }
+    // One late answer is that request's own affair; a long silence means that nobody is there.
+    if (exchange.answered - on->silent_since > silence_max) lose(on);
+    co_return Failure{FailureKind::no_answer, stage, ""};
+}
+
+asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::exec(
+    Pipeline pipeline, Deadline deadline) {
+    for (bool last = false;; last = true) {
+        if (auto failure = co_await until_up(deadline)) co_return *failure;
+        const auto on = link;
+        const auto limit = std::min(deadline, Clock::now() + options.request_timeout);
+        auto exchange = co_await send(on, pipeline.request, limit, Stage::request);
+        if (!exchange) {
+            const bool lost = exchange.error().kind == FailureKind::closed;
+            if (lost && pipeline.repeatable && !last) continue;
+            co_return exchange;
+        }
+        const Reply& first = exchange->replies.front();
+        if (first || last) co_return exchange;
+        if (first.error().kind == FailureKind::read_only) recycle(on);
+        if (first.error().kind != FailureKind::not_installed || purpose != Purpose::serve) {
+            co_return exchange;
+        }
+        // The library vanished under a standing connection. Nothing ran, so anything may be repeated.
+        if (auto failure = co_await require_library()) co_return *failure;
+    }
+}
+
+Connection::Connection(asio::any_io_executor executor, RedisOptions options, Purpose purpose,
+                       runtime::AtomicCounters* counters)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), purpose, counters)) {}
+
+Connection::~Connection() {
+    // A handler that never runs, because the loop has stopped, is destroyed with the loop.
+    asio::post(impl_->executor, [impl = impl_] { impl->close(); });
+}
+
+asio::awaitable<boost::system::result<Exchange, Failure>> Connection::exec(Pipeline pipeline,
+                                                                           Deadline deadline) {
+    // Held: the request may outlive the object that asked.
+    const auto impl = impl_;
+    if (impl->requests >= requests_max) {
+        co_return Failure{FailureKind::saturated, Stage::connect, ""};
+    }
+    ++impl->requests;
+    auto answer = co_await impl->exec(std::move(pipeline), deadline);
+    --impl->requests;
+    co_return answer;
+}
+
+asio::awaitable<std::optional<Failure>> Connection::contact(Deadline deadline) {
+    const auto impl = impl_;
+    co_return co_await impl->until_up(deadline);
+}
+
+const std::string& Connection::incarnation() const noexcept { return impl_->server.run_id; }
+const Connection::Server& Connection::server() const noexcept { return impl_->server; }
+
+}  // namespace vedfolnir::redis

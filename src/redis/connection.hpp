@@ -1,0 +1,85 @@
+// One shared, multiplexed connection to Redis that looks after itself: reconnects, knows why it is down, and lets a
+// late request end alone.
+#pragma once
+
+#include "redis/failure.hpp"
+#include "runtime/counters.hpp"
+#include "vedfolnir/options.hpp"
+#include "vedfolnir/types.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/redis/request.hpp>
+#include <boost/redis/resp3/node.hpp>
+#include <boost/system/result.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace vedfolnir::redis {
+
+/// One reply: its nodes, or why there is none. (`Failure`, not `Error`: callers here tell the kinds apart.)
+using Reply = boost::system::result<std::vector<boost::redis::resp3::node>, Failure>;
+
+/// Between `sent` and `answered` the server wrote the replies: what ties its clock to ours.
+struct Exchange {
+    std::vector<Reply> replies;  ///< One per command.
+    std::chrono::steady_clock::time_point sent;
+    std::chrono::steady_clock::time_point answered;
+};
+
+/// What is sent as one pipeline. `repeatable`: sent once more if the connection breaks before the answer.
+struct Pipeline {
+    boost::redis::request request;
+    bool repeatable = false;
+};
+
+[[noreturn]] void throw_exception_from_error(const Failure& failure,
+                                             const boost::source_location& where);
+
+/// Connects on first use and then keeps trying. The first contact, and the first attempt after a loss, let requests
+/// wait until their deadline; once an attempt has failed, requests fail at once with its reason until one succeeds.
+/// Thread safety: construct and destroy anywhere; everything else on the executor only.
+class Connection {
+public:
+    enum class Purpose : std::uint8_t {
+        serve,   ///< Requires the function library; installs it where options and the user permit.
+        install  ///< For `vedfolnir redis install`: no library needed.
+    };
+
+    Connection(boost::asio::any_io_executor executor, RedisOptions options, Purpose purpose,
+               runtime::AtomicCounters* counters);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    /// Sends `pipeline` and waits for all its replies, until `deadline` or the request timeout of the options,
+    /// whichever is first. Errors: what kept it from an answer; an error reply is the error of that reply only.
+    [[nodiscard]] boost::asio::awaitable<boost::system::result<Exchange, Failure>> exec(
+        Pipeline pipeline, Deadline deadline);
+
+    /// Waits for the connection to stand. Empty when it does; else why not.
+    [[nodiscard]] boost::asio::awaitable<std::optional<Failure>> contact(Deadline deadline);
+
+    /// Run id of the server of the present connection: changes when the server restarts. Empty before first contact.
+    [[nodiscard]] const std::string& incarnation() const noexcept;
+
+    /// "7.0.15", "master" or "replica", version of the library; empty or 0 before first contact.
+    struct Server {
+        std::string version;
+        std::string role;
+        std::string run_id;
+        std::uint32_t library = 0;
+    };
+    [[nodiscard]] const Server& server() const noexcept;
+
+private:
+    struct Impl;
+    std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace vedfolnir::redis

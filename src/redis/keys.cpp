@@ -1,0 +1,34 @@
+#include "redis/keys.hpp"
+
+#include "model/base64url.hpp"
+
+namespace vedfolnir::redis {
+
+std::string Keyspace::in_shard(std::uint8_t shard, std::string_view name) const {
+    constexpr std::string_view hex = "0123456789abcdef";
+    std::string text = prefix_;
+    text += '{';
+    text += hex[shard >> 4U];
+    text += hex[shard & 15U];
+    text += "}:";
+    text += name;
+    return text;
+}
+
+std::string Keyspace::record(const StoreKey& key) const {
+    return in_shard(key.shard, model::base64url_encode(key.digest));
+}
+
+std::string Keyspace::user(const UserTag& tag) const {
+    return in_shard(tag.shard(), "user:" + model::base64url_encode(tag.bytes));
+}
+
+std::string Keyspace::epoch(const UserTag& tag) const {
+    return in_shard(tag.shard(), "epoch:" + model::base64url_encode(tag.bytes));
+}
+
+std::string Keyspace::expiry(std::uint8_t shard) const { return in_shard(shard, "expiry"); }
+std::string Keyspace::dirty(std::uint8_t shard) const { return in_shard(shard, "dirty"); }
+std::string Keyspace::mark(std::uint8_t shard) const { return in_shard(shard, "mark"); }
+
+}  // namespace vedfolnir::redis

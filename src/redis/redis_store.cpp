@@ -1,0 +1,264 @@
+#include "redis/redis_store.hpp"
+
+#include "model/bytes.hpp"
+#include "model/record.hpp"
+#include "redis/greeting.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace vedfolnir::redis {
+namespace asio = boost::asio;
+using async::CreateStatus;
+using async::SaveStatus;
+using async::Task;
+using async::TouchStatus;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+/// How old the last word from the server's clock may be before another is asked for, beside the request.
+constexpr Millis clock_age_max{60'000};
+
+std::string digits(std::uint64_t value) { return std::to_string(value); }
+std::string digits(Millis value) { return std::to_string(value.count()); }
+
+UserTag tag_of(const std::string& record) {
+    UserTag tag;
+    if (record.size() >= model::offset::body) {
+        std::memcpy(tag.bytes.data(), record.data() + model::offset::user_tag, tag.bytes.size());
+    }
+    return tag;
+}
+
+Error unexpected(std::string_view function, std::string_view word) {
+    return {Errc::internal,
+            "Redis: " + std::string(function) + " answered `" + std::string(word) + "`"};
+}
+
+}  // namespace
+
+/// One function call. `keys` come first; Redis wants their number.
+struct RedisStore::Call {
+    std::string_view function;
+    Texts keys;
+    Texts arguments;
+    bool repeatable = true;
+    bool read_only = false;
+};
+
+RedisStore::RedisStore(asio::any_io_executor executor, const RedisOptions& options,
+                       runtime::AtomicCounters* counters)
+    : executor_(executor),
+      keys_(options.prefix),
+      connection_(std::move(executor), options, Connection::Purpose::serve, counters),
+      refresh_timeout_(options.request_timeout) {}
+
+/// The words of the function's reply; at least two: the result's name and the server's time.
+asio::awaitable<boost::system::result<RedisStore::Texts, Failure>> RedisStore::call(
+    Call call, Deadline deadline) {
+    Texts arguments{std::string(call.function), std::to_string(call.keys.size())};
+    std::move(call.keys.begin(), call.keys.end(), std::back_inserter(arguments));
+    std::move(call.arguments.begin(), call.arguments.end(), std::back_inserter(arguments));
+    Pipeline pipeline;
+    pipeline.repeatable = call.repeatable;
+    pipeline.request.push_range(call.read_only ? "FCALL_RO" : "FCALL", arguments.begin(),
+                                arguments.end());
+    auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return exchange.error();
+    const Reply& reply = exchange->replies.front();
+    if (!reply) co_return reply.error();
+    const auto views = values(*reply);
+    if (views.size() < 2) {
+        co_return Failure{FailureKind::other, Stage::request,
+                          std::string(call.function) + " answered too little"};
+    }
+    clock_.observe(TimePoint(Millis(number(views[1]))), exchange->sent, exchange->answered);
+    co_return Texts(views.begin(), views.end());
+}
+
+/// The keys that create and save name: more for a record with an owner.
+RedisStore::Texts RedisStore::record_keys(const StoreKey& key, const std::string& record) const {
+    const UserTag tag = tag_of(record);
+    if (tag.anonymous()) return {keys_.record(key)};
+    return {keys_.record(key), keys_.epoch(tag), keys_.user(tag), keys_.expiry(key.shard),
+            keys_.dirty(key.shard)};
+}
+
+Task<CreateStatus> RedisStore::create(StoreKey key, std::string record, Millis ttl,
+                                      Deadline deadline) {
+    if (const UserTag tag = tag_of(record); !tag.anonymous() && tag.shard() != key.shard) {
+        co_return Error{Errc::internal, "an authenticated record outside its user's shard"};
+    }
+    Call order{"vedfolnir_create", record_keys(key, record), {}};
+    order.arguments = {std::move(record), digits(ttl), raw(key.digest)};
+    // Sent again it would find itself and answer `exists`.
+    order.repeatable = false;
+    const auto reply = co_await call(std::move(order), deadline);
+    if (!reply) co_return to_error(reply.error());
+    if (reply->front() == "created") co_return CreateStatus::created;
+    if (reply->front() == "exists") co_return CreateStatus::exists;
+    if (reply->front() == "stale") co_return CreateStatus::stale_epoch;
+    co_return unexpected("vedfolnir_create", reply->front());
+}
+
+Task<std::optional<std::string>> RedisStore::load(StoreKey key, Deadline deadline) {
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    pipeline.request.push("GET", keys_.record(key));
+    auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    Reply& reply = exchange->replies.front();
+    if (!reply) {
+        // Something unreadable stands there: bytes that do not open, which is what an empty text is.
+        if (reply.error().kind == FailureKind::wrong_type) co_return std::string();
+        co_return to_error(reply.error());
+    }
+    if (reply->empty() || reply->front().data_type == boost::redis::resp3::type::null) {
+        co_return std::optional<std::string>();
+    }
+    co_return std::move(reply->front().value);
+}
+
+Task<async::SaveReply> RedisStore::save(StoreKey key, std::uint64_t expected_generation,
+                                        std::string record, Millis ttl, Deadline deadline) {
+    std::string expected;
+    model::append_be(expected, expected_generation);
+    Call order{"vedfolnir_save", record_keys(key, record), {}};
+    order.arguments = {std::move(expected), std::move(record), digits(ttl), raw(key.digest)};
+    auto reply = co_await call(std::move(order), deadline);
+    if (!reply) co_return to_error(reply.error());
+    const std::string& word = reply->front();
+    if (word == "saved") co_return async::SaveReply{SaveStatus::saved, {}};
+    if (word == "gone") co_return async::SaveReply{SaveStatus::gone, {}};
+    if (reply->size() < 3) co_return unexpected("vedfolnir_save", word);
+    if (word == "conflict")
+        co_return async::SaveReply{SaveStatus::conflict, std::move((*reply)[2])};
+    if (word == "moved") co_return async::SaveReply{SaveStatus::moved, std::move((*reply)[2])};
+    co_return unexpected("vedfolnir_save", word);
+}
+
+Task<TouchStatus> RedisStore::touch(StoreKey key, Millis ttl, Deadline deadline) {
+    Call order{"vedfolnir_touch", {keys_.record(key)}, {digits(ttl)}};
+    const auto reply = co_await call(std::move(order), deadline);
+    if (!reply) co_return to_error(reply.error());
+    if (reply->front() == "touched") co_return TouchStatus::touched;
+    if (reply->front() == "gone") co_return TouchStatus::gone;
+    co_return unexpected("vedfolnir_touch", reply->front());
+}
+
+Task<bool> RedisStore::erase(StoreKey key, std::string note, Millis note_ttl, Deadline deadline) {
+    Call order{"vedfolnir_erase", {keys_.record(key)}, {}};
+    order.arguments = {std::move(note), digits(note_ttl), raw(key.digest)};
+    const auto reply = co_await call(std::move(order), deadline);
+    if (!reply) co_return to_error(reply.error());
+    if (reply->front() == "erased") co_return true;
+    if (reply->front() == "absent") co_return false;
+    co_return unexpected("vedfolnir_erase", reply->front());
+}
+
+Task<async::EndReply> RedisStore::end(async::EndOrder order, Deadline deadline) {
+    if (!order.user.anonymous() && order.user.shard() != order.shard) {
+        co_return Error{Errc::internal, "an ending outside its user's shard"};
+    }
+    // The order carries the server's incarnation, which is known once the connection stands.
+    if (auto failure = co_await connection_.contact(deadline)) co_return to_error(*failure);
+    Call request{"vedfolnir_end",
+                 {keys_.mark(order.shard), keys_.expiry(order.shard), keys_.dirty(order.shard)},
+                 {connection_.incarnation(), digits(order.previous_sequence),
+                  digits(order.sequence), digits(order.epoch), order.whole_user ? "whole" : "named",
+                  order.keep ? raw(order.keep->digest) : std::string()}};
+    if (!order.user.anonymous()) {
+        request.keys.push_back(keys_.user(order.user));
+        request.keys.push_back(keys_.epoch(order.user));
+    }
+    for (const StoreKey& key : order.keys) request.arguments.push_back(raw(key.digest));
+    const auto reply = co_await call(std::move(request), deadline);
+    if (!reply) co_return to_error(reply.error());
+    const std::string& word = reply->front();
+    if (reply->size() < 4 || (word != "ended" && word != "gap")) {
+        co_return unexpected("vedfolnir_end", word);
+    }
+    co_return async::EndReply{static_cast<std::uint32_t>(number((*reply)[2])), word == "gap",
+                              number((*reply)[3])};
+}
+
+Task<std::vector<async::IndexEntry>> RedisStore::list_user(UserTag user, Deadline deadline) {
+    if (user.anonymous()) co_return std::vector<async::IndexEntry>();
+    Call request{"vedfolnir_list", {keys_.user(user), keys_.epoch(user)}, {}};
+    request.read_only = true;
+    const auto reply = co_await call(std::move(request), deadline);
+    if (!reply) co_return to_error(reply.error());
+    std::vector<async::IndexEntry> entries;
+    for (std::size_t i = 2; i + 1 < reply->size(); i += 2) {
+        const std::string& member = (*reply)[i];
+        async::IndexEntry entry;
+        if (member.size() != entry.key.digest.size() + entry.handle.bytes.size()) {
+            co_return unexpected("vedfolnir_list", "an entry of another length");
+        }
+        entry.key.shard = user.shard();
+        std::memcpy(entry.key.digest.data(), member.data(), entry.key.digest.size());
+        std::memcpy(entry.handle.bytes.data(), member.data() + entry.key.digest.size(),
+                    entry.handle.bytes.size());
+        entry.absolute_expiry = TimePoint(Millis(number((*reply)[i + 1])));
+        entries.push_back(entry);
+    }
+    co_return entries;
+}
+
+Task<std::vector<std::uint64_t>> RedisStore::marks(Deadline deadline) {
+    constexpr unsigned shards = 256;
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    for (unsigned shard = 0; shard < shards; ++shard) {
+        pipeline.request.push("HGET", keys_.mark(static_cast<std::uint8_t>(shard)), "seq");
+    }
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    std::vector<std::uint64_t> marks;
+    marks.reserve(shards);
+    for (const Reply& reply : exchange->replies) {
+        if (!reply) co_return to_error(reply.error());
+        marks.push_back(reply->empty() ? 0 : number(reply->front().value));
+    }
+    co_return marks;
+}
+
+Task<TimePoint> RedisStore::now(Deadline deadline) {
+    if (const auto time = clock_.now(Clock::now())) {
+        // The answer is good for long; the refresh happens beside the request, at most one at a time.
+        if (clock_.is_due(Clock::now(), clock_age_max)) refresh_clock();
+        co_return *time;
+    }
+    Call request{"vedfolnir_info", {}, {}};
+    request.read_only = true;
+    const auto reply = co_await call(std::move(request), deadline);
+    if (!reply) co_return to_error(reply.error());
+    co_return clock_.now(Clock::now()).value();
+}
+
+void RedisStore::refresh_clock() {
+    if (refreshing_) return;
+    refreshing_ = true;
+    asio::co_spawn(
+        executor_,
+        [self = shared_from_this()]() -> asio::awaitable<void> {
+            Call request{"vedfolnir_info", {}, {}};
+            request.read_only = true;
+            // A failure changes nothing: the clock runs on, and the next use asks again.
+            static_cast<void>(
+                co_await self->call(std::move(request), deadline_in(self->refresh_timeout_)));
+            self->refreshing_ = false;
+        },
+        asio::detached);
+}
+
+std::shared_ptr<RedisStore> make_store(asio::any_io_executor executor, const RedisOptions& options,
+                                       runtime::AtomicCounters* counters) {
+    return std::make_shared<RedisStore>(std::move(executor), options, counters);
+}
+
+}  // namespace vedfolnir::redis

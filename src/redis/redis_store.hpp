@@ -1,0 +1,76 @@
+// Sessions in Redis: loads are plain GETs, everything else is one function of the library each.
+#pragma once
+
+#include "redis/connection.hpp"
+#include "redis/keys.hpp"
+#include "runtime/counters.hpp"
+#include "runtime/store_clock.hpp"
+#include "vedfolnir/async/store.hpp"
+#include "vedfolnir/options.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vedfolnir::redis {
+
+/// The SessionStore on Redis. Connects on first use (see Connection). Besides the caller's deadline each call is
+/// bounded by the request timeout of the options.
+class RedisStore final : public async::SessionStore,
+                         public std::enable_shared_from_this<RedisStore> {
+public:
+    RedisStore(boost::asio::any_io_executor executor, const RedisOptions& options,
+               runtime::AtomicCounters* counters);
+
+    [[nodiscard]] async::Task<async::CreateStatus> create(StoreKey key, std::string record,
+                                                          Millis ttl, Deadline deadline) override;
+    [[nodiscard]] async::Task<std::optional<std::string>> load(StoreKey key,
+                                                               Deadline deadline) override;
+    [[nodiscard]] async::Task<async::SaveReply> save(StoreKey key,
+                                                     std::uint64_t expected_generation,
+                                                     std::string record, Millis ttl,
+                                                     Deadline deadline) override;
+    [[nodiscard]] async::Task<async::TouchStatus> touch(StoreKey key, Millis ttl,
+                                                        Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> erase(StoreKey key, std::string note, Millis note_ttl,
+                                          Deadline deadline) override;
+    [[nodiscard]] async::Task<async::EndReply> end(async::EndOrder order,
+                                                   Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<async::IndexEntry>> list_user(UserTag user,
+                                                                        Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override;
+
+    /// Costs a command only when the last word from the server's clock is old: replies of functions carry the time,
+    /// and in between the steady clock carries it on (see StoreClock).
+    [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;
+
+    /// What the present connection said of its server; for the doctor.
+    [[nodiscard]] const Connection::Server& server() const noexcept { return connection_.server(); }
+    [[nodiscard]] const runtime::StoreClock& clock() const noexcept { return clock_; }
+
+private:
+    using Texts = std::vector<std::string>;
+    struct Call;
+
+    [[nodiscard]] boost::asio::awaitable<boost::system::result<Texts, Failure>> call(
+        Call call, Deadline deadline);
+    [[nodiscard]] Texts record_keys(const StoreKey& key, const std::string& record) const;
+    void refresh_clock();
+
+    boost::asio::any_io_executor executor_;
+    Keyspace keys_;
+    Connection connection_;
+    runtime::StoreClock clock_;
+    Millis refresh_timeout_;
+    bool refreshing_ = false;
+};
+
+/// Nothing connects before the first call. `counters` may be null; it must outlive the store.
+[[nodiscard]] std::shared_ptr<RedisStore> make_store(boost::asio::any_io_executor executor,
+                                                     const RedisOptions& options,
+                                                     runtime::AtomicCounters* counters);
+
+}  // namespace vedfolnir::redis

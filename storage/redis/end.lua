@@ -1,0 +1,117 @@
+-- vedfolnir_end: applies endings of one shard in one step. Always deletes; the mark is a separate question.
+-- A note that stands in place of a named record stays: it leads nowhere, and tells a late request what happened.
+--
+-- Keys   1 mark · 2 expiry · 3 dirty; for a user also 4 index, 5 epoch
+-- Args   1 incarnation of the store · 2 previous sequence · 3 sequence (0: leave the mark alone)
+--        4 minimum epoch (0: leave it) · 5 `whole` or `named` · 6 digest to keep, or empty
+--        7.. digests of the records to delete (16 bytes each)
+-- Flags  allow-oom: an ending must work when Redis is out of memory
+-- Result { word, server time in ms, records removed, mark afterwards }
+--   ended     the mark stands at the sequence or above it (or no sequence was given)
+--   gap       the mark is below the previous sequence and was left: replay this shard in order
+
+-- Deletes the record of `digest` with its entries. Whether it was there, and whether its entries are known to be gone.
+local function remove_record(shard, expiry, dirty, digest)
+    local key = record_key(shard, digest)
+    -- pcall: a foreign type under our name must not keep an ending from deleting it.
+    local header = redis.pcall('GETRANGE', key, 0, record_header - 1)
+    if type(header) ~= 'string' then
+        header = ''
+    end
+    redis.call('ZREM', dirty, digest)
+    if is_note(header) then
+        return false, false
+    end
+    local removed = redis.call('DEL', key) == 1
+    if #header < record_header then
+        return removed, false
+    end
+    if user_of(header) ~= anonymous then
+        local member = member_of(digest, header)
+        redis.call('ZREM', index_key(shard, user_of(header)), member)
+        redis.call('ZREM', expiry, member)
+    end
+    return removed, true
+end
+
+-- The digests to delete as a set; for a whole user, what the index lists joins what was named.
+local function targets_of(args, index)
+    local targets = {}
+    for i = 7, #args do
+        check_digest(args[i], 'digest ' .. (i - 6))
+        targets[args[i]] = true
+    end
+    if args[5] == 'whole' then
+        for _, member in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+            targets[digest_of(member)] = true
+        end
+    end
+    if #args[6] > 0 then
+        check_digest(args[6], 'digest to keep')
+        targets[args[6]] = nil
+    end
+    return targets
+end
+
+-- Index and expiry entries whose record had gone before, so that only the digest is known.
+local function prune_by_digest(index, expiry, digests)
+    for _, member in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+        if digests[digest_of(member)] then
+            redis.call('ZREM', index, member)
+            redis.call('ZREM', expiry, member)
+        end
+    end
+end
+
+local function raise_epoch(key, epoch)
+    local current = redis.call('GET', key)
+    if not current or parse_number(current, 'stored epoch') < epoch then
+        redis.call('SET', key, digits(epoch))
+    end
+end
+
+-- The mark rises only from the previous sequence: raised blindly after a failover, it would hide what was lost.
+local function raise_mark(key, incarnation, previous, sequence)
+    local mark = parse_number(redis.call('HGET', key, 'seq') or '0', 'stored mark')
+    if sequence == 0 or mark >= sequence then
+        return 'ended', mark
+    end
+    if mark < previous then
+        return 'gap', mark
+    end
+    redis.call('HSET', key, 'seq', digits(sequence), 'incarnation', incarnation)
+    return 'ended', sequence
+end
+
+local function end_sessions(keys, args)
+    local previous = parse_number(args[2], 'previous sequence')
+    local sequence = parse_number(args[3], 'sequence')
+    local epoch = parse_number(args[4], 'epoch')
+    local index, epoch_key = keys[4], keys[5]
+    if #keys ~= 3 and #keys ~= 5 then
+        refuse('end takes 3 keys, or 5 for a user, not ' .. #keys)
+    end
+    if args[5] ~= 'named' and (args[5] ~= 'whole' or not index) then
+        refuse('argument 5 is `named`, or `whole` for a user')
+    end
+    if epoch > 0 and not epoch_key then
+        refuse('an epoch needs a user')
+    end
+    local shard = shard_of_key(keys[1], 'mark')
+    local removed, unknown = 0, {}
+    for digest in pairs(targets_of(args, index)) do
+        local existed, pruned = remove_record(shard, keys[2], keys[3], digest)
+        removed = removed + (existed and 1 or 0)
+        unknown[digest] = not pruned or nil
+    end
+    if index and next(unknown) then
+        prune_by_digest(index, keys[2], unknown)
+    end
+    if epoch > 0 then
+        raise_epoch(epoch_key, epoch)
+    end
+    local word, mark = raise_mark(keys[1], args[1], previous, sequence)
+    return { word, server_time(), removed, mark }
+end
+
+redis.register_function({ function_name = 'vedfolnir_end', callback = end_sessions, flags = { 'allow-oom' } })

@@ -1,0 +1,30 @@
+-- vedfolnir_touch: records activity: `last_seen` becomes the server's time, the time to live starts anew.
+-- Works at any generation. Never creates, and leaves notes alone.
+--
+-- Keys   1 record
+-- Args   1 time to live, ms
+-- Flags  allow-oom: eight bytes in place; active users must not idle out while Redis is out of memory
+-- Result { word, server time in ms }
+--   touched
+--   gone      nothing, or a note, stands there, or the absolute end has come (then the record was deleted)
+
+local function touch(keys, args)
+    local now = server_time()
+    local header = redis.call('GETRANGE', keys[1], 0, record_header - 1)
+    if #header == 0 or is_note(header) then
+        return { 'gone', now }
+    end
+    check_record(header, 'stored record')
+    local ttl = capped_ttl(header, args[1], now)
+    if ttl == 0 then
+        redis.call('DEL', keys[1])
+        return { 'gone', now }
+    end
+    redis.call('SETRANGE', keys[1], 12, write_number(now))
+    redis.call('PEXPIRE', keys[1], digits(ttl))
+    -- Ends with a read: the writer's own connection keeps tracking the key (client-side caching).
+    redis.call('STRLEN', keys[1])
+    return { 'touched', now }
+end
+
+redis.register_function({ function_name = 'vedfolnir_touch', callback = touch, flags = { 'allow-oom' } })
