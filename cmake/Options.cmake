@@ -47,6 +47,8 @@ target_compile_options(
               -Wnon-virtual-dtor
               -Woverloaded-virtual
               -Wextra-semi
+              # Options are aggregates set by designated initialisers; what is left out has its default.
+              -Wno-missing-field-initializers
               # GCC 12 takes Asio's pair of frame allocators for a mismatch in optimised coroutines.
               $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
               $<$<BOOL:${VEDFOLNIR_WERROR}>:-Werror>)

@@ -33,7 +33,8 @@ struct Instance {
 }  // namespace facade
 
 struct SessionManager::Impl {
-    Impl(ManagerOptions options, crypto::KeyRing ring, facade::PortsFactory factory, manager::Report report);
+    Impl(ManagerOptions options, crypto::KeyRing ring, facade::PortsFactory factory, manager::Report report,
+         std::unique_ptr<crypto::RandomSource> random = std::make_unique<crypto::KernelRandom>());
     ~Impl();
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -43,7 +44,7 @@ struct SessionManager::Impl {
 
     ManagerOptions options;
     crypto::KeyRing ring;
-    crypto::KernelRandom random;
+    std::unique_ptr<crypto::RandomSource> random;
     runtime::AtomicCounters counters;
     facade::PortsFactory factory;
     manager::Report report;

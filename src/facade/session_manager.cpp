@@ -16,9 +16,10 @@ Instance::~Instance() {
 }  // namespace facade
 
 SessionManager::Impl::Impl(ManagerOptions options_, crypto::KeyRing ring_, facade::PortsFactory factory_,
-                           manager::Report report_)
+                           manager::Report report_, std::unique_ptr<crypto::RandomSource> random_)
     : options(std::move(options_)),
       ring(std::move(ring_)),
+      random(std::move(random_)),
       factory(std::move(factory_)),
       report(std::move(report_)) {}
 
@@ -36,7 +37,7 @@ Result<facade::Instance*> SessionManager::Impl::instance() {
         auto ports = factory(fresh->runtime, options, counters);
         if (!ports) return ports.error();
         fresh->core = std::make_shared<manager::Core>(
-            manager::CoreSettings{options, ring, random, counters, fresh->runtime.executor(), report},
+            manager::CoreSettings{options, ring, *random, counters, fresh->runtime.executor(), report},
             std::move(*ports));
         if (current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel)) return fresh.release();
     }
