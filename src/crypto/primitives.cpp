@@ -86,8 +86,10 @@ Secret hkdf(Bytes key_material, Bytes salt, std::string_view info) {
     char digest_name[] = "SHA256";
     const OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name, 0),
-        octets(OSSL_KDF_PARAM_KEY, key_material), octets(OSSL_KDF_PARAM_SALT, salt),
-        octets(OSSL_KDF_PARAM_INFO, {data(info), info.size()}), OSSL_PARAM_construct_end()};
+        octets(OSSL_KDF_PARAM_KEY, key_material), octets(OSSL_KDF_PARAM_INFO, {data(info), info.size()}),
+        // OpenSSL refuses an empty salt but takes none as RFC 5869 says: a block of zeros.
+        salt.empty() ? OSSL_PARAM_construct_end() : octets(OSSL_KDF_PARAM_SALT, salt),
+        OSSL_PARAM_construct_end()};
     Secret derived(32);
     require(context && EVP_KDF_derive(context.get(), derived.writable().data(), derived.size(), parameters) == 1,
             "HKDF");

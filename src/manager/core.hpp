@@ -114,6 +114,8 @@ private:
 
     // ending.cpp
     [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor, Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<TimePoint> ending_time(Deadline deadline);
+    [[nodiscard]] TimePoint denied_until(TimePoint time) const;
     [[nodiscard]] Task<bool> apply(std::vector<async::EndOrder> orders, Deadline deadline);
     [[nodiscard]] Task<bool> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
     [[nodiscard]] Task<bool> synchronise(Deadline deadline);

@@ -91,9 +91,20 @@ asio::awaitable<void> Core::ready(Deadline deadline) {
     std::exchange(synchronising_, nullptr)->cancel();
 }
 
+/// The store's time where it is known, else the host's: an ending does not wait for a clock.
+asio::awaitable<TimePoint> Core::ending_time(Deadline deadline) {
+    const auto time = co_await now(deadline);
+    co_return time ? *time : system_now();
+}
+
+/// A denial outlives every record it can concern.
+TimePoint Core::denied_until(TimePoint time) const {
+    return time + settings_.options.lifetimes.absolute + settings_.options.lifetimes.clock_skew_max;
+}
+
 Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, Deadline deadline) {
-    const auto time = system_now();
-    const TimePoint until = time + settings_.options.lifetimes.absolute + settings_.options.lifetimes.clock_skew_max;
+    const TimePoint time = co_await ending_time(deadline);
+    const TimePoint until = denied_until(time);
     const UserTag user = name.user_id.empty() ? UserTag{} : settings_.ring.user_tag(name.user_id);
     const auto operation = crypto::random_operation(settings_.random);
     if (!operation) co_return operation.error();
@@ -146,7 +157,7 @@ Task<Ending> Core::async_end(EndCommand command, Deadline deadline) {
 
 Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadline) {
     co_await ready(deadline);
-    const auto time = system_now();
+    const TimePoint time = co_await ending_time(deadline);
     const auto operation = crypto::random_operation(settings_.random);
     if (!operation) co_return operation.error();
     async::EndRequest request;
@@ -165,7 +176,7 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
 
     const UserTag user = request.user;
     const auto keep = request.keep;
-    const TimePoint until = time + settings_.options.lifetimes.absolute + settings_.options.lifetimes.clock_skew_max;
+    const TimePoint until = denied_until(time);
     auto receipt = co_await ports_.archive->end(std::move(request), deadline);
     if (!receipt) {
         settings_.report("an ending of all sessions is pending: SQL did not take it", receipt.error());
