@@ -80,6 +80,8 @@ struct MemoryArchive::Tables {
     }
 
     [[nodiscard]] Result<async::LoginGrant> begin_login(async::LoginOrder order);
+    [[nodiscard]] Result<async::LoginGrant> repeated(const async::LoginOrder& order,
+                                                     const async::LoginGrant& grant) const;
     [[nodiscard]] std::optional<async::EndOrder> replace(const async::LoginOrder& order);
     [[nodiscard]] std::vector<async::SessionRow> matching(const async::EndRequest& request) const;
     [[nodiscard]] async::EndReceipt end(const async::EndRequest& request);
@@ -111,16 +113,31 @@ std::optional<async::EndOrder> MemoryArchive::Tables::replace(const async::Login
     return end;
 }
 
+Result<async::LoginGrant> MemoryArchive::Tables::repeated(const async::LoginOrder& order,
+                                                          const async::LoginGrant& grant) const {
+    const auto& session = rows.at(order.row.handle).session;
+    if (session.key != order.row.key) {
+        return Error{Errc::conflict,
+                     "this login was written before, and another one took its place"};
+    }
+    if (session.ended) {
+        return Error{Errc::denied, "this login was written before, and its session has ended"};
+    }
+    return grant;
+}
+
 Result<async::LoginGrant> MemoryArchive::Tables::begin_login(async::LoginOrder order) {
     if (order.event.operation) {
         const auto done = logins.find(*order.event.operation);
-        if (done != logins.end()) return done->second;
+        if (done != logins.end()) return repeated(order, done->second);
     }
     const auto present = rows.find(order.row.handle);
     if (present != rows.end() && present->second.session.ended) {
-        return Error{Errc::denied, "the session to re-authenticate has ended; log in under a new handle"};
+        return Error{Errc::denied,
+                     "the session to re-authenticate has ended; log in under a new handle"};
     }
-    if ((present != rows.end() && !runtime::keeps_row(order)) || handle_of.contains(order.row.key)) {
+    if ((present != rows.end() && !runtime::keeps_row(order)) ||
+        handle_of.contains(order.row.key)) {
         return Error{Errc::conflict, "a session of this handle or key exists already"};
     }
     async::LoginGrant grant;
@@ -136,14 +153,16 @@ Result<async::LoginGrant> MemoryArchive::Tables::begin_login(async::LoginOrder o
     return grant;
 }
 
-std::vector<async::SessionRow> MemoryArchive::Tables::matching(const async::EndRequest& request) const {
+std::vector<async::SessionRow> MemoryArchive::Tables::matching(
+    const async::EndRequest& request) const {
     std::vector<async::SessionRow> found;
     for (const auto& [handle, row] : rows) {
         const auto& session = row.session;
         if (session.ended || session.absolute_expiry <= request.event.at) continue;
-        const bool matches = request.key      ? session.key == *request.key
-                             : request.handle ? handle == *request.handle
-                                              : session.user_id == request.user_id && session.key != request.keep;
+        const bool matches =
+            request.key      ? session.key == *request.key
+            : request.handle ? handle == *request.handle
+                             : session.user_id == request.user_id && session.key != request.keep;
         if (matches) found.push_back(session);
     }
     return found;
@@ -195,12 +214,14 @@ std::vector<async::SessionRow> MemoryArchive::Tables::list(const async::SessionQ
 std::vector<async::AuditEvent> MemoryArchive::Tables::find(const async::AuditQuery& query) const {
     const auto types = runtime::type_range(query.type);
     std::vector<async::AuditEvent> found;
-    for (auto event = events.rbegin(); event != events.rend() && found.size() < query.limit; ++event) {
+    for (auto event = events.rbegin(); event != events.rend() && found.size() < query.limit;
+         ++event) {
         if (query.before_id != 0 && event->id >= query.before_id) continue;
         if (!query.user_id.empty() && event->user_id != query.user_id) continue;
         if (query.handle && event->handle != query.handle) continue;
         if (event->type < types.low || event->type > types.high) continue;
-        if ((query.since && event->at < *query.since) || (query.until && event->at >= *query.until)) continue;
+        if ((query.since && event->at < *query.since) || (query.until && event->at >= *query.until))
+            continue;
         found.push_back(*event);
     }
     return found;
@@ -211,7 +232,8 @@ MemoryArchive::~MemoryArchive() = default;
 
 void MemoryArchive::set_down(bool down) noexcept { tables_->down = down; }
 
-async::Task<async::LoginGrant> MemoryArchive::begin_login(async::LoginOrder order, Deadline deadline) {
+async::Task<async::LoginGrant> MemoryArchive::begin_login(async::LoginOrder order,
+                                                          Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     if (auto prepared = runtime::prepare(order); !prepared) co_return prepared.error();
     const std::lock_guard lock(tables_->mutex);
@@ -234,8 +256,8 @@ async::Task<async::EndReceipt> MemoryArchive::end(async::EndRequest request, Dea
     co_return tables_->end(request);
 }
 
-async::Task<bool> MemoryArchive::record_change(Handle handle, std::string platform, async::AuditEvent event,
-                                               Deadline deadline) {
+async::Task<bool> MemoryArchive::record_change(Handle handle, std::string platform,
+                                               async::AuditEvent event, Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     if (auto prepared = runtime::prepare(event); !prepared) co_return prepared.error();
     const std::lock_guard lock(tables_->mutex);
@@ -249,7 +271,8 @@ async::Task<bool> MemoryArchive::record_change(Handle handle, std::string platfo
     co_return true;
 }
 
-async::Task<std::uint32_t> MemoryArchive::append(std::vector<async::AuditEvent> events, Deadline deadline) {
+async::Task<std::uint32_t> MemoryArchive::append(std::vector<async::AuditEvent> events,
+                                                 Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     for (auto& event : events) {
         if (auto prepared = runtime::prepare(event); !prepared) co_return prepared.error();
@@ -270,7 +293,8 @@ async::Task<std::vector<async::SessionRow>> MemoryArchive::sessions(async::Sessi
     co_return tables_->list(query);
 }
 
-async::Task<std::vector<async::AuditEvent>> MemoryArchive::audit(async::AuditQuery query, Deadline deadline) {
+async::Task<std::vector<async::AuditEvent>> MemoryArchive::audit(async::AuditQuery query,
+                                                                 Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     if (auto prepared = runtime::prepare(query); !prepared) co_return prepared.error();
     const std::lock_guard lock(tables_->mutex);
@@ -291,11 +315,13 @@ async::Task<std::vector<async::Revocation>> MemoryArchive::revocations(std::uint
     const std::lock_guard lock(tables_->mutex);
     const auto& all = tables_->revocations[shard];
     std::vector<async::Revocation> found;
-    for (std::size_t at = after; at < all.size() && found.size() < limit; ++at) found.push_back(all[at]);
+    for (std::size_t at = after; at < all.size() && found.size() < limit; ++at)
+        found.push_back(all[at]);
     co_return found;
 }
 
-async::Task<std::vector<async::UserEpoch>> MemoryArchive::epochs(TimePoint since, Deadline deadline) {
+async::Task<std::vector<async::UserEpoch>> MemoryArchive::epochs(TimePoint since,
+                                                                 Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     const std::lock_guard lock(tables_->mutex);
     std::vector<async::UserEpoch> found;

@@ -1,0 +1,203 @@
+#include "sql/connection.hpp"
+
+#include "sql/failure.hpp"
+#include "sql/sql_files.hpp"
+
+#include <soci/soci.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace vedfolnir::sql {
+namespace {
+
+/// SOCI binds addresses: the buffers live as long as the prepared statement and are refilled for each execution.
+struct Input {
+    std::string name;
+    bool is_number = false;
+    long long number = 0;
+    std::string text;
+    soci::indicator state = soci::i_ok;
+
+    void assign(const Param& param) {
+        const auto* as_number = std::get_if<std::optional<std::int64_t>>(&param.value);
+        if (name != param.name || is_number != (as_number != nullptr)) {
+            throw Failure(Errc::internal,
+                          "a query was called with other parameters than before: " + name);
+        }
+        if (as_number != nullptr) {
+            state = as_number->has_value() ? soci::i_ok : soci::i_null;
+            number = as_number->value_or(0);
+            return;
+        }
+        const auto& as_text = std::get<std::optional<std::string>>(param.value);
+        state = as_text ? soci::i_ok : soci::i_null;
+        text = as_text.value_or(std::string());
+    }
+};
+
+struct Output {
+    std::string text;
+    soci::indicator state = soci::i_ok;
+};
+
+class Prepared {
+public:
+    Prepared(soci::session& db, const std::string& text, const Params& params, std::size_t columns)
+        : inputs_(params.size()), outputs_(columns), statement_(db) {
+        for (std::size_t i = 0; i < params.size(); ++i) {
+            auto& input = inputs_[i];
+            input.name = params[i].name;
+            input.is_number = std::holds_alternative<std::optional<std::int64_t>>(params[i].value);
+            if (input.is_number) {
+                statement_.exchange(soci::use(input.number, input.state, input.name));
+            } else {
+                statement_.exchange(soci::use(input.text, input.state, input.name));
+            }
+        }
+        for (auto& output : outputs_) statement_.exchange(soci::into(output.text, output.state));
+        statement_.alloc();
+        statement_.prepare(text);
+        statement_.define_and_bind();
+    }
+
+    /// Reads the answer to its end: a statement left half read would keep its snapshot open.
+    Rows run(const Params& params) {
+        if (params.size() != inputs_.size()) {
+            throw Failure(Errc::internal,
+                          "a query was called with another number of parameters than before");
+        }
+        for (std::size_t i = 0; i < params.size(); ++i) inputs_[i].assign(params[i]);
+        Rows rows;
+        if (outputs_.empty()) {
+            statement_.execute(true);
+            return rows;
+        }
+        statement_.execute(false);
+        while (statement_.fetch()) {
+            std::vector<std::optional<std::string>> cells;
+            cells.reserve(outputs_.size());
+            for (const auto& output : outputs_) {
+                cells.push_back(output.state == soci::i_null ? std::nullopt
+                                                             : std::optional(output.text));
+            }
+            rows.emplace_back(std::move(cells));
+        }
+        return rows;
+    }
+
+    [[nodiscard]] std::uint64_t affected() {
+        return static_cast<std::uint64_t>(std::max(statement_.get_affected_rows(), 0LL));
+    }
+
+private:
+    std::vector<Input> inputs_;
+    std::vector<Output> outputs_;
+    soci::statement statement_;
+};
+
+}  // namespace
+
+struct Connection::Impl {
+    Dialect& dialect;
+    runtime::AtomicCounters* counters;
+    std::unique_ptr<soci::session> db;
+    std::map<std::string, std::unique_ptr<Prepared>, std::less<>> prepared;
+
+    Prepared& prepare(std::string_view name, const Params& params, std::size_t columns) {
+        const auto found = prepared.find(name);
+        if (found != prepared.end()) return *found->second;
+        auto made =
+            std::make_unique<Prepared>(*db, query_text(dialect.name(), name), params, columns);
+        return *prepared.emplace(std::string(name), std::move(made)).first->second;
+    }
+
+    void count() const noexcept {
+        if (counters != nullptr) runtime::AtomicCounters::raise(counters->sql_statements);
+    }
+
+    template <class Work>
+    auto run(std::string_view name, const Params& params, std::size_t columns, const Work& work) {
+        auto& statement = prepare(name, params, columns);
+        count();
+        try {
+            return work(statement);
+        } catch (...) {
+            // What a failed statement still holds (a cursor, half an answer) must not meet its next use.
+            prepared.erase(prepared.find(name));
+            throw;
+        }
+    }
+};
+
+std::int64_t Row::integer(std::size_t column) const {
+    const auto& text = cells_.at(column);
+    std::int64_t value = 0;
+    if (!text ||
+        std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) {
+        throw Failure(Errc::internal,
+                      "the database answered no number in column " + std::to_string(column));
+    }
+    return value;
+}
+
+Connection::Connection(Dialect& dialect, Role role, const Limit& limit,
+                       runtime::AtomicCounters* counters)
+    : impl_(std::make_unique<Impl>(Impl{dialect, counters, dialect.connect(), {}})) {
+    bound(&limit);
+    try {
+        dialect.greet(*this, role);
+    } catch (const std::exception& failure) {
+        throw Failure(
+            diagnose(failure).error);  // afterwards the connection that can tell why is gone
+    }
+}
+
+Connection::~Connection() = default;
+
+Rows Connection::query(std::string_view name, std::size_t columns, Params params) {
+    return impl_->run(name, params, columns,
+                      [&](Prepared& statement) { return statement.run(params); });
+}
+
+std::uint64_t Connection::execute(std::string_view name, Params params) {
+    return impl_->run(name, params, 0, [&](Prepared& statement) {
+        statement.run(params);
+        return statement.affected();
+    });
+}
+
+std::optional<std::string> Connection::statement(std::string_view text) {
+    impl_->count();
+    Prepared once(*impl_->db, std::string(text), {}, text.starts_with("PRAGMA") ? 1 : 0);
+    const auto rows = once.run({});
+    return rows.empty() ? std::nullopt : rows.front().cell(0);
+}
+
+void Connection::begin(Role role) {
+    statement(role == Role::writer ? impl_->dialect.begin_write() : impl_->dialect.begin_read());
+}
+
+void Connection::commit() {
+    bound(nullptr);  // once begun, it is waited for
+    statement("COMMIT");
+}
+
+bool Connection::rollback() noexcept {
+    try {
+        bound(nullptr);
+        if (impl_->dialect.in_transaction(*impl_->db)) statement("ROLLBACK");
+        return true;
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+void Connection::bound(const Limit* limit) { impl_->dialect.bound(*impl_->db, limit); }
+
+Diagnosis Connection::diagnose(const std::exception& failure) const {
+    return impl_->dialect.diagnose(failure, impl_->db.get());
+}
+
+}  // namespace vedfolnir::sql

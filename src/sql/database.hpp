@@ -1,0 +1,88 @@
+// One SQL database behind coroutines: a writer, a few readers, opened on first use.
+#pragma once
+
+#include "runtime/counters.hpp"
+#include "sql/connection.hpp"
+#include "sql/dialect.hpp"
+#include "vedfolnir/async/store.hpp"
+#include "vedfolnir/options.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace vedfolnir::sql {
+
+using WallClock = std::function<TimePoint()>;
+
+struct DatabaseSettings {
+    Millis statement_timeout{2000};  ///< Bounds each call, together with its deadline.
+    std::size_t readers = 2;         ///< Threads and connections that read.
+    std::size_t queue_max = 256;     ///< Calls that may wait for the writer, or for a reader.
+    runtime::AtomicCounters* counters = nullptr;  ///< Must outlive the database.
+    WallClock clock;                              ///< Empty: the system's.
+};
+
+/// Each call is one transaction on a thread of its own pool; the first one opens and, where needed, migrates.
+/// Threads and connections belong to the process that made them: in a forked child every call is an Error, and
+/// destruction leaves them alone. Make a new Database there.
+/// Thread safety: any thread. Destroy it before the runtime, and never from inside a call.
+class Database {
+public:
+    Database(std::unique_ptr<Dialect> dialect, DatabaseSettings settings);
+    ~Database();
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+
+    /// Runs `work` in a write transaction and commits it durably.
+    /// Errors: audit_unavailable, bad_options, conflict, denied: nothing was written. deadline_exceeded: the commit
+    /// was under way at the deadline and its outcome is unknown; repeat with the same operation id.
+    template <class T>
+    [[nodiscard]] async::Task<T> write(std::function<T(Connection&)> work, Deadline deadline);
+
+    /// Runs `work` on one consistent state of the database. Errors: audit_unavailable, bad_options.
+    template <class T>
+    [[nodiscard]] async::Task<T> read(std::function<T(Connection&)> work, Deadline deadline);
+
+    [[nodiscard]] TimePoint now() const;
+
+private:
+    using Work = std::function<void(Connection&)>;
+    [[nodiscard]] async::Task<void> run(Role role, Work work, Deadline deadline);
+
+    template <class T>
+    [[nodiscard]] async::Task<T> answer(Role role, std::function<T(Connection&)> work,
+                                        Deadline deadline);
+
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Opens nothing yet. Errors: bad_options (the URL).
+[[nodiscard]] Result<std::shared_ptr<Database>> make_database(const SqlOptions& options,
+                                                              const std::string& state_dir,
+                                                              DatabaseSettings settings = {});
+
+template <class T>
+async::Task<T> Database::answer(Role role, std::function<T(Connection&)> work, Deadline deadline) {
+    // Shared with the thread: an abandoned call may still write its answer when nobody waits any more.
+    auto result = std::make_shared<std::optional<T>>();
+    Work keep = [result, work = std::move(work)](Connection& db) { result->emplace(work(db)); };
+    auto done = co_await run(role, std::move(keep), deadline);
+    if (!done) co_return done.error();
+    co_return std::move(**result);
+}
+
+template <class T>
+async::Task<T> Database::write(std::function<T(Connection&)> work, Deadline deadline) {
+    return answer<T>(Role::writer, std::move(work), deadline);
+}
+
+template <class T>
+async::Task<T> Database::read(std::function<T(Connection&)> work, Deadline deadline) {
+    return answer<T>(Role::reader, std::move(work), deadline);
+}
+
+}  // namespace vedfolnir::sql

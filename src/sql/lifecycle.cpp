@@ -1,0 +1,271 @@
+#include "sql/lifecycle.hpp"
+
+#include "runtime/archive_rules.hpp"
+#include "sql/failure.hpp"
+#include "sql/rows.hpp"
+
+#include <algorithm>
+
+namespace vedfolnir::sql {
+namespace {
+
+std::vector<async::SessionRow> read_sessions(const Rows& rows) {
+    std::vector<async::SessionRow> sessions;
+    sessions.reserve(rows.size());
+    for (const auto& row : rows) sessions.push_back(read_session(row).row);
+    return sessions;
+}
+
+std::optional<StoredSession> find_session(Connection& db, const Handle& handle) {
+    const auto rows = db.query("session_by_handle", session_columns, {{"handle", handle.text()}});
+    if (rows.empty()) return std::nullopt;
+    return read_session(rows.front());
+}
+
+void add_event(Connection& db, const async::AuditEvent& event, std::int64_t part = 0) {
+    std::optional<std::string> handle;
+    if (event.handle) handle = event.handle->text();
+    db.execute("audit_event_add", {{"at_ms", millis(event.at)},
+                                   {"type", event.type},
+                                   {"handle", std::move(handle)},
+                                   {"user_id", event.user_id},
+                                   {"actor", event.actor},
+                                   {"detail", event.detail},
+                                   {"operation", hex(event.operation)},
+                                   {"part", part}});
+}
+
+/// An earlier attempt of this operation was committed: its answer is read back, nothing is written.
+bool was_written(Connection& db, const std::optional<OperationId>& operation) {
+    if (!operation) return false;
+    const auto rows = db.query("audit_operation_seen", 1, {{"operation", hex(*operation)}});
+    return !rows.empty() && rows.front().cell(0).has_value();
+}
+
+std::uint64_t user_epoch(Connection& db, const UserTag& user) {
+    const auto rows = db.query("user_epoch", 1, {{"user_tag", hex(user.bytes)}});
+    return rows.empty() ? 0 : static_cast<std::uint64_t>(rows.front().integer(0));
+}
+
+std::uint64_t raise_epoch(Connection& db, const UserTag& user, TimePoint now) {
+    const auto epoch = user_epoch(db, user) + 1;
+    const Params params{
+        {"user_tag", hex(user.bytes)}, {"epoch", number(epoch)}, {"now", millis(now)}};
+    if (db.execute("user_epoch_raise", params) == 0) db.execute("user_epoch_insert", params);
+    return epoch;
+}
+
+/// Takes the order's sequences and writes its revocations.
+void revoke(Connection& db, async::EndOrder& order, const async::AuditEvent& event,
+            TimePoint until) {
+    const std::int64_t shard = order.shard;
+    db.execute("shard_advance",
+               {{"shard", shard}, {"count", number(runtime::sequences_needed(order))}});
+    const auto last = db.query("shard_sequence", 1, {{"shard", shard}}).at(0).integer(0);
+    runtime::assign_sequences(order, static_cast<std::uint64_t>(last));
+    for (const auto& revocation : runtime::revocations_of(order)) {
+        std::optional<std::string> key;
+        if (revocation.key) key = revocation.key->text();
+        db.execute("revocation_add", {{"shard", shard},
+                                      {"sequence", number(revocation.sequence)},
+                                      {"store_key", std::move(key)},
+                                      {"user_tag", hex(revocation.user.bytes)},
+                                      {"epoch", number(revocation.epoch)},
+                                      {"at_ms", millis(event.at)},
+                                      {"until_ms", millis(until)},
+                                      {"operation", hex(event.operation)}});
+    }
+}
+
+void close_session(Connection& db, const Handle& handle, const async::AuditEvent& event,
+                   EndReason reason) {
+    db.execute("session_close", {{"handle", handle.text()},
+                                 {"ended_ms", millis(event.at)},
+                                 {"reason", std::string(to_string(reason))},
+                                 {"operation", hex(event.operation)}});
+}
+
+/// Ends what the login replaces, or frees its row for the new key.
+std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& login) {
+    if (!login.replaced) return std::nullopt;
+    const auto& replaced = *login.replaced;
+    const auto found = find_session(db, replaced.handle);
+    if (!found) {
+        // This archive never knew the session (it was restored, say): its key is revoked all the same.
+        auto order = runtime::replacement_order(replaced, replaced.key,
+                                                replaced.same_user ? login.row.user : UserTag{});
+        revoke(db, order, login.event, login.row.absolute_expiry);
+        return order;
+    }
+    auto order = runtime::replacement_order(replaced, found->row.key, found->row.user);
+    if (found->row.ended)
+        return order;  // revoked when it ended; the hot store may delete once more
+    revoke(db, order, login.event, found->row.absolute_expiry);
+    if (!runtime::keeps_row(login)) {
+        close_session(db, found->row.handle, login.event, EndReason::replaced);
+        add_event(db, runtime::replaced_event(login.event, found->row));
+    }
+    return order;
+}
+
+Params session_params(const async::SessionRow& row, TimePoint begun, std::uint64_t epoch) {
+    return {{"handle", row.handle.text()},
+            {"store_key", row.key.text()},
+            {"user_id", row.user_id},
+            {"user_tag", hex(row.user.bytes)},
+            {"created_ms", millis(row.created)},
+            {"authenticated_ms", millis(row.authenticated)},
+            {"absolute_expiry_ms", millis(row.absolute_expiry)},
+            {"idle_limit_s", std::int64_t{row.idle_limit.count()}},
+            {"device", row.device},
+            {"place", row.place},
+            {"platform", row.platform},
+            {"epoch", number(epoch)},
+            {"begun_ms", millis(begun)}};
+}
+
+/// The sequences that an earlier attempt took, put back into the orders it must have made of them.
+void restore_sequences(Connection& db, const OperationId& operation,
+                       std::vector<async::EndOrder>& orders) {
+    for (const auto& row : db.query("revocations_by_operation", revocation_columns,
+                                    {{"operation", hex(operation)}})) {
+        const auto revocation = read_revocation(row);
+        for (auto& order : orders) {
+            if (order.shard != revocation.shard) continue;
+            if (order.sequence == 0) order.previous_sequence = revocation.sequence - 1;
+            order.sequence = revocation.sequence;
+            order.epoch = std::max(order.epoch, revocation.epoch);
+        }
+    }
+}
+
+/// What a login of an earlier attempt replaced, from the revocations it left.
+async::EndOrder repeated_replacement(Connection& db, const async::LoginOrder& login) {
+    async::EndOrder order;
+    const auto operation = hex(*login.event.operation);
+    for (const auto& row :
+         db.query("revocations_by_operation", revocation_columns, {{"operation", operation}})) {
+        const auto revocation = read_revocation(row);
+        order.shard = revocation.shard;
+        order.user = revocation.user;
+        order.keys.push_back(revocation.key.value());
+        if (order.sequence == 0) order.previous_sequence = revocation.sequence - 1;
+        order.sequence = revocation.sequence;
+    }
+    if (!order.keys.empty()) return order;
+    // Nothing was revoked then, because the replaced session had ended before.
+    const auto old = find_session(db, login.replaced->handle);
+    return runtime::replacement_order(*login.replaced, old ? old->row.key : login.replaced->key,
+                                      old ? old->row.user : UserTag{});
+}
+
+/// What a login of an earlier attempt was granted. Throws where the session did not stay as that attempt left it.
+async::LoginGrant repeated_login(Connection& db, const async::LoginOrder& login) {
+    const auto found = find_session(db, login.row.handle);
+    if (!found || found->row.key != login.row.key) {
+        throw Failure(Errc::conflict,
+                      "this login was written before, and another one took its place");
+    }
+    if (found->row.ended)
+        throw Failure(Errc::denied, "this login was written before, and its session has ended");
+    async::LoginGrant grant;
+    grant.epoch = found->epoch;
+    if (!login.replaced) return grant;
+    grant.end_replaced = repeated_replacement(db, login);
+    return grant;
+}
+
+std::vector<async::SessionRow> sessions_to_end(Connection& db, const async::EndRequest& request) {
+    const auto rows =
+        request.key
+            ? db.query("session_by_key", session_columns, {{"store_key", request.key->text()}})
+        : request.handle
+            ? db.query("session_by_handle", session_columns, {{"handle", request.handle->text()}})
+            : db.query("sessions_open_by_user", session_columns, {{"user_id", request.user_id}});
+    auto sessions = read_sessions(rows);
+    std::erase_if(sessions, [&](const async::SessionRow& row) {
+        return row.ended || row.absolute_expiry <= request.event.at || row.key == request.keep;
+    });
+    return sessions;
+}
+
+async::EndReceipt receipt_of(const async::EndRequest& request,
+                             const std::vector<async::SessionRow>& sessions) {
+    async::EndReceipt receipt;
+    receipt.orders = runtime::plan_end(request, sessions);
+    receipt.sessions = static_cast<std::uint32_t>(sessions.size());
+    for (const auto& session : sessions) receipt.keys.push_back(session.key);
+    return receipt;
+}
+
+}  // namespace
+
+async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
+    if (was_written(db, order.event.operation)) return repeated_login(db, order);
+    const auto present = find_session(db, order.row.handle);
+    if (present && present->row.ended) {
+        throw Failure(Errc::denied,
+                      "the session to re-authenticate has ended; log in under a new handle");
+    }
+    if (present && !runtime::keeps_row(order)) {
+        throw Failure(Errc::conflict, "a session of this handle exists already");
+    }
+    async::LoginGrant grant;
+    grant.epoch = user_epoch(db, order.row.user);
+    grant.end_replaced = replace(db, order);
+    db.execute(present ? "session_rekey" : "session_insert",
+               session_params(order.row, order.event.at, grant.epoch));
+    add_event(db, order.event);
+    return grant;
+}
+
+bool confirm_login(Connection& db, const Handle& handle) {
+    return db.execute("session_confirm", {{"handle", handle.text()}}) > 0;
+}
+
+async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request) {
+    if (was_written(db, request.event.operation)) {
+        const auto ended = read_sessions(db.query("sessions_ended_by_operation", session_columns,
+                                                  {{"operation", hex(*request.event.operation)}}));
+        auto receipt = receipt_of(request, ended);
+        restore_sequences(db, *request.event.operation, receipt.orders);
+        return receipt;
+    }
+    const auto sessions = sessions_to_end(db, request);
+    auto receipt = receipt_of(request, sessions);
+    TimePoint until{};
+    for (const auto& session : sessions) {
+        close_session(db, session.handle, request.event, request.reason);
+        until = std::max(until, session.absolute_expiry);
+    }
+    for (auto& order : receipt.orders) {
+        if (order.whole_user && !order.keep)
+            order.epoch = raise_epoch(db, order.user, request.event.at);
+        revoke(db, order, request.event, until);
+    }
+    std::int64_t part = 0;
+    for (const auto& event : runtime::events_of(request, sessions)) add_event(db, event, part++);
+    return receipt;
+}
+
+bool record_change(Connection& db, const Handle& handle, const std::string& platform,
+                   const async::AuditEvent& event) {
+    if (was_written(db, event.operation)) return true;
+    const auto changed =
+        db.execute("session_set_platform", {{"handle", handle.text()}, {"platform", platform}});
+    if (changed == 0) return false;
+    auto entry = event;
+    entry.handle = handle;
+    entry.user_id = find_session(db, handle).value().row.user_id;
+    add_event(db, entry);
+    return true;
+}
+
+std::uint32_t append_events(Connection& db, const std::vector<async::AuditEvent>& events) {
+    for (const auto& event : events) {
+        if (!was_written(db, event.operation)) add_event(db, event);
+    }
+    return static_cast<std::uint32_t>(events.size());
+}
+
+}  // namespace vedfolnir::sql

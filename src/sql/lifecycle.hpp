@@ -1,0 +1,23 @@
+// Logins and endings as blocking transactions: what R3 asks for, row by row.
+#pragma once
+
+#include "sql/connection.hpp"
+#include "vedfolnir/async/archive.hpp"
+
+#include <cstdint>
+
+namespace vedfolnir::sql {
+
+// Each runs inside the caller's write transaction and throws Failure, after which nothing may be committed.
+// Requests are prepared (runtime/archive_rules). See async::Archive for what they mean.
+
+/// Throws Failure: denied (the session of this handle has ended), conflict (handle or key is taken).
+[[nodiscard]] async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order);
+[[nodiscard]] bool confirm_login(Connection& db, const Handle& handle);
+[[nodiscard]] async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request);
+[[nodiscard]] bool record_change(Connection& db, const Handle& handle, const std::string& platform,
+                                 const async::AuditEvent& event);
+[[nodiscard]] std::uint32_t append_events(Connection& db,
+                                          const std::vector<async::AuditEvent>& events);
+
+}  // namespace vedfolnir::sql

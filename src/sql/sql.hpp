@@ -1,0 +1,19 @@
+// Entry of the SQL layer: what composition needs to know.
+#pragma once
+
+#include "sql/database.hpp"
+#include "vedfolnir/async/archive.hpp"
+#include "vedfolnir/async/store.hpp"
+
+#include <memory>
+
+namespace vedfolnir::sql {
+
+/// Opens nothing before the first call.
+[[nodiscard]] std::shared_ptr<async::Archive> make_archive(std::shared_ptr<Database> database);
+
+/// An archive on a database of its own. Errors: bad_options (the URL).
+[[nodiscard]] Result<std::shared_ptr<async::Archive>> make_archive(
+    const SqlOptions& options, const std::string& state_dir, runtime::AtomicCounters* counters);
+
+}  // namespace vedfolnir::sql

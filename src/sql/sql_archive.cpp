@@ -1,0 +1,109 @@
+#include "sql/sql_archive.hpp"
+
+#include "runtime/archive_rules.hpp"
+#include "sql/lifecycle.hpp"
+#include "sql/listings.hpp"
+#include "sql/sql.hpp"
+
+namespace vedfolnir::sql {
+
+// The lambdas are named before they are awaited: GCC 12 destroys temporaries inside a co_await expression twice.
+
+SqlArchive::SqlArchive(std::shared_ptr<Database> database) : database_(std::move(database)) {}
+
+async::Task<async::LoginGrant> SqlArchive::begin_login(async::LoginOrder order, Deadline deadline) {
+    if (auto prepared = runtime::prepare(order); !prepared) co_return prepared.error();
+    std::function<async::LoginGrant(Connection&)> work =
+        [order = std::move(order)](Connection& db) { return sql::begin_login(db, order); };
+    co_return co_await database_->write<async::LoginGrant>(std::move(work), deadline);
+}
+
+async::Task<bool> SqlArchive::confirm_login(Handle handle, Deadline deadline) {
+    std::function<bool(Connection&)> work = [handle](Connection& db) {
+        return sql::confirm_login(db, handle);
+    };
+    co_return co_await database_->write<bool>(std::move(work), deadline);
+}
+
+async::Task<async::EndReceipt> SqlArchive::end(async::EndRequest request, Deadline deadline) {
+    if (auto prepared = runtime::prepare(request); !prepared) co_return prepared.error();
+    std::function<async::EndReceipt(Connection&)> work =
+        [request = std::move(request)](Connection& db) { return end_sessions(db, request); };
+    co_return co_await database_->write<async::EndReceipt>(std::move(work), deadline);
+}
+
+async::Task<bool> SqlArchive::record_change(Handle handle, std::string platform,
+                                            async::AuditEvent event, Deadline deadline) {
+    if (auto prepared = runtime::prepare(event); !prepared) co_return prepared.error();
+    auto clean = runtime::clean_text(platform, runtime::platform_max);
+    std::function<bool(Connection&)> work = [handle, clean = std::move(clean),
+                                             event = std::move(event)](Connection& db) {
+        return sql::record_change(db, handle, clean, event);
+    };
+    co_return co_await database_->write<bool>(std::move(work), deadline);
+}
+
+async::Task<std::uint32_t> SqlArchive::append(std::vector<async::AuditEvent> events,
+                                              Deadline deadline) {
+    for (auto& event : events) {
+        if (auto prepared = runtime::prepare(event); !prepared) co_return prepared.error();
+    }
+    std::function<std::uint32_t(Connection&)> work = [events = std::move(events)](Connection& db) {
+        return append_events(db, events);
+    };
+    co_return co_await database_->write<std::uint32_t>(std::move(work), deadline);
+}
+
+async::Task<std::vector<async::SessionRow>> SqlArchive::sessions(async::SessionQuery query,
+                                                                 Deadline deadline) {
+    if (auto prepared = runtime::prepare(query); !prepared) co_return prepared.error();
+    std::function<std::vector<async::SessionRow>(Connection&)> work =
+        [query = std::move(query)](Connection& db) { return list_sessions(db, query); };
+    co_return co_await database_->read<std::vector<async::SessionRow>>(std::move(work), deadline);
+}
+
+async::Task<std::vector<async::AuditEvent>> SqlArchive::audit(async::AuditQuery query,
+                                                              Deadline deadline) {
+    if (auto prepared = runtime::prepare(query); !prepared) co_return prepared.error();
+    std::function<std::vector<async::AuditEvent>(Connection&)> work =
+        [query = std::move(query)](Connection& db) { return list_events(db, query); };
+    co_return co_await database_->read<std::vector<async::AuditEvent>>(std::move(work), deadline);
+}
+
+async::Task<std::vector<std::uint64_t>> SqlArchive::sequences(Deadline deadline) {
+    std::function<std::vector<std::uint64_t>(Connection&)> work = list_sequences;
+    co_return co_await database_->read<std::vector<std::uint64_t>>(std::move(work), deadline);
+}
+
+async::Task<std::vector<async::Revocation>> SqlArchive::revocations(std::uint8_t shard,
+                                                                    std::uint64_t after,
+                                                                    std::uint32_t limit,
+                                                                    Deadline deadline) {
+    std::function<std::vector<async::Revocation>(Connection&)> work = [=](Connection& db) {
+        return list_revocations(db, shard, after, limit);
+    };
+    co_return co_await database_->read<std::vector<async::Revocation>>(std::move(work), deadline);
+}
+
+async::Task<std::vector<async::UserEpoch>> SqlArchive::epochs(TimePoint since, Deadline deadline) {
+    std::function<std::vector<async::UserEpoch>(Connection&)> work = [since](Connection& db) {
+        return list_epochs(db, since);
+    };
+    co_return co_await database_->read<std::vector<async::UserEpoch>>(std::move(work), deadline);
+}
+
+std::shared_ptr<async::Archive> make_archive(std::shared_ptr<Database> database) {
+    return std::make_shared<SqlArchive>(std::move(database));
+}
+
+Result<std::shared_ptr<async::Archive>> make_archive(const SqlOptions& options,
+                                                     const std::string& state_dir,
+                                                     runtime::AtomicCounters* counters) {
+    DatabaseSettings settings;
+    settings.counters = counters;
+    auto database = make_database(options, state_dir, std::move(settings));
+    if (!database) return database.error();
+    return make_archive(std::move(*database));
+}
+
+}  // namespace vedfolnir::sql

@@ -1,0 +1,41 @@
+// The archive on a SQL database.
+#pragma once
+
+#include "sql/database.hpp"
+#include "vedfolnir/async/archive.hpp"
+
+#include <memory>
+
+namespace vedfolnir::sql {
+
+/// Each call is one transaction of the database. Errors beside those of async::Archive: bad_options (the database
+/// cannot be used, with the fix), denied and conflict (see lifecycle.hpp), deadline_exceeded (see Database::write).
+class SqlArchive final : public async::Archive {
+public:
+    explicit SqlArchive(std::shared_ptr<Database> database);
+
+    [[nodiscard]] async::Task<async::LoginGrant> begin_login(async::LoginOrder order,
+                                                             Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> confirm_login(Handle handle, Deadline deadline) override;
+    [[nodiscard]] async::Task<async::EndReceipt> end(async::EndRequest request,
+                                                     Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> record_change(Handle handle, std::string platform,
+                                                  async::AuditEvent event,
+                                                  Deadline deadline) override;
+    [[nodiscard]] async::Task<std::uint32_t> append(std::vector<async::AuditEvent> events,
+                                                    Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<async::SessionRow>> sessions(async::SessionQuery query,
+                                                                       Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<async::AuditEvent>> audit(async::AuditQuery query,
+                                                                    Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<std::uint64_t>> sequences(Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<async::Revocation>> revocations(
+        std::uint8_t shard, std::uint64_t after, std::uint32_t limit, Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<async::UserEpoch>> epochs(TimePoint since,
+                                                                    Deadline deadline) override;
+
+private:
+    std::shared_ptr<Database> database_;
+};
+
+}  // namespace vedfolnir::sql

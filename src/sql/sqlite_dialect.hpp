@@ -1,0 +1,58 @@
+// SQLite: one file, one host, one writer at a time.
+#pragma once
+
+#include "sql/dialect.hpp"
+#include "sql/file_lock.hpp"
+#include "sql/location.hpp"
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+
+namespace vedfolnir::sql {
+
+/// WAL with synchronous=FULL (NORMAL may undo an acknowledged logout on power loss). Writers of all processes take
+/// turns by a FileLock; SQLite's own locks remain as the last guard, waited for within the call's limit.
+/// Open SQLite's file by nothing but SQLite: closing any descriptor of it drops the locks of the whole process.
+class SqliteDialect final : public Dialect {
+public:
+    explicit SqliteDialect(Location location);
+
+    [[nodiscard]] std::string where() const override {
+        return "the session database " + location_.path;
+    }
+    [[nodiscard]] std::string_view name() const noexcept override { return "sqlite"; }
+    [[nodiscard]] std::string_view begin_write() const noexcept override {
+        return "BEGIN IMMEDIATE";
+    }
+    [[nodiscard]] std::string_view begin_read() const noexcept override { return "BEGIN"; }
+    void prepare() override;
+    [[nodiscard]] bool moved() const noexcept override;
+    [[nodiscard]] std::unique_ptr<soci::session> connect() override;
+    void greet(Connection& fresh, Role role) const override;
+    void bound(soci::session& connection, const Limit* limit) override;
+    [[nodiscard]] bool begin_turn(Deadline deadline) override;
+    void end_turn() noexcept override;
+    [[nodiscard]] bool in_transaction(soci::session& connection) const override;
+    [[nodiscard]] Diagnosis diagnose(const std::exception& failure,
+                                     soci::session* connection) const override;
+
+private:
+    struct FileId {
+        dev_t device;
+        ino_t inode;
+        friend bool operator==(const FileId&, const FileId&) = default;
+    };
+    [[nodiscard]] std::optional<FileId> file_id() const noexcept;
+    void check_folder() const;
+    void check_file() const;
+    void create_file() const;
+
+    Location location_;
+    std::optional<FileLock> turns_;
+    mutable std::mutex mutex_;  // guards opened_
+    std::optional<FileId> opened_;
+};
+
+}  // namespace vedfolnir::sql

@@ -1,0 +1,8 @@
+-- Purpose: events of all users, newest first.
+-- Parameters: type_low and type_high (inclusive), since, until (exclusive), before_id, page (rows at most).
+SELECT id, at_ms, type, handle, user_id, actor, detail, operation
+FROM audit_events
+WHERE type >= :type_low AND type <= :type_high
+  AND at_ms >= :since AND at_ms < :until AND id < :before_id
+ORDER BY id DESC
+LIMIT :page

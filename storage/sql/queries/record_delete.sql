@@ -1,0 +1,3 @@
+-- Purpose: removes whatever stands under a key.
+-- Parameters: store_key.
+DELETE FROM records WHERE store_key = :store_key

@@ -1,0 +1,3 @@
+-- Purpose: the mark of each shard.
+-- Parameters: none.
+SELECT shard, mark FROM shards ORDER BY shard

@@ -1,0 +1,3 @@
+-- Purpose: the last sequence taken in a shard.
+-- Parameters: shard.
+SELECT sequence FROM shards WHERE shard = :shard

@@ -1,0 +1,3 @@
+-- Purpose: the last sequence taken in each shard.
+-- Parameters: none.
+SELECT shard, sequence FROM shards ORDER BY shard
