@@ -276,7 +276,9 @@ VALUES = {
     "set": "{3, 1, 2, 'a'}",
     "markup": "Markup('<b>bold</b>')",
     "time": "datetime.time(23, 59, 59, 999999)",
-    "time with offset and fold": "datetime.time(1, 2, 3, fold=1, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))",
+    "time with offset and fold": (
+        "datetime.time(1, 2, 3, fold=1, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))"
+    ),
     "timedelta": "datetime.timedelta(days=-1, seconds=2, microseconds=3)",
     "frozenset": "frozenset({b'b', b'a'})",
     "nested": "{'list': [(1, {2}), {'deep': [datetime.date(2026, 1, 2)]}], 'empty': {}}",

@@ -60,15 +60,7 @@ def test_other_records_open_nowhere(case: dict[str, Any]) -> None:
     ring, digest = bytes.fromhex(case["ring_secret"]), bytes.fromhex(case["store_digest"])
     opened = formats.open_sealed(ring, case["shard"], digest, bytes.fromhex(case["record"]))
     # A seal that holds says nothing of what was sealed: the payload's reader has the last word.
-    assert (
-        opened is None
-        or opened[:2] != b"\x93\x01"
-        or case["name"]
-        in {
-            "unknown key id",
-            "time beyond 48 bits",
-        }
-    )
+    assert opened is None or opened[:2] != b"\x93\x01"
 
 
 @pytest.mark.ids("S19", "V27")
@@ -78,5 +70,4 @@ def test_values_keep_their_type(case: dict[str, Any]) -> None:
     again = formats.decode_value(bytes.fromhex(case["value"]))
     assert again == value
     assert type(again) is type(value)
-    assert str(again) == str(value)
-    assert getattr(again, "fold", 0) == getattr(value, "fold", 0)
+    assert formats.encode_value(again).hex() == case["value"]
