@@ -110,10 +110,11 @@ def _print_banner(url: str, environment: dict[str, str], redis_pid: int) -> None
     from flask_platforms.store import DEMO_ACCOUNTS  # noqa: PLC0415
 
     accounts = "\n".join(f"    {each.name:<8} {each.password}" for each in DEMO_ACCOUNTS)
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     exports = " ".join(f"{name}={shlex.quote(environment[name])}" for name in SHOWN)
     print(
         f"""
-  Vedfolnir Platforms is at  \033[1m{url}\033[0m
+  Vedfolnir Platforms is at  {bold}{url}{plain}
 
   Demo accounts
 {accounts}
