@@ -132,7 +132,8 @@ def running(folder: Path) -> Iterator[Bench]:
             place = folder / str(number)
             redis = stack.Redis(place / "redis", prefix=on_core(OTHER_CORE))
             bench.redis[kind] = opened.enter_context(redis)
-            environment = stack.demo_environment(place, redis.url, "only for the bench")
+            url = redis.url if kind == report.OURS else redis.tools_url
+            environment = stack.demo_environment(place, url, "only for the bench")
             environment["BENCH_KIND"] = kind
             server = stack.Gunicorn(
                 "applications:create()",

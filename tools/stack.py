@@ -7,6 +7,8 @@ block, and dies with this process if that is killed. Servers listen on loopback 
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
 import signal
 import socket
@@ -27,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "3_apps"
 CLI = ROOT / "build" / "bin" / "vedfolnir"
 DEMO = "flask_platforms:create_app()"
+TOOLS_USER = "tools"
 # A path in sockaddr_un has 108 bytes, and Redis adds nothing to it.
 UNIX_PATH_MAX = 100
 
@@ -147,7 +150,7 @@ class Process:
 
 
 class Redis(Process):
-    """A redis-server on a private Unix socket, with an append-only file."""
+    """A redis-server on a private Unix socket, with an append-only file and the users of deploy/redis."""
 
     name = "redis-server"
 
@@ -161,44 +164,81 @@ class Redis(Process):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         self.socket = folder / "redis.sock"
+        self._passwords = self._write_users()
 
     @property
     def url(self) -> str:
-        return f"unix://{self.socket}"
+        """For the application: its user may run our functions on our keys, and nothing else."""
+        return self._url_of("vedfolnir")
+
+    @property
+    def tools_url(self) -> str:
+        """For those who look in from outside: everything is permitted."""
+        return self._url_of(TOOLS_USER)
 
     def client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), decode_responses=False)
+        return redis.Redis(
+            unix_socket_path=str(self.socket),
+            username=TOOLS_USER,
+            password=self._passwords[TOOLS_USER],
+        )
 
     def start(self) -> None:
         if len(str(self.socket)) > UNIX_PATH_MAX:
             self._socket_folder = self._socket_folder or tempfile.mkdtemp(prefix="vedfolnir-")
             self.socket = Path(self._socket_folder) / "redis.sock"
         self.socket.unlink(missing_ok=True)
-        config = self.folder / "redis.conf"
-        config.write_text(
-            "\n".join(
-                (
-                    "port 0",
-                    f'unixsocket "{self.socket}"',
-                    "unixsocketperm 700",
-                    f'dir "{self.folder}"',
-                    "appendonly yes",
-                    "appendfsync everysec",
-                    'save ""',
-                    "maxmemory-policy noeviction",
-                    "daemonize no",
-                    "",
-                )
-            )
+        settings = (
+            "port 0",
+            f'unixsocket "{self.socket}"',
+            "unixsocketperm 700",
+            f'dir "{self.folder}"',
+            f'aclfile "{self.folder / "users.acl"}"',
+            "appendonly yes",
+            "appendfsync everysec",
+            'save ""',
+            "maxmemory-policy noeviction",
+            "daemonize no",
         )
+        config = self.folder / "redis.conf"
+        config.write_text("\n".join(settings) + "\n")
         self.launch([*self._prefix, program("redis-server"), str(config)])
         self.wait_ready(self._answers)
+        self._install_functions()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         super().stop(number)
         if self._socket_folder is not None:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
             self._socket_folder = None
+
+    def _url_of(self, user: str) -> str:
+        return f"unix://{user}:{self._passwords[user]}@{self.socket}"
+
+    def _write_users(self) -> dict[str, str]:
+        """deploy/redis/users.acl.example with passwords of our own, and a user for tools."""
+        path = self.folder / "users.acl"
+        if not path.exists():
+            example = (ROOT / "deploy" / "redis" / "users.acl.example").read_text()
+            lines = [f"{example.rstrip()}\nuser {TOOLS_USER} on >REPLACE ~* &* +@all\n"]
+            text = re.sub(r">REPLACE\S*", lambda _: ">" + secrets.token_hex(16), lines[0])
+            path.touch(0o600)
+            path.write_text(text)
+        users = re.findall(r"^user (\S+) on >(\S+)", path.read_text(), re.M)
+        return dict(users)
+
+    def _install_functions(self) -> None:
+        environment = {**clean_environment(), "REDIS_URL": self._url_of("vedfolnir-install")}
+        done = subprocess.run(
+            [str(CLI), "redis", "install"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise StackError(f"vedfolnir redis install: {done.stderr or done.stdout}")
 
     def _answers(self) -> bool:
         try:
@@ -295,16 +335,20 @@ class Nginx(Process):
         self.wait_ready(lambda: not is_free(self.port))
 
 
-def demo_environment(folder: Path, redis_url: str, secret_key: str) -> dict[str, str]:
-    """The environment of the demo on plain http: development keys in `folder`, Secure off."""
-    inherited = {
+def clean_environment() -> dict[str, str]:
+    """This process's environment without settings of ours that happen to be in it."""
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("REDIS_", "SESSION_", "VEDFOLNIR_", "FLASK_", "GUNICORN_"))
         or name == "VEDFOLNIR_TEST_EVIDENCE"
     }
+
+
+def demo_environment(folder: Path, redis_url: str, secret_key: str) -> dict[str, str]:
+    """The environment of the demo on plain http: development keys in `folder`, Secure off."""
     return {
-        **inherited,
+        **clean_environment(),
         "REDIS_URL": redis_url,
         "SESSION_COOKIE_SECURE": "false",
         "VEDFOLNIR_ENV": "development",
