@@ -62,18 +62,19 @@ struct AuditEntry {
 };
 
 struct ListQuery {
-    std::string user_id;                    ///< Empty: all users.
+    std::string user_id{};                    ///< Empty: all users.
     bool include_ended = false;
     std::uint32_t limit = 100;
-    std::optional<Handle> after;
+    std::optional<Handle> after{};
+    std::optional<Handle> handle{};           ///< Only this session.
 };
 
 struct AuditFilter {
-    std::string user_id;
-    std::optional<Handle> handle;
-    std::string type;
-    std::optional<TimePoint> since;
-    std::optional<TimePoint> until;
+    std::string user_id{};
+    std::optional<Handle> handle{};
+    std::string type{};
+    std::optional<TimePoint> since{};
+    std::optional<TimePoint> until{};
     std::uint32_t limit = 100;
     std::uint64_t before_id = 0;
 };

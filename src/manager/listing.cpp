@@ -36,6 +36,7 @@ Task<std::vector<SessionInfo>> Core::async_list(ListQuery query, Deadline deadli
     rows_wanted.now = system_now();
     rows_wanted.limit = std::min(query.limit, page_max);
     rows_wanted.after = query.after;
+    rows_wanted.handle = query.handle;
     const auto rows = co_await ports_.archive->sessions(rows_wanted, deadline);
     if (!rows) co_return rows.error();
 

@@ -1,0 +1,126 @@
+// vedfolnir audit list
+#include "commands/commands.hpp"
+#include "text.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+
+namespace vedfolnir::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uint32_t page_max = 1000;
+
+struct Arguments {
+    std::string user;
+    std::string type;
+    std::string handle;
+    std::string since;
+    std::string until;
+    std::uint32_t limit = 100;
+    std::uint64_t before = 0;
+};
+
+ExitCode wrong(const Context& context, std::string_view text) {
+    return context.console.fail(ExitCode::usage, "usage", text, "vedfolnir audit list --help");
+}
+
+json::object entry_json(const AuditEntry& entry) {
+    json::object out{{"id", entry.id},    {"at", utc(entry.at)}, {"type", entry.type},
+                     {"handle", nullptr}, {"user_id", nullptr},  {"actor", entry.actor},
+                     {"detail", nullptr}};
+    if (entry.handle) out["handle"] = entry.handle->text();
+    if (!entry.user_id.empty()) out["user_id"] = entry.user_id;
+    boost::system::error_code failed;
+    auto detail = json::parse(entry.detail, failed);
+    out["detail"] = failed ? json::value(json::string(entry.detail)) : std::move(detail);
+    return out;
+}
+
+void print(const Context& context, const std::vector<AuditEntry>& entries, bool more) {
+    if (context.console.json) {
+        json::array items;
+        for (const auto& entry : entries) items.push_back(entry_json(entry));
+        json::value next;
+        if (more) next = entries.back().id;
+        context.console.print(
+            json::object{{"events", std::move(items)}, {"next_before", std::move(next)}});
+        return;
+    }
+    if (entries.empty()) {
+        context.console.print("No events.");
+        return;
+    }
+    Table table({"ID", "AT", "TYPE", "USER", "HANDLE", "ACTOR", "DETAIL"});
+    for (const auto& entry : entries) {
+        table.add({fmt::format("{}", entry.id), utc(entry.at), entry.type, entry.user_id,
+                   entry.handle ? entry.handle->text() : "", entry.actor,
+                   entry.detail == "{}" ? "" : entry.detail});
+    }
+    context.console.print(table);
+    if (more)
+        context.console.print(fmt::format("Older: --before {}", entries.back().id), Colour::dim);
+}
+
+ExitCode list(const Context& context, const Arguments& arguments) {
+    AuditFilter filter{.user_id = arguments.user,
+                       .type = arguments.type,
+                       .limit = arguments.limit,
+                       .before_id = arguments.before};
+    if (!arguments.handle.empty()) {
+        filter.handle = Handle::parse(arguments.handle);
+        if (!filter.handle) return wrong(context, "a handle is 32 hexadecimal digits");
+    }
+    const auto now = wall_clock_now();
+    for (const auto& [text, into] :
+         {std::pair{&arguments.since, &filter.since}, std::pair{&arguments.until, &filter.until}}) {
+        if (text->empty()) continue;
+        *into = parse_time(*text, now);
+        if (!*into)
+            return wrong(
+                context,
+                fmt::format("'{}' is neither a UTC time (2025-11-23T10:00:00Z) nor an age (2h)",
+                            *text));
+    }
+    ExitCode code{};
+    const auto manager = context.open_manager(code);
+    if (!manager) return code;
+    const auto entries = manager->audit(filter);
+    if (!entries) return context.console.fail(entries.error());
+    print(context, *entries, entries->size() == arguments.limit);
+    return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, Chosen& chosen) {
+    auto* audit = app.add_subcommand("audit", "The audit trail");
+    audit->require_subcommand(1);
+    auto arguments = std::make_shared<Arguments>();
+    auto* command = audit->add_subcommand("list", "Events, newest first");
+    command->add_option("--user", arguments->user, "Only events of this user id")
+        ->type_name("USER");
+    command
+        ->add_option("--type", arguments->type,
+                     "Only this type, or a beginning such as 'session.*'")
+        ->type_name("TYPE");
+    command->add_option("--handle", arguments->handle, "Only events of this session")
+        ->type_name("HANDLE");
+    command->add_option("--since", arguments->since, "Not older than this UTC time or age (2h, 3d)")
+        ->type_name("TIME");
+    command->add_option("--until", arguments->until, "Not younger than this UTC time or age")
+        ->type_name("TIME");
+    command->add_option("--limit", arguments->limit, "At most this many (up to 1000)")
+        ->check(CLI::Range(1U, page_max));
+    command->add_option("--before", arguments->before, "Continue below this event id")
+        ->type_name("ID");
+    command->callback([&chosen, arguments] {
+        chosen.action = [arguments](Context& context) { return list(context, *arguments); };
+    });
+}
+
+}  // namespace vedfolnir::cli

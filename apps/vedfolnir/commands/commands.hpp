@@ -1,0 +1,28 @@
+// The subcommands. Each adds itself to the parser and says what to run when it is chosen.
+#pragma once
+
+#include "context.hpp"
+
+#include <CLI/App.hpp>
+
+#include <functional>
+
+namespace vedfolnir::cli {
+
+using Action = std::function<ExitCode(Context&)>;
+
+/// Holds the action of the subcommand that was chosen.
+struct Chosen {
+    Action action;
+};
+
+void add_audit(CLI::App& app, Chosen& chosen);
+void add_config(CLI::App& app, Chosen& chosen);
+void add_doctor(CLI::App& app, Chosen& chosen);
+void add_inspect(CLI::App& app, Chosen& chosen);
+void add_keys(CLI::App& app, Chosen& chosen);
+void add_redis(CLI::App& app, Chosen& chosen);
+void add_sessions(CLI::App& app, Chosen& chosen);
+void add_version(CLI::App& app, Chosen& chosen);
+
+}  // namespace vedfolnir::cli

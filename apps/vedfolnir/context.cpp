@@ -1,0 +1,43 @@
+#include "context.hpp"
+
+#include "compose/environment.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace vedfolnir::cli {
+
+std::optional<config::Settings> Context::read_settings(ExitCode& code) const {
+    auto settings = compose::settings_of(
+        {.arguments = {}, .config_file = config_file, .env_file = env_file, .framework = {}});
+    if (settings) return std::move(*settings);
+    code = console.fail(settings.error());
+    return std::nullopt;
+}
+
+std::optional<config::Settings> Context::valid_settings(ExitCode& code) const {
+    auto settings = read_settings(code);
+    if (!settings) return std::nullopt;
+    for (const auto& warning : settings->warnings) console.warn(warning);
+    if (settings->errors.empty()) return settings;
+    code = console.fail(
+        Error{Errc::bad_options, fmt::format("{}", fmt::join(settings->errors, "\n"))});
+    return std::nullopt;
+}
+
+std::optional<SessionManager> Context::open_manager(ExitCode& code) const {
+    auto settings = valid_settings(code);
+    if (!settings) return std::nullopt;
+    if (settings->options.store == StoreKind::memory) {
+        code = console.fail(
+            ExitCode::usage, "bad_options",
+            "SESSION_STORAGE=memory: those sessions live inside the application; no other process sees them");
+        return std::nullopt;
+    }
+    auto manager = SessionManager::open(std::move(settings->options));
+    if (manager) return std::move(*manager);
+    code = console.fail(manager.error());
+    return std::nullopt;
+}
+
+}  // namespace vedfolnir::cli

@@ -1,0 +1,25 @@
+// What every command gets: the console, the global options, and on demand settings and a manager.
+#pragma once
+
+#include "config/settings.hpp"
+#include "console.hpp"
+#include "vedfolnir/session_manager.hpp"
+
+#include <optional>
+#include <string>
+
+namespace vedfolnir::cli {
+
+struct Context {
+    Console console;
+    std::string config_file;
+    std::string env_file;
+
+    /// Reads the settings; faults in single values are in `errors`. Reports what cannot be read at all.
+    [[nodiscard]] std::optional<config::Settings> read_settings(ExitCode& code) const;
+    /// Settings without errors; prints warnings and errors.
+    [[nodiscard]] std::optional<config::Settings> valid_settings(ExitCode& code) const;
+    [[nodiscard]] std::optional<SessionManager> open_manager(ExitCode& code) const;
+};
+
+}  // namespace vedfolnir::cli

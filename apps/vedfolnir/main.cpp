@@ -1,0 +1,62 @@
+// vedfolnir: the operator's command.
+#include "commands/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <exception>
+#include <memory>
+
+namespace {
+
+using namespace vedfolnir::cli;
+
+void add_globals(CLI::App& app, Context& context) {
+    app.add_option("--config", context.config_file, "TOML file with settings")->type_name("FILE");
+    app.add_option("--env-file", context.env_file,
+                   "Dotenv file with settings; the environment wins over it")
+        ->type_name("FILE");
+    app.add_flag("--json", context.console.json, "JSON on stdout, with stable field names");
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"Sessions in Redis with their audit in SQL: see and end them, check the set-up.",
+                 "vedfolnir"};
+    app.require_subcommand(1);
+    app.fallthrough();  // global options may stand behind the subcommand, too
+    app.footer(
+        "Exit codes: 0 done, 1 not found or a check failed, 2 wrong usage or configuration, 3 a store is unavailable.");
+    Context context;
+    Chosen chosen;
+    add_globals(app, context);
+    add_sessions(app, chosen);
+    add_inspect(app, chosen);
+    add_audit(app, chosen);
+    add_config(app, chosen);
+    add_keys(app, chosen);
+    add_redis(app, chosen);
+    add_version(app, chosen);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int code = app.exit(error);
+        return code == 0 ? 0 : static_cast<int>(ExitCode::usage);
+    }
+    const auto code = chosen.action(context);
+    if (!context.console.flush()) return static_cast<int>(ExitCode::failed);
+    return static_cast<int>(code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // A closed pipe ends the output, not the process in mid-operation: an ending must be carried through.
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        Console console;
+        return static_cast<int>(console.fail(ExitCode::failed, "internal", error.what(),
+                                             "this is a fault of the program; please report it"));
+    }
+}

@@ -1,0 +1,32 @@
+// Times and hostile text as an operator should see them.
+#pragma once
+
+#include "vedfolnir/types.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vedfolnir::cli {
+
+[[nodiscard]] TimePoint wall_clock_now();
+
+/// `2025-11-23T23:32:11Z`.
+[[nodiscard]] std::string utc(TimePoint at);
+
+/// `3 min ago`, `in 2 h`; `now` within a second.
+[[nodiscard]] std::string relative(TimePoint at, TimePoint now);
+
+/// `2025-11-23T10:00:00Z`, `2025-11-23 10:00`, `2025-11-23`, all UTC; or an age: `90s`, `15m`, `2h`, `3d`.
+[[nodiscard]] std::optional<TimePoint> parse_time(std::string_view text, TimePoint now);
+
+/// Control characters and escapes made visible, so that stored text cannot steer a terminal.
+[[nodiscard]] std::string visible(std::string_view text);
+
+/// Columns the text takes on a terminal, counting UTF-8 sequences as one.
+[[nodiscard]] std::size_t columns(std::string_view text) noexcept;
+
+/// `operator:<login name>` of who runs the command, for the audit trail.
+[[nodiscard]] std::string operator_name();
+
+}  // namespace vedfolnir::cli

@@ -1,0 +1,59 @@
+// SessionManager::open: the one place that knows which stores there are.
+#include "compose/operator_log.hpp"
+#include "compose/state_dir.hpp"
+#include "compose/validate.hpp"
+#include "facade/instance.hpp"
+#include "memory/memory_archive.hpp"
+#include "memory/memory_store.hpp"
+#include "redis/redis_store.hpp"
+#include "sql/sql.hpp"
+#include "vedfolnir/session_manager.hpp"
+
+#include <utility>
+
+namespace vedfolnir {
+namespace {
+
+/// Runs in each process on first use, on the options that `open` completed.
+Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOptions& options,
+                                  runtime::AtomicCounters& counters) {
+    if (options.store == StoreKind::memory) {
+        return manager::Ports{std::make_shared<memory::MemoryStore>(memory::wall_clock, &counters),
+                              std::make_shared<memory::MemoryArchive>()};
+    }
+    auto database = sql::make_database(
+        options.sql, options.state_dir,
+        {.statement_timeout = options.sql.statement_timeout, .counters = &counters, .clock = {}});
+    if (!database) return std::move(database).error();
+    auto archive = sql::make_archive(*database);
+    return manager::Ports{redis::make_store(runtime.executor(), options.redis, &counters),
+                          std::move(archive)};
+}
+
+Result<void> complete(ManagerOptions& options) {
+    auto directory = compose::state_dir_of(options.state_dir);
+    if (!directory) return std::move(directory).error();
+    options.state_dir = std::move(*directory);
+    if (!options.keys.keys.empty() || !options.development) return {};
+    auto key = compose::development_key(options.state_dir);
+    if (!key) return std::move(key).error();
+    options.keys.keys.push_back({1, std::move(*key)});
+    return {};
+}
+
+}  // namespace
+
+Result<SessionManager> SessionManager::open(ManagerOptions options) {
+    if (options.store == StoreKind::sql) {
+        return Error{Errc::unsupported,
+                     "SESSION_STORAGE=database: sessions in SQL are not supported in this version"};
+    }
+    if (auto valid = compose::validate(options); !valid) return std::move(valid).error();
+    if (auto completed = complete(options); !completed) return std::move(completed).error();
+    auto ring = crypto::KeyRing::open(options.keys);
+    if (!ring) return std::move(ring).error();
+    return SessionManager(std::make_unique<Impl>(std::move(options), std::move(*ring), make_ports,
+                                                 compose::operator_log()));
+}
+
+}  // namespace vedfolnir

@@ -1,0 +1,24 @@
+// The private folder of this installation, and the key that development generates in it.
+#pragma once
+
+#include "vedfolnir/result.hpp"
+
+#include <string>
+
+namespace vedfolnir::compose {
+
+/// Name of the generated key's file in the state folder.
+inline constexpr const char* development_key_file = "development.key";
+
+/// The folder as an absolute path; empty `configured`: ~/.local/state/vedfolnir of the user this process runs as.
+/// Errors: bad_options when there is no home to put it into.
+[[nodiscard]] Result<std::string> state_dir_of(const std::string& configured);
+
+/// Creates the folder with mode 0700 where it is missing. Errors: bad_options with the system's words.
+[[nodiscard]] Result<void> make_private_dir(const std::string& directory);
+
+/// The raw key in `directory`, made on first use. Several processes that start at once get the same one.
+/// Errors: key_unavailable when the file is readable by others, damaged, or cannot be made.
+[[nodiscard]] Result<std::string> development_key(const std::string& directory);
+
+}  // namespace vedfolnir::compose

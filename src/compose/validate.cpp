@@ -1,0 +1,88 @@
+#include "compose/validate.hpp"
+
+#include "crypto/key_ring.hpp"
+#include "web/set_cookie.hpp"
+
+#include <fmt/format.h>
+
+namespace vedfolnir::compose {
+namespace {
+
+Error refuse(std::string text) { return {Errc::bad_options, std::move(text)}; }
+
+Result<void> check_lifetimes(const Lifetimes& lifetimes) {
+    if (lifetimes.idle <= Seconds::zero()) return refuse("lifetimes.idle: must be positive");
+    if (lifetimes.absolute <= Seconds::zero())
+        return refuse("lifetimes.absolute: must be positive");
+    if (lifetimes.touch_interval <= Seconds::zero())
+        return refuse("lifetimes.touch_interval: must be positive");
+    if (lifetimes.clock_skew_max < Seconds::zero())
+        return refuse("lifetimes.clock_skew_max: must not be negative");
+    return {};
+}
+
+Result<void> check_redis(const RedisOptions& redis) {
+    if (redis.unix_socket.empty() && redis.host.empty())
+        return refuse("redis.host: must not be empty");
+    if (redis.unix_socket.empty() && redis.port == 0) return refuse("redis.port: must not be 0");
+    if (redis.prefix.empty())
+        return refuse("redis.prefix: must not be empty: two applications would meet");
+    if (redis.prefix.find_first_of("{}") != std::string::npos)
+        return refuse("redis.prefix: must not hold { or }");
+    if (redis.connect_timeout <= Millis::zero())
+        return refuse("redis.connect_timeout: must be positive");
+    if (redis.request_timeout <= Millis::zero())
+        return refuse("redis.request_timeout: must be positive");
+    if (redis.tls && redis.tls->certificate_file.empty() != redis.tls->key_file.empty()) {
+        return refuse("redis.tls: certificate_file and key_file belong together");
+    }
+    return {};
+}
+
+Result<void> check_limits(const ManagerOptions& options) {
+    if (options.request_budget <= Millis::zero()) return refuse("request_budget: must be positive");
+    if (options.sql.statement_timeout <= Millis::zero())
+        return refuse("sql.statement_timeout: must be positive");
+    const auto& limits = options.limits;
+    if (limits.payload_max == 0 || limits.keys_max == 0 || limits.depth_max == 0) {
+        return refuse("limits: payload_max, keys_max and depth_max must be positive");
+    }
+    if (options.identity.keys.empty())
+        return refuse("identity.keys: at least one key names the user");
+    return {};
+}
+
+Result<void> check_keys(const ManagerOptions& options) {
+    if (options.plain_records && !options.development) {
+        return refuse(
+            "plain_records: refused outside development: sessions would be stored readable");
+    }
+    if (options.development) return {};
+    if (options.keys.keys.empty()) {
+        return Error{Errc::key_unavailable,
+                     "keys: none given; make one with: vedfolnir keys generate"};
+    }
+    for (const auto& key : options.keys.keys) {
+        if (auto why = crypto::weakness(key.secret)) {
+            return Error{
+                Errc::key_unavailable,
+                fmt::format("key {}: {}; make one with: vedfolnir keys generate", key.id, *why)};
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> validate(const ManagerOptions& options) {
+    if (auto valid = web::validate(options.cookie); !valid) {
+        return refuse(valid.error().public_message);
+    }
+    for (const auto& checked : {check_lifetimes(options.lifetimes), check_redis(options.redis),
+                                check_limits(options), check_keys(options)}) {
+        if (!checked) return checked;
+    }
+    return {};
+}
+
+}  // namespace vedfolnir::compose
