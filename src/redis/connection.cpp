@@ -62,7 +62,9 @@ any_adapter collect(std::vector<Reply>& replies, Stage stage) {
 /// One physical connection. A new one is made for each attempt: nothing of a broken one is reused.
 struct Link {
     Link(const asio::any_io_executor& executor, asio::ssl::context tls)
-        : connection(executor, std::move(tls)), changed(executor, Clock::time_point::max()) {}
+        : connection(executor, std::move(tls),
+                     boost::redis::logger(boost::redis::logger::level::disabled)),
+          changed(executor, Clock::time_point::max()) {}
 
     boost::redis::connection connection;
     asio::steady_timer changed;  ///< Cancelled when `greeted` or `over` becomes true.

@@ -110,7 +110,9 @@ Sample make_sample() {
 using Probe = std::shared_ptr<Connection>;
 
 asio::awaitable<Reply> ask(Connection& connection, boost::redis::request request, Millis limit) {
-    auto exchange = co_await connection.exec({std::move(request), false}, deadline_in(limit));
+    // Named: GCC 12 destroys an aggregate made inside a co_await expression twice.
+    Pipeline pipeline{std::move(request), false};
+    auto exchange = co_await connection.exec(std::move(pipeline), deadline_in(limit));
     if (!exchange) co_return exchange.error();
     co_return std::move(exchange->replies.front());
 }
