@@ -1,6 +1,9 @@
 // What the manager needs to know of one HTTP request.
 #pragma once
 
+#include "vedfolnir/types.hpp"
+
+#include <optional>
 #include <string>
 
 namespace vedfolnir {
@@ -10,6 +13,8 @@ struct RequestContext {
     std::string user_agent;
     std::string client_address;
     bool passive = false;        ///< Heartbeat, polling: never extends a session.
+    /// Lifetime of this response's cookie where the options name none (Flask's permanent sessions).
+    std::optional<Seconds> cookie_max_age{};
 };
 
 }  // namespace vedfolnir

@@ -93,13 +93,19 @@ std::optional<Seconds> Core::max_age_cap(const model::RecordHeader& header, Time
     return std::chrono::duration_cast<Seconds>(header.absolute_expiry - now);
 }
 
+CookieOptions Core::cookie_options(const Commit& commit) const {
+    CookieOptions options = settings_.options.cookie;
+    if (!options.max_age) options.max_age = commit.request.cookie_max_age;
+    return options;
+}
+
 /// A cookie with a Max-Age must move with its session, throttled like a touch (S11).
 void Core::resend_cookie(const Commit& commit, CommitOutcome& outcome) const {
-    const ManagerOptions& options = settings_.options;
+    const CookieOptions cookie = cookie_options(commit);
     const SessionState& state = *commit.state;
-    if (!options.cookie.max_age || state.cookie_value.empty()) return;
-    if (!policy::touch_due(state.loaded->header, options.lifetimes, commit.now)) return;
-    outcome.result.set_cookie = web::set_cookie(options.cookie, state.cookie_value,
+    if (!cookie.max_age || state.cookie_value.empty()) return;
+    if (!policy::touch_due(state.loaded->header, settings_.options.lifetimes, commit.now)) return;
+    outcome.result.set_cookie = web::set_cookie(cookie, state.cookie_value,
                                                 max_age_cap(state.loaded->header, commit.now));
 }
 
@@ -153,7 +159,7 @@ Task<CommitOutcome> Core::commit_create(Commit commit) {
         CommitOutcome outcome{{}, Loaded{key, header, {}}, commit.plan.entries, id->cookie_value()};
         outcome.result.action = CommitAction::created;
         outcome.result.set_cookie =
-            web::set_cookie(options.cookie, outcome.cookie_value, max_age_cap(header, commit.now));
+            web::set_cookie(cookie_options(commit), outcome.cookie_value, max_age_cap(header, commit.now));
         co_return outcome;
     }
     co_return collision();
@@ -331,7 +337,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     CommitOutcome outcome{{}, Loaded{key, header, payload.manager}, commit.plan.entries, id->cookie_value()};
     outcome.result.action = CommitAction::logged_in;
     outcome.result.set_cookie =
-        web::set_cookie(options.cookie, outcome.cookie_value, max_age_cap(header, commit.now));
+        web::set_cookie(cookie_options(commit), outcome.cookie_value, max_age_cap(header, commit.now));
     co_return Answer{std::move(outcome)};
 }
 

@@ -108,6 +108,8 @@ private:
     [[nodiscard]] Task<bool> record_audited_changes(const Commit& commit, OperationId operation);
     [[nodiscard]] CommitOutcome dropped(const Commit& commit);
     void resend_cookie(const Commit& commit, CommitOutcome& outcome) const;
+    /// The options of the cookie, with the lifetime the request asks for.
+    [[nodiscard]] CookieOptions cookie_options(const Commit& commit) const;
     [[nodiscard]] std::optional<Seconds> max_age_cap(const model::RecordHeader& header, TimePoint now) const;
     [[nodiscard]] async::LoginOrder login_order(const Commit& commit, const StoreKey& key, Handle handle,
                                                 OperationId operation, bool replaces) const;

@@ -1,0 +1,148 @@
+#include "records.hpp"
+
+#include "times.hpp"
+#include "vedfolnir/request.hpp"
+#include "vedfolnir/session_manager.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <optional>
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace vedfolnir::bind {
+namespace {
+
+nb::object optional_time(const std::optional<TimePoint>& time) {
+    return time ? to_datetime(*time) : nb::none();
+}
+
+std::optional<std::string> optional_handle(const std::optional<Handle>& handle) {
+    if (!handle) return std::nullopt;
+    return handle->text();
+}
+
+void bind_request(nb::module_& module) {
+    nb::class_<RequestContext>(module, "RequestContext",
+                               "What the core needs to know of one HTTP request.")
+        .def(
+            "__init__",
+            [](RequestContext* self, const nb::bytes& cookie_header, std::string user_agent,
+               std::string client_address, bool passive) {
+                new (self)
+                    RequestContext{.cookie_header = {cookie_header.c_str(), cookie_header.size()},
+                                   .user_agent = std::move(user_agent),
+                                   .client_address = std::move(client_address),
+                                   .passive = passive,
+                                   .cookie_max_age = std::nullopt};
+            },
+            "cookie_header"_a = nb::bytes(""), "user_agent"_a = "", "client_address"_a = "",
+            "passive"_a = false)
+        .def(
+            "with_cookie",
+            [](const RequestContext& self, const nb::bytes& cookie_header) {
+                RequestContext copy = self;
+                copy.cookie_header.assign(cookie_header.c_str(), cookie_header.size());
+                return copy;
+            },
+            "cookie_header"_a, "The same request as if it had come with that Cookie header.")
+        .def_rw("passive", &RequestContext::passive)
+        .def_prop_rw(
+            "cookie_max_age",
+            [](const RequestContext& self) -> std::optional<std::int64_t> {
+                if (!self.cookie_max_age) return std::nullopt;
+                return self.cookie_max_age->count();
+            },
+            [](RequestContext& self, std::optional<std::int64_t> seconds) {
+                self.cookie_max_age.reset();
+                if (seconds) self.cookie_max_age = Seconds(*seconds);
+            },
+            nb::for_setter(nb::arg("seconds").none()),
+            "Seconds; counts where the settings name no Max-Age.");
+}
+
+void bind_commit_result(nb::module_& module) {
+    nb::class_<CommitResult>(module, "CommitResult", "What a commit did.")
+        .def_prop_ro("action",
+                     [](const CommitResult& self) { return std::string(to_string(self.action)); })
+        .def_ro("set_cookie", &CommitResult::set_cookie)
+        .def_prop_ro("ending",
+                     [](const CommitResult& self) { return std::string(to_string(self.ending)); });
+}
+
+void bind_session_info(nb::module_& module) {
+    nb::class_<SessionInfo>(module, "SessionInfo",
+                            "A session as people may see it: no id, no payload.")
+        .def_prop_ro("handle", [](const SessionInfo& self) { return self.handle.text(); })
+        .def_ro("user_id", &SessionInfo::user_id)
+        .def_prop_ro(
+            "created", [](const SessionInfo& self) { return to_datetime(self.created); },
+            nb::sig("def created(self) -> datetime.datetime"))
+        .def_prop_ro(
+            "last_seen", [](const SessionInfo& self) { return to_datetime(self.last_seen); },
+            nb::sig("def last_seen(self) -> datetime.datetime"))
+        .def_prop_ro(
+            "absolute_expiry",
+            [](const SessionInfo& self) { return to_datetime(self.absolute_expiry); },
+            nb::sig("def absolute_expiry(self) -> datetime.datetime"))
+        .def_ro("device", &SessionInfo::device)
+        .def_ro("place", &SessionInfo::place)
+        .def_ro("platform", &SessionInfo::platform)
+        .def_prop_ro(
+            "ended", [](const SessionInfo& self) { return optional_time(self.ended); },
+            nb::sig("def ended(self) -> datetime.datetime | None"))
+        .def_ro("end_reason", &SessionInfo::end_reason)
+        .def_ro("live", &SessionInfo::live)
+        .def_ro("generation", &SessionInfo::generation)
+        .def_ro("stored_bytes", &SessionInfo::stored_bytes);
+}
+
+void bind_audit_entry(nb::module_& module) {
+    nb::class_<AuditEntry>(module, "AuditEntry", "One entry of the audit trail.")
+        .def_ro("id", &AuditEntry::id)
+        .def_prop_ro(
+            "at", [](const AuditEntry& self) { return to_datetime(self.at); },
+            nb::sig("def at(self) -> datetime.datetime"))
+        .def_ro("type", &AuditEntry::type)
+        .def_prop_ro("handle", [](const AuditEntry& self) { return optional_handle(self.handle); })
+        .def_ro("user_id", &AuditEntry::user_id)
+        .def_ro("actor", &AuditEntry::actor)
+        .def_ro("detail", &AuditEntry::detail, "A JSON object.");
+}
+
+void bind_counters(nb::module_& module) {
+    nb::class_<Counters>(module, "Counters", "Numbers since this process started; monotonic.")
+        .def_ro("store_commands", &Counters::store_commands)
+        .def_ro("sql_statements", &Counters::sql_statements)
+        .def_ro("loads", &Counters::loads)
+        .def_ro("loads_found", &Counters::loads_found)
+        .def_ro("loads_unknown", &Counters::loads_unknown)
+        .def_ro("cookies_malformed", &Counters::cookies_malformed)
+        .def_ro("cookies_forged", &Counters::cookies_forged)
+        .def_ro("cookies_ambiguous", &Counters::cookies_ambiguous)
+        .def_ro("records_unreadable", &Counters::records_unreadable)
+        .def_ro("creates", &Counters::creates)
+        .def_ro("saves", &Counters::saves)
+        .def_ro("touches", &Counters::touches)
+        .def_ro("logins", &Counters::logins)
+        .def_ro("endings", &Counters::endings)
+        .def_ro("endings_pending", &Counters::endings_pending)
+        .def_ro("merges", &Counters::merges)
+        .def_ro("conflicts_same_key", &Counters::conflicts_same_key)
+        .def_ro("commits_dropped", &Counters::commits_dropped)
+        .def_ro("audit_dropped", &Counters::audit_dropped);
+}
+
+}  // namespace
+
+void bind_records(nb::module_& module) {
+    bind_request(module);
+    bind_commit_result(module);
+    bind_session_info(module);
+    bind_audit_entry(module);
+    bind_counters(module);
+}
+
+}  // namespace vedfolnir::bind

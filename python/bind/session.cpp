@@ -1,0 +1,112 @@
+#include "session.hpp"
+
+#include "codec.hpp"
+#include "errors.hpp"
+#include "times.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace vedfolnir::bind {
+namespace {
+
+nb::object get(BoundSession& self, std::string_view key, nb::object missing) {
+    const auto bytes = self.get().encoded(key);
+    return bytes ? decode_object(*bytes, self.limits()) : std::move(missing);
+}
+
+void set(BoundSession& self, const std::string& key, nb::handle value) {
+    std::string bytes = encode_object(value, key, self.limits());
+    unwrap(self.get().set_encoded(key, std::move(bytes)));
+}
+
+bool set_if_changed(BoundSession& self, const std::string& key, nb::handle value) {
+    std::string bytes = encode_object(value, key, self.limits());
+    const auto before = self.get().encoded(key);
+    if (before && *before == bytes) return false;
+    unwrap(self.get().set_encoded(key, std::move(bytes)));
+    return true;
+}
+
+nb::object encoded(BoundSession& self, std::string_view key) {
+    const auto bytes = self.get().encoded(key);
+    if (!bytes) return nb::none();
+    return nb::bytes(bytes->data(), bytes->size());
+}
+
+void set_encoded(BoundSession& self, std::string key, const nb::bytes& data) {
+    unwrap(self.get().set_encoded(std::move(key), {data.c_str(), data.size()}));
+}
+
+nb::object handle_text(BoundSession& self) {
+    const auto handle = self.get().handle();
+    if (!handle) return nb::none();
+    return nb::cast(handle->text());
+}
+
+}  // namespace
+
+Session& BoundSession::get() {
+    if (leased_) throw std::runtime_error("this session is being committed in another thread");
+    return session_;
+}
+
+void bind_session(nb::module_& module) {
+    nb::class_<BoundSession>(module, "Session", "One request's view of a session.")
+        .def(
+            "__init__",
+            [](BoundSession* self) { new (self) BoundSession(Session(), SizeLimits{}); },
+            "An empty session that no store knows.")
+        .def_prop_ro("reason",
+                     [](BoundSession& self) { return std::string(to_string(self.get().reason())); })
+        .def_prop_ro("found", [](BoundSession& self) { return self.get().found(); })
+        .def_prop_ro("handle", &handle_text, nb::sig("def handle(self) -> str | None"))
+        .def_prop_ro("user_id", [](BoundSession& self) { return self.get().user_id(); })
+        .def_prop_ro(
+            "created", [](BoundSession& self) { return to_datetime(self.get().created()); },
+            nb::sig("def created(self) -> datetime.datetime"))
+        .def_prop_ro(
+            "last_seen", [](BoundSession& self) { return to_datetime(self.get().last_seen()); },
+            nb::sig("def last_seen(self) -> datetime.datetime"))
+        .def_prop_ro(
+            "absolute_expiry",
+            [](BoundSession& self) { return to_datetime(self.get().absolute_expiry()); },
+            nb::sig("def absolute_expiry(self) -> datetime.datetime"))
+        .def_prop_ro("generation", [](BoundSession& self) { return self.get().generation(); })
+        .def_prop_ro("committed", [](BoundSession& self) { return self.get().committed(); })
+        .def(
+            "keys", [](BoundSession& self) { return self.get().keys(); },
+            "Names of all keys, sorted.")
+        .def(
+            "contains",
+            [](BoundSession& self, std::string_view key) { return self.get().contains(key); },
+            "key"_a)
+        .def("get", &get, "key"_a, "missing"_a = nb::none(),
+             nb::sig("def get(self, key: str, missing: object = None) -> typing.Any"),
+             "The decoded value, a new object at each call.")
+        .def("set", &set, "key"_a, "value"_a.none(),
+             nb::sig("def set(self, key: str, value: object) -> None"),
+             "Encodes and keeps the value. Raises BadValue, TooLarge, ReadOnly.")
+        .def("set_if_changed", &set_if_changed, "key"_a, "value"_a.none(),
+             nb::sig("def set_if_changed(self, key: str, value: object) -> bool"),
+             "As set, but only where the encoded bytes differ; True if they did.")
+        .def("encoded", &encoded, "key"_a, nb::sig("def encoded(self, key: str) -> bytes | None"))
+        .def("set_encoded", &set_encoded, "key"_a, "data"_a,
+             "Keeps bytes that `encoded` of another session gave.")
+        .def(
+            "erase", [](BoundSession& self, std::string_view key) { return self.get().erase(key); },
+            "key"_a, "True if the key was there.")
+        .def("clear", [](BoundSession& self) { self.get().clear(); })
+        .def(
+            "mark_login", [](BoundSession& self) { self.get().mark_login(); },
+            "This request authenticated the user: the commit rotates the id.")
+        .def(
+            "mark_remembered", [](BoundSession& self) { self.get().mark_remembered(); },
+            "The identity came from a remember-me token.");
+}
+
+}  // namespace vedfolnir::bind

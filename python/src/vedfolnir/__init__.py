@@ -1,0 +1,66 @@
+"""Server-side sessions for Flask: Redis for speed, SQL for what must not be lost.
+
+from vedfolnir import Vedfolnir
+
+Vedfolnir(app)  # then plain flask.session
+"""
+
+from ._helpers import (
+    Ending,
+    SessionInfo,
+    current_session,
+    end_other_sessions,
+    end_session,
+    login,
+    logout,
+    passive,
+    sessions,
+    switch_platform,
+)
+from .errors import (
+    AuditUnavailable,
+    BadValue,
+    ConfigurationError,
+    Conflict,
+    DeadlineExceeded,
+    Denied,
+    Error,
+    InternalError,
+    KeyUnavailable,
+    NotInstalled,
+    RandomUnavailable,
+    ReadOnly,
+    StoreUnavailable,
+    TooLarge,
+    Unsupported,
+)
+from .flask import Vedfolnir
+
+__all__ = [
+    "AuditUnavailable",
+    "BadValue",
+    "ConfigurationError",
+    "Conflict",
+    "DeadlineExceeded",
+    "Denied",
+    "Ending",
+    "Error",
+    "InternalError",
+    "KeyUnavailable",
+    "NotInstalled",
+    "RandomUnavailable",
+    "ReadOnly",
+    "SessionInfo",
+    "StoreUnavailable",
+    "TooLarge",
+    "Unsupported",
+    "Vedfolnir",
+    "current_session",
+    "end_other_sessions",
+    "end_session",
+    "login",
+    "logout",
+    "passive",
+    "sessions",
+    "switch_platform",
+]

@@ -1,0 +1,172 @@
+"""What a view may ask and order besides reading and writing ``flask.session``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ParamSpec, TypeVar
+
+from flask import current_app
+
+from . import _core
+from ._session import Session
+from .errors import Denied
+from .flask import EXTENSION_KEY, VedfolnirInterface, current_session_object
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LIST_MAX = 1000
+
+
+class Ending(StrEnum):
+    """How an ending was acknowledged."""
+
+    ENDED = "ended"  #: Durable in SQL and gone from Redis.
+    PENDING = "pending"  #: Denied here and removed from Redis as far as reachable; not durable in SQL yet.
+    ABSENT = "absent"  #: There was no live session to end.
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """A session as people may see it: no id, no content. Times are aware, in UTC."""
+
+    handle: str
+    user_id: str
+    created: dt.datetime
+    last_seen: dt.datetime
+    absolute_expiry: dt.datetime
+    device: str = ""
+    place: str = ""
+    platform: str = ""
+    is_current: bool = False
+
+
+def login(user_id: str | int, **keys: object) -> None:
+    """Logs the user in: the id rotates with this response. ``keys`` are written into the session.
+
+    For applications without Flask-Login. Keys written before the login stay, CSRF secrets do not."""
+    session = _session()
+    session["_user_id"] = str(user_id)
+    session["user_id"] = user_id
+    session["_fresh"] = True
+    session.update(keys)
+    session.mark_login()
+
+
+def logout() -> Ending:
+    """Ends the current session now, whatever becomes of the response.
+
+    The cookie is cleared with the response. ``Ending.PENDING``: SQL is down; the session is dead here and in Redis."""
+    session = _session()
+    ended = session.core.found
+    session.clear()
+    if not ended:
+        return Ending.ABSENT
+    return Ending(session.commit_now().ending)
+
+
+def switch_platform(platform_id: object) -> None:
+    """Changes the current platform. Audited: the SQL transaction goes before the save."""
+    _session()["current_platform_id"] = platform_id
+
+
+def current_session() -> SessionInfo | None:
+    """The stored session of this request; None while there is none. Device and place come from SQL."""
+    core = _session().core
+    if core.handle is None:
+        return None
+    if core.user_id:
+        for info in sessions(core.user_id):
+            if info.is_current:
+                return info
+    return SessionInfo(
+        handle=core.handle,
+        user_id=core.user_id,
+        created=core.created,
+        last_seen=core.last_seen,
+        absolute_expiry=core.absolute_expiry,
+        is_current=True,
+    )
+
+
+def sessions(user_id: str | int | None = None) -> list[SessionInfo]:
+    """The live sessions of a user (by default the current one), newest first."""
+    core = _session().core
+    wanted = core.user_id if user_id is None else str(user_id)
+    if not wanted:
+        return []
+    found = _manager().sessions(user_id=wanted, limit=LIST_MAX)
+    return [_info(info, core.handle) for info in found if info.live is not False]
+
+
+def end_session(handle: str, *, any_user: bool = False) -> Ending:
+    """Ends one session of the current user. ``any_user=True`` is for operators' pages: it ends anybody's.
+
+    Errors: Denied, when nobody is logged in."""
+    session = _session()
+    core = session.core
+    if handle == core.handle:
+        return logout()
+    if any_user:
+        return Ending(_manager().end(handle, "ended_by_operator", _operator(core)))
+    if not core.user_id:
+        raise Denied("Nobody is logged in.")
+    return Ending(_manager().end(handle, "ended_by_user", "user", core.user_id))
+
+
+def end_other_sessions() -> int:
+    """Ends all sessions of the current user but this one; how many there were.
+
+    Errors: Denied, when nobody is logged in."""
+    core = _session().core
+    if not core.user_id:
+        raise Denied("Nobody is logged in.")
+    _, count = _manager().end_user(core.user_id, core.handle, "ended_by_user", "user")
+    return count
+
+
+def passive(view: Callable[P, R]) -> Callable[P, R]:
+    """Decorates a view that a page asks by itself (heartbeat, polling): it does not keep an idle user alive."""
+
+    @functools.wraps(view)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        _session().context.passive = True
+        return view(*args, **kwargs)
+
+    return wrapper
+
+
+def _operator(core: _core.Session) -> str:
+    return f"operator:{core.user_id or 'unknown'}"
+
+
+def _info(info: _core.SessionInfo, current: str | None) -> SessionInfo:
+    return SessionInfo(
+        handle=info.handle,
+        user_id=info.user_id,
+        created=info.created,
+        last_seen=info.last_seen,
+        absolute_expiry=info.absolute_expiry,
+        device=info.device,
+        place=info.place,
+        platform=info.platform,
+        is_current=info.handle == current,
+    )
+
+
+def _session() -> Session:
+    session = current_session_object()
+    if session is None:
+        raise RuntimeError(
+            "this application's sessions are not kept by vedfolnir: call Vedfolnir(app)"
+        )
+    return session
+
+
+def _manager() -> _core.SessionManager:
+    interface: VedfolnirInterface = current_app.extensions[EXTENSION_KEY]
+    return interface.manager

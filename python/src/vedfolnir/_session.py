@@ -1,0 +1,393 @@
+"""``flask.session``: a lazy mapping over the core's view of one request's session."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import itertools
+import logging
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from flask import g
+from flask.sessions import SessionMixin
+from markupsafe import Markup
+from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.http import http_date
+from werkzeug.wsgi import ClosingIterator
+
+from . import _core
+from ._unavailable import RETRY_AFTER_SECONDS, force_unavailable
+from .errors import BadValue, Conflict, Error, ReadOnly, StoreUnavailable, TooLarge
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from flask import Response
+
+    from .flask import VedfolnirInterface
+
+log = logging.getLogger("vedfolnir")
+
+#: Where the WSGI wrapper finds the session of a request.
+ENVIRON_KEY: Final = "vedfolnir.session"
+
+#: Exactly these types cannot change after they were handed out, so they are not encoded again at the commit.
+UNCHANGING: Final = frozenset(
+    {
+        type(None), bool, int, float, str, bytes, dt.datetime, dt.date, dt.time, dt.timedelta, UUID, Decimal, Markup,
+    }
+)  # fmt: skip
+
+_MISSING: Final = object()
+
+
+class SessionUnavailable(StoreUnavailable, ServiceUnavailable):
+    """The 503 a request gets when its session could not be loaded or saved."""
+
+    def __init__(self, cause: Error) -> None:
+        ServiceUnavailable.__init__(self, retry_after=RETRY_AFTER_SECONDS)
+        self.detail = cause.detail
+
+
+class Session(SessionMixin):
+    """One request's session. Nothing is asked of any store before the first real access.
+
+    Behaves as Flask's own session for whoever reads and writes it. Values keep their types (docs/guide/flask.md);
+    what was changed inside a value (a list appended to, a nested dict) is noticed when the response is made.
+    """
+
+    def __init__(self, interface: VedfolnirInterface, environ: WSGIEnvironment) -> None:
+        self._interface = interface
+        self._context = _core.RequestContext(
+            environ.get("HTTP_COOKIE", "").encode("latin-1", "replace"),
+            environ.get("HTTP_USER_AGENT", ""),
+            environ.get("REMOTE_ADDR", ""),
+        )
+        self._loaded: _core.Session | None = None
+        # What was handed out or assigned in this request. Keeps `session["cart"] is session["cart"]`.
+        self._values: dict[str, Any] = {}
+        # Keys that are never loaded or stored (Flask-Login's `_remember`).
+        self._local: dict[str, Any] = {}
+        self._accessed = False
+        # True after a write, and as assigned; None: only changes inside values can have happened.
+        self._modified: bool | None = None
+        self._unavailable: Error | None = None
+        self._sent = False
+        # The cookie of a login or logout that was committed before the response.
+        self._cookie: str | None = None
+        #: The response is a stream that may still touch the session (see vedfolnir._wsgi).
+        self.streams = False
+        environ[ENVIRON_KEY] = self
+
+    # What Flask asks of a session object besides the mapping.
+
+    @property
+    def accessed(self) -> bool:
+        """Whether the application read or wrote. Flask assigns this whenever the proxy is looked at; that does not
+        count."""
+        return self._accessed
+
+    @accessed.setter
+    def accessed(self, value: bool) -> None:
+        pass
+
+    @property
+    def modified(self) -> bool:
+        """Whether anything changed, nested values included. Assign ``False`` to discard this request's changes."""
+        if self._modified is not None:
+            return self._modified
+        return self._loaded is not None and not self._sent and self._store_nested_changes()
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self._modified = bool(value)
+
+    @property
+    def new(self) -> bool:  # type: ignore[override]  # an attribute in the mixin
+        """True while no stored session stands behind this one."""
+        return not self._read().found
+
+    @property
+    def unavailable(self) -> bool:
+        """The stores could not be asked: this request ends as a 503."""
+        return self._unavailable is not None
+
+    # The mapping.
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._find(key)
+        if value is _MISSING:
+            raise KeyError(key)
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self._find(key)
+        return default if value is _MISSING else value
+
+    def _find(self, key: str) -> Any:
+        if key in self._interface.request_local:
+            return self._local.get(key, _MISSING)
+        core = self._read()
+        if not isinstance(key, str):
+            return _MISSING
+        stored = self._interface.stored_name(key)
+        value = self._values.get(stored, _MISSING)
+        if value is _MISSING:
+            value = core.get(stored, _MISSING)
+            if value is not _MISSING:
+                self._values[stored] = value
+        return value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key in self._interface.request_local:
+            self._local[key] = value
+            return
+        core = self._write()
+        if not isinstance(key, str):
+            raise BadValue(f"session[{key!r}]: a key must be str, not {type(key).__name__}")
+        stored = self._interface.stored_name(key)
+        core.set(stored, value)
+        self._values[stored] = value
+        self._modified = True
+
+    def __delitem__(self, key: str) -> None:
+        if key in self._interface.request_local:
+            del self._local[key]
+            return
+        core = self._write()
+        if not isinstance(key, str) or not core.erase(key):
+            raise KeyError(key)
+        self._values.pop(self._interface.stored_name(key), None)
+        self._modified = True
+
+    def clear(self) -> None:
+        core = self._write()
+        core.clear()
+        self._values.clear()
+        self._local.clear()
+        self._modified = True
+
+    def __contains__(self, key: object) -> bool:
+        if key in self._interface.request_local:
+            return key in self._local
+        core = self._read()
+        return isinstance(key, str) and core.contains(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._read().keys(), *self._local])
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed([*self._read().keys(), *self._local])
+
+    def __len__(self) -> int:
+        return len(self._read().keys()) + len(self._local)
+
+    def popitem(self) -> tuple[str, Any]:
+        for key in reversed(self):
+            return key, self.pop(key)
+        raise KeyError("popitem(): the session is empty")
+
+    def copy(self) -> dict[str, Any]:
+        return dict(self)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return copy.deepcopy(dict(self), memo)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self, **other} if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **self} if isinstance(other, Mapping) else NotImplemented
+
+    def __ior__(self, other: Any) -> Session:  # type: ignore[misc]  # a dict's | is wider, too
+        self.update(other)
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {dict(self)!r}>"
+
+    # What the helpers of vedfolnir do with it.
+
+    @property
+    def core(self) -> _core.Session:
+        """The core's session, loaded."""
+        return self._read()
+
+    @property
+    def context(self) -> _core.RequestContext:
+        return self._context
+
+    def mark_login(self) -> None:
+        """The application authenticated this user now: the id rotates with the response.
+
+        CSRF secrets go at once, so that a form rendered in this same response carries a token of the new session."""
+        core = self._write()
+        core.mark_login()
+        for key in self._interface.dropped_at_login:
+            self.pop(key, None)
+            if g:
+                g.pop(key, None)
+
+    def mark_remembered(self) -> None:
+        """The identity came from a remember-me cookie: audited as that, not as a login by password."""
+        self._write().mark_remembered()
+
+    def commit_now(self) -> _core.CommitResult:
+        """Commits before the response is made, and goes on with what stands afterwards. For login and logout."""
+        core = self._write()
+        self._store_nested_changes()
+        with self._guarded():
+            result = self._interface.manager.commit(core, self._context)
+        self._cookie = result.set_cookie or self._cookie
+        pair = (result.set_cookie or "").partition(";")[0]
+        cleared = pair.endswith("=")
+        with self._guarded():
+            self._loaded = self._interface.manager.load(self._context_with("" if cleared else pair))
+        self._values.clear()
+        self._modified = None
+        return result
+
+    def adopt(self, cookie: str) -> bool:
+        """Goes on in the session that ``cookie`` (``name=value``) names, taking along what this request wrote.
+        False, and nothing happens, unless it is a live session of the same user."""
+        before = self._write()
+        with self._guarded():
+            found = self._interface.manager.load(self._context_with(cookie))
+        identities = [key for key in self._interface.identity_keys if before.contains(key)]
+        if not found.found or any(found.encoded(key) != before.encoded(key) for key in identities):
+            return False
+        for key in before.keys():  # noqa: SIM118  (the core's session is no mapping)
+            data = before.encoded(key)
+            if data is not None and key not in identities:
+                found.set_encoded(key, data)
+        self._loaded = found
+        return True
+
+    def send_cookie(self, header: str) -> None:
+        """Sends this Set-Cookie value with the response, unless the commit has a newer one."""
+        self._cookie = header
+
+    def _context_with(self, cookie: str) -> _core.RequestContext:
+        return self._context.with_cookie(cookie.encode("ascii"))
+
+    # Loading and committing.
+
+    def _read(self) -> _core.Session:
+        self._accessed = True
+        if self._loaded is None:
+            try:
+                with self._guarded():
+                    self._loaded = self._interface.manager.load(self._context)
+            except SessionUnavailable:
+                self._loaded = _core.Session()  # From here on this request reads an empty session.
+                raise
+        return self._loaded
+
+    def _write(self) -> _core.Session:
+        core = self._read()
+        if self._unavailable is not None:
+            raise ReadOnly("The session could not be loaded in this request; it cannot be written.")
+        if self._sent:
+            raise ReadOnly(
+                "The session was saved with the response's headers; it cannot be written any more."
+            )
+        return core
+
+    def _guarded(self) -> _Guarded:
+        return _Guarded(self)
+
+    def mark_unavailable(self, error: Error) -> None:
+        self._unavailable = error
+        log.warning("session unavailable, answering 503: %s (%s)", error, error.detail)
+
+    def _store_nested_changes(self) -> bool:
+        """Encodes again what could have been changed in place. True if anything had been."""
+        core = self._loaded
+        if core is None:
+            return False
+        changed = [
+            core.set_if_changed(key, value)
+            for key, value in self._values.items()
+            if type(value) not in UNCHANGING
+        ]
+        return any(changed)
+
+    def save(self, response: Response) -> None:
+        """Commits once and says in the headers what that means. Flask calls this after all after_request functions;
+        a second time if saving raised."""
+        first, self._sent = not self._sent, True
+        if self._unavailable is None and first:
+            self._commit(response)
+        if self._unavailable is not None:
+            force_unavailable(response)
+            return
+        # A generator may read the session when the headers are gone: whoever caches must know already.
+        self.streams = _may_touch_while_sent(response)
+        if self._accessed or self.streams or self._cookie is not None:
+            response.vary.add("Cookie")
+        if self._cookie is not None:
+            response.headers.add("Set-Cookie", self._cookie)
+            response.headers["Cache-Control"] = "no-store"
+            self._cookie = None
+
+    def _commit(self, response: Response) -> None:
+        core = self._loaded
+        if core is None or self._modified is False:
+            return
+        lifetime = self._interface.permanent_lifetime if self._is_permanent(core) else None
+        if lifetime is not None:
+            self._context.cookie_max_age = int(lifetime.total_seconds())
+        try:
+            self._store_nested_changes()
+            if self._modified and core.found and not core.keys():
+                core.clear()  # Emptied by the application: as in Flask, the session and its cookie go.
+            result = self._interface.manager.commit(core, self._context)
+        except (StoreUnavailable, Conflict) as error:
+            self.mark_unavailable(error)
+            return
+        except (BadValue, TooLarge):
+            self._end_if_logged_out(core)
+            raise
+        cookie = result.set_cookie
+        if cookie is not None and lifetime is not None and "; Expires=" not in cookie:
+            # Flask spells a permanent session's lifetime as Expires; where both stand, Max-Age is what counts.
+            cookie += f"; Expires={http_date(dt.datetime.now(dt.UTC) + lifetime)}"
+        self._cookie = cookie or self._cookie
+
+    @staticmethod
+    def _is_permanent(core: _core.Session) -> bool:
+        return core.get("_permanent", False) is True
+
+    def _end_if_logged_out(self, core: _core.Session) -> None:
+        """What cannot be saved does not undo a logout of the same request."""
+        if core.user_id and not any(core.contains(key) for key in self._interface.identity_keys):
+            self._interface.manager.end(core.handle or "", "logout", "user")
+
+
+def _may_touch_while_sent(response: Response) -> bool:
+    """Whether the body is made by the application while it is sent. A file is not, nor is what Werkzeug makes of an
+    exception or a WSGI application that a view returned (a chain or a ClosingIterator)."""
+    if response.direct_passthrough or not response.is_streamed:
+        return False
+    return not isinstance(response.response, itertools.chain | ClosingIterator)
+
+
+class _Guarded:
+    """Turns "the stores could not say" into the 503 of this request."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, StoreUnavailable | Conflict) and not isinstance(
+            error, SessionUnavailable
+        ):
+            self._session.mark_unavailable(error)
+            raise SessionUnavailable(error) from error

@@ -1,0 +1,237 @@
+"""The stores cannot say: 503 wherever the first touch is, others go on, the cookie stays (design section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+import pytest
+import vedfolnir
+from flask import (
+    Flask,
+    Response,
+    abort,
+    after_this_request,
+    render_template_string,
+    session,
+    stream_with_context,
+)
+from flask.testing import FlaskClient
+from werkzeug.exceptions import ServiceUnavailable
+
+Outage = Callable[..., AbstractContextManager[None]]
+
+
+def touch() -> str:
+    return str(session.get("value"))
+
+
+def build_view(app: Flask) -> None:
+    app.add_url_rule("/", "touch", touch)
+
+
+def build_before_request(app: Flask) -> None:
+    app.before_request(lambda: touch() and None)
+    app.add_url_rule("/", "plain", lambda: "plain")
+
+
+def build_after_request(app: Flask) -> None:
+    app.after_request(lambda response: touch() and response)
+    app.add_url_rule("/", "plain", lambda: "plain")
+
+
+def build_template(app: Flask) -> None:
+    app.add_url_rule("/", "page", lambda: render_template_string("{{ session.value }}"))
+
+
+def build_404_handler(app: Flask) -> None:
+    app.errorhandler(404)(lambda error: touch())
+    app.add_url_rule("/", "missing", lambda: abort(404))
+
+
+def build_500_handler(app: Flask) -> None:
+    app.errorhandler(500)(lambda error: touch())
+    app.add_url_rule("/", "broken", lambda: 1 / 0)
+
+
+def build_teardown(app: Flask) -> None:
+    app.teardown_request(lambda error: touch() and None)
+    app.add_url_rule("/", "plain", lambda: "plain")
+
+
+def build_stream(app: Flask) -> None:
+    def body() -> Iterator[str]:
+        yield touch()
+
+    app.add_url_rule("/", "stream", lambda: Response(stream_with_context(body())))
+
+
+def build_swallowing_view(app: Flask) -> None:
+    def view() -> str:
+        with suppress(Exception):
+            touch()
+        assert dict(session) == {}
+        with pytest.raises(vedfolnir.ReadOnly):
+            session["value"] = 1
+        response = app.make_response("all is well")
+        response.set_cookie("other", "1")
+        after_this_request(lambda response: response)
+        return response  # type: ignore[return-value]
+
+    app.add_url_rule("/", "swallow", view)
+
+
+HOOKS = [
+    build_view,
+    build_before_request,
+    build_after_request,
+    build_template,
+    build_404_handler,
+    build_500_handler,
+    build_teardown,
+    build_stream,
+    build_swallowing_view,
+]
+
+
+def check_unavailable(answer: Any) -> None:
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in answer.headers
+    assert "Cookie" in answer.headers["Vary"]
+
+
+@pytest.mark.ids("C28", "S37")
+@pytest.mark.parametrize("build", HOOKS, ids=lambda build: build.__name__.removeprefix("build_"))
+def test_first_touch_anywhere_is_a_503(
+    app: Flask, client: FlaskClient, session_outage: Outage, build: Callable[[Flask], None]
+) -> None:
+    build(app)
+    with client.session_transaction() as before:
+        before["value"] = 5
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    with session_outage(app):
+        check_unavailable(client.get("/"))
+        head = client.head("/")
+        # The body of a stream is not made for HEAD, so nothing touches the session there.
+        assert head.status_code == (200 if build is build_stream else 503)
+        assert head.data == b""
+    assert client.get_cookie("session") is not None
+
+
+@pytest.mark.ids("C28", "V25")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("kind", ["plain", "redirect", "stream", "error", "cookie"])
+def test_a_failed_save_replaces_the_response(
+    app: Flask, client: FlaskClient, session_outage: Outage, kind: str, method: str
+) -> None:
+    closed = []
+
+    class Body:
+        def __iter__(self) -> Iterator[str]:
+            return iter(["first", "second"])
+
+        def close(self) -> None:
+            closed.append(True)
+
+    @app.route("/", methods=["GET", "HEAD"])
+    def write() -> Any:
+        session["value"] = 1
+        if kind == "redirect":
+            return Response(status=302, headers={"Location": "/elsewhere", "ETag": '"x"'})
+        if kind == "stream":
+            return Response(Body())
+        if kind == "error":
+            raise LookupError
+        response = Response("done")
+        if kind == "cookie":
+            response.set_cookie("other", "1")
+        return response
+
+    with session_outage(app, load=False):
+        answer = client.open("/", method=method)
+        check_unavailable(answer)
+        assert "Location" not in answer.headers
+        assert "ETag" not in answer.headers
+        assert b"done" not in answer.data
+        assert b"first" not in answer.data
+    assert len(closed) == (kind == "stream")
+
+
+@pytest.mark.ids("C28", "V25")
+def test_an_aborted_stream_after_the_headers(
+    app: Flask, client: FlaskClient, session_outage: Outage
+) -> None:
+    @app.get("/")
+    def stream() -> Response:
+        def body() -> Iterator[str]:
+            yield "first"
+            yield touch()
+
+        return Response(stream_with_context(body()))
+
+    with session_outage(app):
+        answer = client.get("/")
+        chunks = answer.iter_encoded()
+        assert answer.status_code == 200
+        with pytest.raises(ServiceUnavailable):
+            list(chunks)
+        answer.close()
+
+
+@pytest.mark.ids("C28")
+def test_a_page_of_the_application_for_503_is_kept(
+    app: Flask, client: FlaskClient, session_outage: Outage
+) -> None:
+    @app.errorhandler(503)
+    def sorry(error: ServiceUnavailable) -> tuple[str, int, dict[str, str]]:
+        return f"Sorry. {session.get('theme')}", 503, {"Set-Cookie": "other=1", "X-Ours": "1"}
+
+    build_view(app)
+    with session_outage(app):
+        answer = client.get("/")
+        check_unavailable(answer)
+        assert answer.text == "Sorry. None"
+        assert answer.headers["X-Ours"] == "1"
+
+
+@pytest.mark.ids("C28")
+def test_the_exception_is_ours_and_werkzeugs(app: Flask, session_outage: Outage) -> None:
+    with session_outage(app), app.test_request_context():
+        with pytest.raises(vedfolnir.StoreUnavailable) as ours:
+            touch()
+        assert isinstance(ours.value, ServiceUnavailable)
+        assert touch() == "None"
+
+
+@pytest.mark.ids("C28")
+def test_untouched_pages_are_served(
+    app: Flask, client: FlaskClient, session_outage: Outage
+) -> None:
+    app.add_url_rule("/", "plain", lambda: "plain")
+    with session_outage(app):
+        answer = client.get("/", headers={"Cookie": "session=x"})
+        assert answer.text == "plain"
+        assert set(answer.headers.keys()) == {"Content-Type", "Content-Length"}
+
+
+@pytest.mark.ids("C28")
+def test_other_failures_are_not_hidden(app: Flask, client: FlaskClient) -> None:
+    app.add_url_rule("/", "broken", lambda: 1 / 0)
+    assert client.get("/").status_code == 500
+
+
+@pytest.mark.ids("S1", "C28", "S95")
+def test_a_redis_that_is_not_there_is_a_503(make_app: Callable[..., Flask], tmp_path: Any) -> None:
+    app = make_app(
+        store="redis", redis_url=f"unix://{tmp_path}/no.sock", state_dir=tmp_path, env="testing"
+    )
+    app.add_url_rule("/", "touch", touch)
+    issued = app.extensions["vedfolnir"].manager.mint_id()
+    client = app.test_client()
+    assert client.get("/").text == "None"  # Without a cookie there is nothing to ask.
+    client.set_cookie("session", issued)
+    check_unavailable(client.get("/"))
+    assert client.get_cookie("session") is not None
