@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +24,10 @@ def test_stub_is_what_nanobind_generates(tmp_path: Path) -> None:
         "-o",
         generated,
     ]
-    subprocess.run(command, check=True, timeout=60)
-    kept = Path(vedfolnir.__file__).with_name("_core.pyi")
+    package = Path(vedfolnir.__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    subprocess.run(command, check=True, timeout=60, env=environment)
+    kept = package / "_core.pyi"
     assert kept.read_text() == generated.read_text(), (
         "the stub is out of date: python -m nanobind.stubgen -m vedfolnir._core -o python/src/vedfolnir/_core.pyi"
     )
