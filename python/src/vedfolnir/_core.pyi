@@ -4,23 +4,21 @@ from collections.abc import Mapping
 import datetime
 from typing import Any
 
+
 class RequestContext:
     """What the core needs to know of one HTTP request."""
 
-    def __init__(
-        self,
-        cookie_header: bytes = ...,
-        user_agent: str = "",
-        client_address: str = "",
-        passive: bool = False,
-    ) -> None: ...
+    def __init__(self, cookie_header: bytes = ..., user_agent: str = '', client_address: str = '', passive: bool = False) -> None: ...
+
     def with_cookie(self, cookie_header: bytes) -> RequestContext:
         """The same request as if it had come with that Cookie header."""
 
     @property
     def passive(self) -> bool: ...
+
     @passive.setter
     def passive(self, arg: bool, /) -> None: ...
+
     @property
     def cookie_max_age(self) -> int | None:
         """Seconds; counts where the settings name no Max-Age."""
@@ -33,8 +31,10 @@ class CommitResult:
 
     @property
     def action(self) -> str: ...
+
     @property
     def set_cookie(self) -> str | None: ...
+
     @property
     def ending(self) -> str: ...
 
@@ -43,28 +43,40 @@ class SessionInfo:
 
     @property
     def handle(self) -> str: ...
+
     @property
     def user_id(self) -> str: ...
+
     @property
     def created(self) -> datetime.datetime: ...
+
     @property
     def last_seen(self) -> datetime.datetime: ...
+
     @property
     def absolute_expiry(self) -> datetime.datetime: ...
+
     @property
     def device(self) -> str: ...
+
     @property
     def place(self) -> str: ...
+
     @property
     def platform(self) -> str: ...
+
     @property
     def ended(self) -> datetime.datetime | None: ...
+
     @property
     def end_reason(self) -> str: ...
+
     @property
     def live(self) -> bool | None: ...
+
     @property
     def generation(self) -> int | None: ...
+
     @property
     def stored_bytes(self) -> int: ...
 
@@ -73,16 +85,22 @@ class AuditEntry:
 
     @property
     def id(self) -> int: ...
+
     @property
     def at(self) -> datetime.datetime: ...
+
     @property
     def type(self) -> str: ...
+
     @property
     def handle(self) -> str | None: ...
+
     @property
     def user_id(self) -> str: ...
+
     @property
     def actor(self) -> str: ...
+
     @property
     def detail(self) -> str:
         """A JSON object."""
@@ -92,40 +110,58 @@ class Counters:
 
     @property
     def store_commands(self) -> int: ...
+
     @property
     def sql_statements(self) -> int: ...
+
     @property
     def loads(self) -> int: ...
+
     @property
     def loads_found(self) -> int: ...
+
     @property
     def loads_unknown(self) -> int: ...
+
     @property
     def cookies_malformed(self) -> int: ...
+
     @property
     def cookies_forged(self) -> int: ...
+
     @property
     def cookies_ambiguous(self) -> int: ...
+
     @property
     def records_unreadable(self) -> int: ...
+
     @property
     def creates(self) -> int: ...
+
     @property
     def saves(self) -> int: ...
+
     @property
     def touches(self) -> int: ...
+
     @property
     def logins(self) -> int: ...
+
     @property
     def endings(self) -> int: ...
+
     @property
     def endings_pending(self) -> int: ...
+
     @property
     def merges(self) -> int: ...
+
     @property
     def conflicts_same_key(self) -> int: ...
+
     @property
     def commits_dropped(self) -> int: ...
+
     @property
     def audit_dropped(self) -> int: ...
 
@@ -137,26 +173,36 @@ class Session:
 
     @property
     def reason(self) -> str: ...
+
     @property
     def found(self) -> bool: ...
+
     @property
     def handle(self) -> str | None: ...
+
     @property
     def user_id(self) -> str: ...
+
     @property
     def created(self) -> datetime.datetime: ...
+
     @property
     def last_seen(self) -> datetime.datetime: ...
+
     @property
     def absolute_expiry(self) -> datetime.datetime: ...
+
     @property
     def generation(self) -> int: ...
+
     @property
     def committed(self) -> bool: ...
+
     def keys(self) -> list[str]:
         """Names of all keys, sorted."""
 
     def contains(self, key: str) -> bool: ...
+
     def get(self, key: str, missing: object = None) -> Any:
         """The decoded value, a new object at each call."""
 
@@ -167,6 +213,7 @@ class Session:
         """As set, but only where the encoded bytes differ; True if they did."""
 
     def encoded(self, key: str) -> bytes | None: ...
+
     def set_encoded(self, key: str, data: bytes) -> None:
         """Keeps bytes that `encoded` of another session gave."""
 
@@ -174,6 +221,7 @@ class Session:
         """True if the key was there."""
 
     def clear(self) -> None: ...
+
     def mark_login(self) -> None:
         """This request authenticated the user: the commit rotates the id."""
 
@@ -184,23 +232,23 @@ class SessionManager:
     """The synchronous face of the core; safe from many threads."""
 
     @staticmethod
-    def open(
-        arguments: Mapping[str, str],
-        environment: Mapping[str, str],
-        framework: Mapping[str, str] | None = None,
-    ) -> SessionManager:
+    def open(arguments: Mapping[str, str], environment: Mapping[str, str], framework: Mapping[str, str] | None = None) -> SessionManager:
         """
         Reads the settings and wires the stores. Opens no socket and starts no thread.
         """
 
     def load(self, request: RequestContext) -> Session: ...
+
     def commit(self, session: Session, request: RequestContext) -> CommitResult: ...
+
     def create_named(self, session: Session, request: RequestContext) -> str:
         """Commits a login made without a request; the cookie value."""
 
     def load_named(self, name: str) -> Session | None: ...
+
     def touch_named(self, name: str) -> bool: ...
-    def end(self, name: str, reason: str, actor: str, owner: str = "") -> str:
+
+    def end(self, name: str, reason: str, actor: str, owner: str = '') -> str:
         """
         Ends the session of that handle or cookie value; with `owner`, only if it is one of that user's.
         """
@@ -208,29 +256,17 @@ class SessionManager:
     def end_user(self, user_id: str, keep: str | None, reason: str, actor: str) -> tuple[str, int]:
         """How it was acknowledged, and how many sessions were live."""
 
-    def sessions(
-        self,
-        user_id: str = "",
-        include_ended: bool = False,
-        limit: int = 100,
-        after: str | None = None,
-    ) -> list[SessionInfo]: ...
-    def audit(
-        self,
-        user_id: str = "",
-        handle: str | None = None,
-        type: str = "",
-        since: datetime.datetime | None = None,
-        until: datetime.datetime | None = None,
-        limit: int = 100,
-        before_id: int = 0,
-    ) -> list[AuditEntry]: ...
+    def sessions(self, user_id: str = '', include_ended: bool = False, limit: int = 100, after: str | None = None) -> list[SessionInfo]: ...
+
+    def audit(self, user_id: str = '', handle: str | None = None, type: str = '', since: datetime.datetime | None = None, until: datetime.datetime | None = None, limit: int = 100, before_id: int = 0) -> list[AuditEntry]: ...
+
     def ping(self) -> None:
         """
         Raises StoreUnavailable or AuditUnavailable, naming who does not answer.
         """
 
     def counters(self) -> Counters: ...
+
     def mint_id(self) -> str:
         """A new id (cookie value) that no store knows."""
 
@@ -239,24 +275,34 @@ class SessionManager:
 
     @property
     def warnings(self) -> list[str]: ...
+
     @property
     def permanent_lifetime(self) -> int | None: ...
+
     @property
     def cookie_name(self) -> str: ...
+
     @property
     def cookie_secure(self) -> bool: ...
+
     @property
     def idle_seconds(self) -> int: ...
+
     @property
     def absolute_seconds(self) -> int: ...
+
     @property
     def prefix(self) -> str: ...
+
     @property
     def identity_keys(self) -> list[str]: ...
+
     @property
     def request_local_keys(self) -> list[str]: ...
+
     @property
     def dropped_at_login(self) -> list[str]: ...
+
     @property
     def twin_keys(self) -> list[list[str]]: ...
 
@@ -265,9 +311,8 @@ def find_cookie(header: bytes, name: str) -> str | None:
     The one cookie of that name in the bytes of a Cookie header; None if there is none, or doubt.
     """
 
-def redis_settings(
-    arguments: Mapping[str, str], environment: Mapping[str, str]
-) -> dict[str, Any]: ...
+def redis_settings(arguments: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, Any]: ...
+
 def encode_value(value: object) -> bytes:
     """The payload bytes of one value, under the default limits."""
 
