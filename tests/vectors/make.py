@@ -118,6 +118,8 @@ def user_tag() -> dict[str, Any]:
 
 
 def record() -> dict[str, Any]:
+    user = formats.user_tag(formats.index_secret_of(RING), "7")
+    shard = user[0]  # sessions of one user share a shard
     payload = formats.encode_payload(
         Payload("7", "Firefox on Linux", "", {"_user_id": "7", "theme": "dark"})
     )
@@ -126,7 +128,7 @@ def record() -> dict[str, Any]:
         generation=3,
         last_seen=T0 + 60_000,
         handle=bytes(range(0x10, 0x20)),
-        user_tag=formats.user_tag(formats.index_secret_of(RING), "7"),
+        user_tag=user,
         created=T0,
         authenticated=T0 + 1,
         idle_limit=900,
@@ -156,7 +158,7 @@ def record() -> dict[str, Any]:
         return {
             "name": name,
             "ring_secret": RING.hex(),
-            "shard": SHARD,
+            "shard": shard,
             "store_digest": DIGEST.hex(),
             "nonce": nonce.hex(),
             **fields,
@@ -165,17 +167,17 @@ def record() -> dict[str, Any]:
         }
 
     empty = formats.encode_payload(Payload())
-    sealed = formats.seal(RING, SHARD, DIGEST, full, nonce, payload)
+    sealed = formats.seal(RING, shard, DIGEST, full, nonce, payload)
     seal_of = [
         {
             **case("authenticated", full, payload, sealed),
-            "record_key": formats.record_key(RING, SHARD, DIGEST).hex(),
+            "record_key": formats.record_key(RING, shard, DIGEST).hex(),
         },
         case(
             "anonymous and empty",
             anonymous,
             empty,
-            formats.seal(RING, SHARD, DIGEST, anonymous, nonce, empty),
+            formats.seal(RING, shard, DIGEST, anonymous, nonce, empty),
         ),
     ]
 
@@ -197,14 +199,14 @@ def record() -> dict[str, Any]:
         "a pickle": b"\x80\x04\x95\x0b\0\0\0\0\0\0\0}\x94\x8c\x01a\x94K\x01s.",
         "a pickle behind our first bytes": sealed[:132] + b"\x80\x04}\x94." + bytes(16),
         "another session's record": formats.seal(
-            RING, SHARD, formats.store_digest(bytes(32)), full, nonce, payload
+            RING, shard, formats.store_digest(bytes(32)), full, nonce, payload
         ),
-        "another shard's record": formats.seal(RING, SHARD + 1, DIGEST, full, nonce, payload),
-        "another ring's record": formats.seal(OTHER_RING, SHARD, DIGEST, full, nonce, payload),
+        "another shard's record": formats.seal(RING, shard + 1, DIGEST, full, nonce, payload),
+        "another ring's record": formats.seal(OTHER_RING, shard, DIGEST, full, nonce, payload),
         "payload of a future version": formats.seal(
-            RING, SHARD, DIGEST, full, nonce, b"\x93\x02\x80\x80"
+            RING, shard, DIGEST, full, nonce, b"\x93\x02\x80\x80"
         ),
-        "payload is a pickle": formats.seal(RING, SHARD, DIGEST, full, nonce, b"\x80\x04}\x94."),
+        "payload is a pickle": formats.seal(RING, shard, DIGEST, full, nonce, b"\x80\x04}\x94."),
         "time beyond 48 bits": sealed[:12] + b"\1" + sealed[13:],
     }
     return {
@@ -228,7 +230,7 @@ def record() -> dict[str, Any]:
             {
                 "name": name,
                 "ring_secret": RING.hex(),
-                "shard": SHARD,
+                "shard": shard,
                 "store_digest": DIGEST.hex(),
                 "record": data.hex(),
             }
