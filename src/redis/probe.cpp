@@ -184,10 +184,13 @@ asio::awaitable<Result<InstallReport>> load_library(RedisOptions options, Probe 
         co_return to_error(*failure);
     }
     report.server_version = connection->server().version;
+    // Named: GCC 12 destroys a temporary that is an argument inside a co_await expression twice.
+    const boost::redis::request query = library_query();
+    const boost::redis::request load = library_load();
     const auto before =
-        read_library_version(co_await ask(*connection, library_query(), options.connect_timeout));
+        read_library_version(co_await ask(*connection, query, options.connect_timeout));
     if (before) report.previous_version = *before;
-    const Reply loaded = co_await ask(*connection, library_load(), options.connect_timeout);
+    const Reply loaded = co_await ask(*connection, load, options.connect_timeout);
     if (!loaded && loaded.error().kind == FailureKind::not_permitted) {
         co_return Error{
             Errc::not_installed,
