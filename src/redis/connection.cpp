@@ -39,24 +39,35 @@ constexpr Millis silence_max{1000};
 
 constexpr auto completion = asio::as_tuple(asio::use_awaitable);
 
+void add_node(Reply& reply, const node_view& node, Stage stage) {
+    if (node.data_type == boost::redis::resp3::type::simple_error ||
+        node.data_type == boost::redis::resp3::type::blob_error) {
+        reply = classify_reply(node.value, stage);
+    } else if (reply.has_value()) {
+        reply->push_back(
+            {node.data_type, node.aggregate_size, node.depth, std::string(node.value)});
+    }
+}
+
 /// Collects one Reply per command. An error reply becomes that Reply's error; it never closes the connection, as it
 /// would with `ignore`.
 any_adapter collect(std::vector<Reply>& replies, Stage stage) {
-    return any_adapter{
-        [&replies, stage](any_adapter::parse_event event, const node_view& node, error_code&) {
-            if (event == any_adapter::parse_event::init) {
-                replies.emplace_back(std::vector<boost::redis::resp3::node>{});
-            }
-            if (event != any_adapter::parse_event::node) return;
-            Reply& reply = replies.back();
-            if (node.data_type == boost::redis::resp3::type::simple_error ||
-                node.data_type == boost::redis::resp3::type::blob_error) {
-                reply = classify_reply(node.value, stage);
-            } else if (reply.has_value()) {
-                reply->push_back(
-                    {node.data_type, node.aggregate_size, node.depth, std::string(node.value)});
-            }
-        }};
+    return any_adapter{[&replies, stage, open = false](any_adapter::parse_event event,
+                                                       const node_view& node, error_code&) mutable {
+        switch (event) {
+        case any_adapter::parse_event::init:
+            // Comes again while the first bytes of a reply are still incomplete.
+            if (!open) replies.emplace_back(std::vector<boost::redis::resp3::node>{});
+            open = true;
+            break;
+        case any_adapter::parse_event::node:
+            add_node(replies.back(), node, stage);
+            break;
+        case any_adapter::parse_event::done:
+            open = false;
+            break;
+        }
+    }};
 }
 
 /// One physical connection. A new one is made for each attempt: nothing of a broken one is reused.
@@ -72,8 +83,21 @@ struct Link {
     bool greeted = false;
     bool over = false;  ///< async_run has returned.
     error_code why;
-    std::size_t unanswered = 0;
-    Clock::time_point silent_since;  ///< Meaningful while `unanswered` > 0.
+    std::size_t answered = 0;        ///< Replies received when the silence began.
+    Clock::time_point silent_since;  ///< When the first request since the last reply was sent.
+
+    /// A request is sent now: either the silence goes on, or one begins.
+    void asked(Clock::time_point now) {
+        const std::size_t received = connection.get_usage().responses_received;
+        if (silent_since != Clock::time_point{} && received == answered) return;
+        answered = received;
+        silent_since = now;
+    }
+    /// Not one reply, to whichever request, for too long.
+    [[nodiscard]] bool silent(Clock::time_point now) const {
+        return connection.get_usage().responses_received == answered &&
+               now - silent_since > silence_max;
+    }
 };
 
 boost::redis::config configuration(const RedisOptions& options) {
@@ -238,7 +262,10 @@ asio::awaitable<std::optional<Failure>> Connection::Impl::attempt() {
     auto failure = co_await greet(fresh);
     if (!failure && purpose == Purpose::serve) failure = co_await require_library();
     if (failure && fresh->over && !fresh->greeted) {
-        failure = classify_connection(fresh->why, evidence->verify_error, Stage::auth);
+        // A server that hangs up may have said why first (too many clients).
+        const bool told = !fresh->greeting.empty() && !fresh->greeting.front();
+        failure = told ? fresh->greeting.front().error()
+                       : classify_connection(fresh->why, evidence->verify_error, Stage::auth);
     }
     if (failure || state == State::closed) {
         fresh->connection.cancel();
@@ -322,24 +349,20 @@ asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::send
         co_return Failure{FailureKind::no_answer, Stage::connect, "no time was left"};
     }
     if (on->over) co_return Failure{FailureKind::closed, stage, on->why.message()};
-    if (on->unanswered++ == 0) on->silent_since = exchange.sent;
+    on->asked(exchange.sent);
     count(request);
     auto [error, size] = co_await on->connection.async_exec(
         request, collect(exchange.replies, stage),
         asio::cancel_after(deadline - exchange.sent, completion));
     exchange.answered = Clock::now();
-    --on->unanswered;
-    if (!error) {
-        on->silent_since = exchange.answered;
-        co_return exchange;
-    }
+    if (!error) co_return exchange;
     if (exchange.answered < deadline || on->over) {
         lose(on);
         co_return Failure{FailureKind::closed, stage,
                           on->over ? on->why.message() : error.message()};
     }
     // One late answer is that request's own affair; a long silence means that nobody is there.
-    if (exchange.answered - on->silent_since > silence_max) lose(on);
+    if (on->silent(exchange.answered)) lose(on);
     co_return Failure{FailureKind::no_answer, stage, ""};
 }
 

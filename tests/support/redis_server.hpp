@@ -70,7 +70,8 @@ public:
     void kill();   ///< SIGKILL, and waits for its end.
     void start();  ///< Again, on the same socket and port.
 
-    /// Calls of each command since the last CONFIG RESETSTAT, from INFO commandstats; a dead connection counts 0.
+    /// Calls of each command since the last CONFIG RESETSTAT, from INFO commandstats. Subcommands as
+    /// `client|list`. Asking counts as a call of `info`, from the next question on.
     std::int64_t calls(const std::string& command);
 
 private:
