@@ -82,7 +82,8 @@ bool lock_until(int descriptor, Deadline deadline) {
         }
         const auto left = deadline - std::chrono::steady_clock::now();
         if (left <= 0s) return false;
-        std::this_thread::sleep_for(std::min<std::chrono::steady_clock::duration>(pause, left));
+        std::this_thread::sleep_for(
+            std::min<std::chrono::steady_clock::duration>(pause, left));  // tidy: sleep-cpp
         pause = std::min<std::chrono::microseconds>(pause * 2, 2ms);
     }
 }

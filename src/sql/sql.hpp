@@ -9,8 +9,9 @@
 
 namespace vedfolnir::sql {
 
-/// Opens nothing before the first call.
+/// Both may share one database. They open nothing before the first call.
 [[nodiscard]] std::shared_ptr<async::Archive> make_archive(std::shared_ptr<Database> database);
+[[nodiscard]] std::shared_ptr<async::SessionStore> make_store(std::shared_ptr<Database> database);
 
 /// An archive on a database of its own. Errors: bad_options (the URL).
 [[nodiscard]] Result<std::shared_ptr<async::Archive>> make_archive(

@@ -3,9 +3,6 @@
 #include "sql/failure.hpp"
 #include "storage/sql_files.hpp"
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -32,26 +29,22 @@ std::string without_comments(std::string_view text) {
     return code;
 }
 
-std::string sha256_hex(std::string_view bytes) {
-    std::array<unsigned char, 32> digest{};
-    unsigned int length = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) !=
-        1) {
-        throw Failure(Errc::internal, "SHA-256 is not available");
+/// FNV-1a: it has to notice an edited file, not an attacker (who would edit the stored checksum too).
+std::string checksum_of(std::string_view bytes) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char byte : bytes) {
+        hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
     }
     constexpr std::string_view digits = "0123456789abcdef";
     std::string text;
-    for (const auto byte : digest) {
-        text.push_back(digits[byte >> 4U]);
-        text.push_back(digits[byte & 0x0fU]);
-    }
+    for (int shift = 60; shift >= 0; shift -= 4) text.push_back(digits[(hash >> shift) & 0x0fU]);
     return text;
 }
 
 Migration read_migration(std::string_view name, std::string_view bytes) {
     Migration migration;
     migration.name = name;
-    migration.checksum = sha256_hex(bytes);
+    migration.checksum = checksum_of(bytes);
     migration.statements = split_statements(bytes);
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), migration.version);
     if (parsed.ec != std::errc{} || migration.version <= 0) {

@@ -15,7 +15,7 @@ namespace vedfolnir::sql {
 struct Migration {
     std::int64_t version = 0;
     std::string name;      ///< File name without folder and ending: "0001_sessions".
-    std::string checksum;  ///< SHA-256 of the file's bytes, hexadecimal.
+    std::string checksum;  ///< Of the file's bytes: 16 hexadecimal digits.
     std::vector<std::string> statements;
 };
 

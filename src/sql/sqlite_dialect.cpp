@@ -31,7 +31,7 @@ int on_progress(void* limit) { return static_cast<const Limit*>(limit)->passed()
 /// Other programs (a backup, the sqlite3 shell) know nothing of our turns; their locks are waited for here.
 int on_busy(void* limit, int) {
     if (static_cast<const Limit*>(limit)->passed()) return 0;
-    std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(1ms);  // tidy: sleep-cpp
     return 1;
 }
 

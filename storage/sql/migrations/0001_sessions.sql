@@ -70,6 +70,7 @@ CREATE TABLE records (
     handle             VARCHAR(32) NOT NULL,
     is_note            SMALLINT    NOT NULL,
     generation         BIGINT      NOT NULL,
+    epoch              BIGINT      NOT NULL,
     absolute_expiry_ms BIGINT      NOT NULL,
     expires_ms         BIGINT      NOT NULL,
     bytes              TEXT        NOT NULL

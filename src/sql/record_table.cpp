@@ -1,0 +1,249 @@
+#include "sql/record_table.hpp"
+
+#include "model/base64url.hpp"
+#include "model/bytes.hpp"
+#include "model/record.hpp"
+#include "sql/failure.hpp"
+#include "sql/rows.hpp"
+
+#include <algorithm>
+
+namespace vedfolnir::sql {
+namespace {
+
+namespace offset = model::offset;
+
+/// Expired records that one create removes: more than it adds, so that they do not pile up.
+constexpr std::int64_t purge_page = 8;
+
+/// The fields that a store may read; the payload stays sealed.
+struct Fields {
+    Handle handle;
+    UserTag user;
+    std::uint64_t generation = 0;
+    std::uint64_t epoch = 0;
+    TimePoint absolute_expiry{};
+    std::string_view operation;
+
+    explicit Fields(std::string_view record)
+        : generation(model::get_be<std::uint64_t>(record, offset::generation)),
+          epoch(model::get_be<std::uint64_t>(record, offset::epoch)),
+          absolute_expiry(moment(model::get_be<std::int64_t>(record, offset::absolute_expiry))),
+          operation(record.substr(offset::operation, sizeof(OperationId))) {
+        std::ranges::copy(model::as_bytes(record.substr(offset::handle, handle.bytes.size())),
+                          handle.bytes.begin());
+        std::ranges::copy(model::as_bytes(record.substr(offset::user_tag, user.bytes.size())),
+                          user.bytes.begin());
+    }
+
+    /// Never past the absolute end (0: none); not positive when that has come.
+    [[nodiscard]] Millis capped(Millis ttl, TimePoint now) const {
+        return absolute_expiry == TimePoint{} ? ttl : std::min(ttl, Millis(absolute_expiry - now));
+    }
+    /// A retry carries the operation id of what it repeats; all zero names no operation.
+    [[nodiscard]] bool same_operation(const Fields& other) const {
+        return operation == other.operation &&
+               operation.find_first_not_of('\0') != std::string_view::npos;
+    }
+};
+
+bool is_note(std::string_view bytes) {
+    return bytes.size() > offset::flags &&
+           (static_cast<std::uint8_t>(bytes[offset::flags]) & model::flag_note) != 0;
+}
+
+bool is_record(std::string_view bytes) {
+    return bytes.size() >= offset::body && !is_note(bytes) &&
+           static_cast<std::uint8_t>(bytes[offset::format]) == model::record_format;
+}
+
+void expect(bool condition, const char* broken) {
+    if (!condition) throw Failure(Errc::internal, std::string("store: ") + broken);
+}
+
+std::string encoded(std::string_view bytes) {
+    return model::base64url_encode(model::as_bytes(bytes));
+}
+
+std::string decoded(const std::string& text) {
+    std::string bytes(text.size() * 3 / 4, '\0');
+    const std::span<std::uint8_t> out(reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size());
+    expect(model::base64url_decode(text, out), "a row that is not base64url");
+    return bytes;
+}
+
+std::string stamped(std::string record, TimePoint now) {
+    model::put_be(record, offset::last_seen, millis(now));
+    return record;
+}
+
+std::uint64_t current_epoch(Connection& db, const UserTag& user) {
+    if (user.anonymous()) return 0;
+    const auto rows = db.query("user_epoch", 1, {{"user_tag", hex(user.bytes)}});
+    return rows.empty() ? 0 : static_cast<std::uint64_t>(rows.front().integer(0));
+}
+
+void delete_record(Connection& db, const StoreKey& key) {
+    db.execute("record_delete", {{"store_key", key.text()}});
+}
+
+std::uint64_t mark_of(Connection& db, std::int64_t shard) {
+    return static_cast<std::uint64_t>(
+        db.query("shard_mark", 1, {{"shard", shard}}).at(0).integer(0));
+}
+
+}  // namespace
+
+async::CreateStatus create_record(Connection& db, const RecordWrite& write) {
+    expect(is_record(write.bytes), "what is created is not a record of format 1");
+    const Fields fields(write.bytes);
+    const auto left = fields.capped(write.ttl, write.now);
+    const bool known = !fields.user.anonymous();
+    expect(left > Millis{0} && (!known || fields.absolute_expiry != TimePoint{}),
+           "absolute expiry has passed or is missing");
+    expect(!known || fields.user.shard() == write.key.shard,
+           "an authenticated record outside its user's shard");
+    if (fields.epoch < current_epoch(db, fields.user)) return async::CreateStatus::stale_epoch;
+    if (load_record(db, write.key, write.now)) return async::CreateStatus::exists;
+    db.execute("records_purge", {{"now", millis(write.now)}, {"page", purge_page}});
+    delete_record(db, write.key);  // an expired one
+    db.execute("record_insert",
+               {{"store_key", write.key.text()},
+                {"user_tag", known ? std::optional(hex(fields.user.bytes)) : std::nullopt},
+                {"handle", fields.handle.text()},
+                {"generation", number(fields.generation)},
+                {"epoch", number(fields.epoch)},
+                {"absolute_expiry_ms", millis(fields.absolute_expiry)},
+                {"expires_ms", millis(write.now + left)},
+                {"bytes", encoded(write.bytes)}});
+    return async::CreateStatus::created;
+}
+
+std::optional<std::string> load_record(Connection& db, const StoreKey& key, TimePoint now) {
+    const auto rows = db.query("record_load", 1, {{"store_key", key.text()}, {"now", millis(now)}});
+    if (rows.empty()) return std::nullopt;
+    return decoded(rows.front().text(0));
+}
+
+async::SaveReply save_record(Connection& db, std::uint64_t expected_generation, RecordWrite write) {
+    using async::SaveStatus;
+    expect(is_record(write.bytes), "what is saved is not a record of format 1");
+    auto stored_bytes = load_record(db, write.key, write.now);
+    const Fields fields(write.bytes);
+    expect(fields.generation != expected_generation,
+           "expected generation must differ from the record's own");
+    if (!stored_bytes) return {SaveStatus::gone, {}};
+    if (is_note(*stored_bytes)) return {SaveStatus::moved, std::move(*stored_bytes)};
+    expect(is_record(*stored_bytes), "what is stored is not a record of format 1");
+    const Fields stored(*stored_bytes);
+    if (stored.epoch < current_epoch(db, stored.user) ||
+        stored.capped(write.ttl, write.now) <= Millis{0}) {
+        delete_record(db, write.key);
+        return {SaveStatus::gone, {}};
+    }
+    if (stored.same_operation(fields)) return {SaveStatus::saved, {}};
+    if (stored.generation != expected_generation) {
+        return {SaveStatus::conflict, std::move(*stored_bytes)};
+    }
+    expect(stored.user == fields.user && stored.handle == fields.handle,
+           "a save may change neither handle nor user");
+    const auto end = write.now + std::max(fields.capped(write.ttl, write.now), Millis{1});
+    const auto saved =
+        db.execute("record_replace", {{"store_key", write.key.text()},
+                                      {"expected", number(expected_generation)},
+                                      {"generation", number(fields.generation)},
+                                      {"epoch", number(fields.epoch)},
+                                      {"absolute_expiry_ms", millis(fields.absolute_expiry)},
+                                      {"expires_ms", millis(end)},
+                                      {"bytes", encoded(stamped(write.bytes, write.now))}});
+    expect(saved == 1, "a record changed inside the transaction that read it");
+    return {SaveStatus::saved, {}};
+}
+
+async::TouchStatus touch_record(Connection& db, const StoreKey& key, Millis ttl, TimePoint now) {
+    auto stored = load_record(db, key, now);
+    if (!stored || is_note(*stored)) return async::TouchStatus::gone;
+    expect(is_record(*stored), "what is stored is not a record of format 1");
+    const auto left = Fields(*stored).capped(ttl, now);
+    if (left <= Millis{0}) {
+        delete_record(db, key);
+        return async::TouchStatus::gone;
+    }
+    db.execute("record_touch", {{"store_key", key.text()},
+                                {"expires_ms", millis(now + left)},
+                                {"bytes", encoded(stamped(std::move(*stored), now))}});
+    return async::TouchStatus::touched;
+}
+
+bool erase_record(Connection& db, const RecordWrite& note) {
+    const auto key = note.key.text();
+    if (note.bytes.empty()) {
+        return db.execute("record_delete_live", {{"store_key", key}, {"now", millis(note.now)}}) >
+               0;
+    }
+    expect(is_note(note.bytes) && note.ttl > Millis{0},
+           "note is not a note, or has no time to live");
+    return db.execute("record_to_note", {{"store_key", key},
+                                         {"now", millis(note.now)},
+                                         {"expires_ms", millis(note.now + note.ttl)},
+                                         {"bytes", encoded(note.bytes)}}) > 0;
+}
+
+async::EndReply apply_ending(Connection& db, const async::EndOrder& order, TimePoint now) {
+    const auto user = hex(order.user.bytes);
+    expect(order.user.anonymous() || order.user.shard() == order.shard,
+           "an ending outside its user's shard");
+    expect(!order.user.anonymous() || (!order.whole_user && order.epoch == 0),
+           "an ending of a whole user, or an epoch, needs the user");
+    async::EndReply reply;
+    std::uint64_t removed = 0;
+    for (const auto& key : order.keys) {
+        if (key == order.keep) continue;
+        removed +=
+            db.execute("record_delete_live", {{"store_key", key.text()}, {"now", millis(now)}});
+    }
+    if (order.whole_user) {
+        const auto keep = order.keep ? order.keep->text() : std::string();
+        removed += db.execute("records_delete_by_user",
+                              {{"user_tag", user}, {"keep", keep}, {"now", millis(now)}});
+    }
+    reply.removed = static_cast<std::uint32_t>(removed);
+    if (order.epoch > current_epoch(db, order.user)) {
+        const Params params{
+            {"user_tag", user}, {"epoch", number(order.epoch)}, {"now", millis(now)}};
+        if (db.execute("user_epoch_raise", params) == 0) db.execute("user_epoch_insert", params);
+    }
+    const std::int64_t shard = order.shard;
+    reply.mark = mark_of(db, shard);
+    if (order.sequence > reply.mark) {
+        reply.gap = reply.mark < order.previous_sequence;
+        if (!reply.gap) {
+            db.execute("shard_mark_raise", {{"shard", shard}, {"mark", number(order.sequence)}});
+            reply.mark = order.sequence;
+        }
+    }
+    return reply;
+}
+
+std::vector<async::IndexEntry> list_records(Connection& db, const UserTag& user, TimePoint now) {
+    std::vector<async::IndexEntry> listed;
+    if (user.anonymous()) return listed;
+    const auto epoch = number(current_epoch(db, user));
+    for (const auto& row :
+         db.query("records_by_user", 3,
+                  {{"user_tag", hex(user.bytes)}, {"epoch", epoch}, {"now", millis(now)}})) {
+        listed.push_back({read_key(row, 0), read_handle(row, 1), moment(row.integer(2))});
+    }
+    return listed;
+}
+
+std::vector<std::uint64_t> list_marks(Connection& db) {
+    std::vector<std::uint64_t> marks(256, 0);
+    for (const auto& row : db.query("shard_marks", 2)) {
+        marks.at(static_cast<std::size_t>(row.integer(0))) =
+            static_cast<std::uint64_t>(row.integer(1));
+    }
+    return marks;
+}
+
+}  // namespace vedfolnir::sql
