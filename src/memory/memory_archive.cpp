@@ -94,7 +94,8 @@ std::optional<async::EndOrder> MemoryArchive::Tables::replace(const async::Login
     const auto& replaced = *order.replaced;
     const auto found = rows.find(replaced.handle);
     if (found == rows.end()) {
-        // This archive never knew the session (it was restored, say): its key is revoked all the same.
+        // This archive never knew the session (it was restored, say): its key is revoked all the
+        // same.
         auto end = runtime::replacement_order(replaced, replaced.key,
                                               replaced.same_user ? order.row.user : UserTag{});
         revoke(end);

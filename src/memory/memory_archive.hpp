@@ -1,4 +1,5 @@
-// The archive in process memory: the specification of the SQL archive in its simplest form, and the shipped fake.
+// The archive in process memory: the specification of the SQL archive in its simplest form, and the
+// shipped fake.
 #pragma once
 
 #include "vedfolnir/async/archive.hpp"
@@ -7,7 +8,8 @@
 
 namespace vedfolnir::memory {
 
-/// Keeps everything until it is destroyed; nothing survives the process. Same semantics as the SQL archive.
+/// Keeps everything until it is destroyed; nothing survives the process. Same semantics as the SQL
+/// archive.
 /// Thread safety: any thread.
 class MemoryArchive final : public async::Archive {
 public:
@@ -22,9 +24,11 @@ public:
     [[nodiscard]] async::Task<async::LoginGrant> begin_login(async::LoginOrder order,
                                                              Deadline deadline) override;
     [[nodiscard]] async::Task<bool> confirm_login(Handle handle, Deadline deadline) override;
-    [[nodiscard]] async::Task<async::EndReceipt> end(async::EndRequest request, Deadline deadline) override;
+    [[nodiscard]] async::Task<async::EndReceipt> end(async::EndRequest request,
+                                                     Deadline deadline) override;
     [[nodiscard]] async::Task<bool> record_change(Handle handle, std::string platform,
-                                                  async::AuditEvent event, Deadline deadline) override;
+                                                  async::AuditEvent event,
+                                                  Deadline deadline) override;
     [[nodiscard]] async::Task<std::uint32_t> append(std::vector<async::AuditEvent> events,
                                                     Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::SessionRow>> sessions(async::SessionQuery query,
@@ -32,10 +36,8 @@ public:
     [[nodiscard]] async::Task<std::vector<async::AuditEvent>> audit(async::AuditQuery query,
                                                                     Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> sequences(Deadline deadline) override;
-    [[nodiscard]] async::Task<std::vector<async::Revocation>> revocations(std::uint8_t shard,
-                                                                          std::uint64_t after,
-                                                                          std::uint32_t limit,
-                                                                          Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<async::Revocation>> revocations(
+        std::uint8_t shard, std::uint64_t after, std::uint32_t limit, Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::UserEpoch>> epochs(TimePoint since,
                                                                     Deadline deadline) override;
 

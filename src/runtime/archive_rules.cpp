@@ -51,7 +51,8 @@ Result<void> check_user_id(std::string_view user_id) {
                                           " bytes; at most " + std::to_string(user_id_max) +
                                           " can be stored"};
     }
-    if (!is_clean(user_id)) return Error{Errc::bad_value, "a user id that is not UTF-8, or contains NUL"};
+    if (!is_clean(user_id))
+        return Error{Errc::bad_value, "a user id that is not UTF-8, or contains NUL"};
     return {};
 }
 
@@ -61,8 +62,9 @@ Result<void> check_type(std::string_view type) {
                character == '_' || character == '.';
     });
     if (type.empty() || type.size() > type_max || !known) {
-        return Error{Errc::bad_value, "an event type is 1 to 64 of a-z, 0-9, '_' and '.'; this is " +
-                                          clean_text(type, type_max)};
+        return Error{Errc::bad_value,
+                     "an event type is 1 to 64 of a-z, 0-9, '_' and '.'; this is " +
+                         clean_text(type, type_max)};
     }
     return {};
 }
@@ -116,8 +118,10 @@ Result<void> prepare(async::LoginOrder& order) {
 Result<void> prepare(async::EndRequest& request) {
     const int targets = int{request.key.has_value()} + int{request.handle.has_value()} +
                         int{!request.user_id.empty()};
-    if (targets != 1) return Error{Errc::internal, "an ending names exactly one key, handle or user"};
-    if (!request.user_id.empty() && request.event.user_id.empty()) request.event.user_id = request.user_id;
+    if (targets != 1)
+        return Error{Errc::internal, "an ending names exactly one key, handle or user"};
+    if (!request.user_id.empty() && request.event.user_id.empty())
+        request.event.user_id = request.user_id;
     return prepare(request.event);
 }
 
@@ -133,7 +137,8 @@ Result<void> prepare(async::AuditQuery& query) {
 }
 
 bool is_live(const async::SessionRow& row, TimePoint begun, TimePoint now) noexcept {
-    return !row.ended && row.absolute_expiry > now && (row.confirmed || begun + unconfirmed_grace > now);
+    return !row.ended && row.absolute_expiry > now &&
+           (row.confirmed || begun + unconfirmed_grace > now);
 }
 
 TypeRange type_range(std::string_view type) {
@@ -157,7 +162,8 @@ std::vector<async::EndOrder> plan_end(const async::EndRequest& request,
         order.keys.push_back(row.key);
     }
     if (whole_user && !rows.empty()) {
-        // The user's index and epoch live in the shard of the tag, and so do all sessions of an unchanged index secret.
+        // The user's index and epoch live in the shard of the tag, and so do all sessions of an
+        // unchanged index secret.
         auto& order = by_shard[request.user.shard()];
         order.shard = request.user.shard();
         order.user = request.user;
@@ -199,16 +205,19 @@ std::vector<async::Revocation> revocations_of(const async::EndOrder& order) {
 }
 
 bool keeps_row(const async::LoginOrder& order) noexcept {
-    return order.replaced && order.replaced->same_user && order.replaced->handle == order.row.handle;
+    return order.replaced && order.replaced->same_user &&
+           order.replaced->handle == order.row.handle;
 }
 
-async::EndOrder replacement_order(const async::Replaced& replaced, const StoreKey& revoked, UserTag owner) {
+async::EndOrder replacement_order(const async::Replaced& replaced, const StoreKey& revoked,
+                                  UserTag owner) {
     async::EndOrder order;
     order.shard = revoked.shard;
     order.user = owner;
     order.keys.push_back(revoked);
     // Another rotation may have moved the row since the caller loaded it; then both keys go.
-    if (replaced.key != revoked && replaced.key.shard == revoked.shard) order.keys.push_back(replaced.key);
+    if (replaced.key != revoked && replaced.key.shard == revoked.shard)
+        order.keys.push_back(replaced.key);
     return order;
 }
 
@@ -225,7 +234,8 @@ std::vector<async::AuditEvent> events_of(const async::EndRequest& request,
     return events;
 }
 
-async::AuditEvent replaced_event(const async::AuditEvent& login, const async::SessionRow& replaced) {
+async::AuditEvent replaced_event(const async::AuditEvent& login,
+                                 const async::SessionRow& replaced) {
     async::AuditEvent event;
     event.at = login.at;
     event.type = "session.ended";

@@ -1,4 +1,5 @@
-// What every archive decides alike, whatever keeps its rows: bounds of texts, who is live, what an ending revokes.
+// What every archive decides alike, whatever keeps its rows: bounds of texts, who is live, what an
+// ending revokes.
 #pragma once
 
 #include "vedfolnir/async/archive.hpp"
@@ -14,12 +15,12 @@ namespace vedfolnir::runtime {
 /// A login that the hot store never acknowledged stops counting as live after this time.
 inline constexpr Millis unconfirmed_grace{60'000};
 inline constexpr std::uint32_t archive_page_max = 1000;
-inline constexpr std::size_t user_id_max = 512;       ///< Bytes.
+inline constexpr std::size_t user_id_max = 512;  ///< Bytes.
 inline constexpr std::size_t platform_max = 255;
 inline constexpr std::size_t event_detail_max = 16 * 1024;
 
-/// `text` as valid UTF-8 without NUL, at most `bytes_max` long. What is neither becomes U+FFFD: databases refuse
-/// it or cut the text short without a word.
+/// `text` as valid UTF-8 without NUL, at most `bytes_max` long. What is neither becomes U+FFFD:
+/// databases refuse it or cut the text short without a word.
 [[nodiscard]] std::string clean_text(std::string_view text, std::size_t bytes_max);
 
 /// Brings free texts into shape and checks what names somebody or something.
@@ -31,7 +32,8 @@ inline constexpr std::size_t event_detail_max = 16 * 1024;
 [[nodiscard]] Result<void> prepare(async::SessionQuery& query);
 [[nodiscard]] Result<void> prepare(async::AuditQuery& query);
 
-/// Not ended, not past its absolute end, and acknowledged by the hot store or begun less than a minute ago.
+/// Not ended, not past its absolute end, and acknowledged by the hot store or begun less than a
+/// minute ago.
 [[nodiscard]] bool is_live(const async::SessionRow& row, TimePoint begun, TimePoint now) noexcept;
 
 /// An inclusive range of event types; both ends are bounds of byte-wise comparison.
@@ -42,7 +44,8 @@ struct TypeRange {
 /// The range of an exact type, of a prefix ("session.*"), or of all types (empty).
 [[nodiscard]] TypeRange type_range(std::string_view type);
 
-/// The orders that end `rows` (all matched by `request`), one per shard; sequences and epoch are not taken yet.
+/// The orders that end `rows` (all matched by `request`), one per shard; sequences and epoch are
+/// not taken yet.
 [[nodiscard]] std::vector<async::EndOrder> plan_end(const async::EndRequest& request,
                                                     const std::vector<async::SessionRow>& rows);
 
@@ -59,8 +62,8 @@ void assign_sequences(async::EndOrder& order, std::uint64_t last) noexcept;
 [[nodiscard]] bool keeps_row(const async::LoginOrder& order) noexcept;
 
 /// The order that removes what a login replaced. `revoked` is the key that the row held.
-[[nodiscard]] async::EndOrder replacement_order(const async::Replaced& replaced, const StoreKey& revoked,
-                                                UserTag owner);
+[[nodiscard]] async::EndOrder replacement_order(const async::Replaced& replaced,
+                                                const StoreKey& revoked, UserTag owner);
 
 /// The audit events of an ending: one for a whole user, else one for each row.
 [[nodiscard]] std::vector<async::AuditEvent> events_of(const async::EndRequest& request,

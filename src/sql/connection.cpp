@@ -12,7 +12,8 @@
 namespace vedfolnir::sql {
 namespace {
 
-/// SOCI binds addresses: the buffers live as long as the prepared statement and are refilled for each execution.
+/// SOCI binds addresses: the buffers live as long as the prepared statement and are refilled for
+/// each execution.
 struct Input {
     std::string name;
     bool is_number = false;
@@ -124,7 +125,8 @@ struct Connection::Impl {
         try {
             return work(statement);
         } catch (...) {
-            // What a failed statement still holds (a cursor, half an answer) must not meet its next use.
+            // What a failed statement still holds (a cursor, half an answer) must not meet its next
+            // use.
             prepared.erase(prepared.find(name));
             throw;
         }

@@ -14,7 +14,8 @@
 
 namespace vedfolnir::sql {
 
-/// A value for `:name` in a query. A parameter keeps its kind (integer or text) in every call; empty is NULL.
+/// A value for `:name` in a query. A parameter keeps its kind (integer or text) in every call;
+/// empty is NULL.
 struct Param {
     std::string_view name;
     std::variant<std::optional<std::int64_t>, std::optional<std::string>> value;
@@ -48,8 +49,8 @@ private:
 };
 using Rows = std::vector<Row>;
 
-/// Statements are prepared once for each connection. Every statement sent, transaction control and settings included,
-/// raises `sql_statements`. Functions throw Failure or what SOCI throws.
+/// Statements are prepared once for each connection. Every statement sent, transaction control and
+/// settings included, raises `sql_statements`. Functions throw Failure or what SOCI throws.
 /// Thread safety: one thread at a time.
 class Connection {
 public:
@@ -62,7 +63,8 @@ public:
     [[nodiscard]] Rows query(std::string_view name, std::size_t columns, Params params = {});
     /// Runs a query without an answer; how many rows it changed.
     std::uint64_t execute(std::string_view name, Params params = {});
-    /// Runs one statement of a migration, or a setting; its first column of its first row, if it answers.
+    /// Runs one statement of a migration, or a setting; its first column of its first row, if it
+    /// answers.
     std::optional<std::string> statement(std::string_view text);
 
     void begin(Role role);

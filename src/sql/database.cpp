@@ -15,8 +15,8 @@
 namespace vedfolnir::sql {
 namespace {
 
-/// One call, shared by its coroutine and its thread. Exactly one of them decides whether it is written: the thread
-/// that starts the commit, or the coroutine that gives up first.
+/// One call, shared by its coroutine and its thread. Exactly one of them decides whether it is
+/// written: the thread that starts the commit, or the coroutine that gives up first.
 struct Call {
     enum class State : std::uint8_t { open, committing, abandoned };
 
@@ -60,7 +60,8 @@ private:
     Dialect& dialect_;
 };
 
-/// Whether another process has migrated already, asked without a turn: reading must not wait for writers.
+/// Whether another process has migrated already, asked without a turn: reading must not wait for
+/// writers.
 bool is_current(Connection& db, const std::vector<Migration>& known, const std::string& where) {
     if (db.query("schema_migrations_exists", 1).at(0).integer(0) == 0) return false;
     return count_applied(db, known, where) == known.size();
@@ -115,7 +116,8 @@ struct Database::Impl {
 };
 
 void Database::Impl::open(const Limit& limit) {
-    // Somebody may have replaced the file (a restored backup): writes into the old one would be lost without a word.
+    // Somebody may have replaced the file (a restored backup): writes into the old one would be
+    // lost without a word.
     if (ready && !dialect->moved()) return;
     const std::unique_lock lock(opening, limit.deadline);
     if (!lock) throw Failure(Errc::audit_unavailable, dialect->where() + " is still being opened");
@@ -206,8 +208,8 @@ void Database::Impl::write(const Work& work, Call& call) {
         const auto diagnosis = db.diagnose(failure);
         if (!db.rollback() || diagnosis.connection_is_lost) {
             writer.connection.reset();
-            ready =
-                false;  // the next call looks at the file and its folder again, and says what is wrong there
+            // The next call looks at the file and its folder again, and says what is wrong there.
+            ready = false;
         }
         throw Failure(diagnosis.error);
     }
@@ -233,7 +235,8 @@ Database::Database(std::unique_ptr<Dialect> dialect, DatabaseSettings settings)
 }
 
 Database::~Database() {
-    // A child's copies of threads and connections cannot be joined or closed; they end with the process.
+    // A child's copies of threads and connections cannot be joined or closed; they end with the
+    // process.
     if (impl_->pid != getpid()) static_cast<void>(impl_.release());
 }
 

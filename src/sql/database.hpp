@@ -25,9 +25,9 @@ struct DatabaseSettings {
     WallClock clock;                              ///< Empty: the system's.
 };
 
-/// Each call is one transaction on a thread of its own pool; the first one opens and, where needed, migrates.
-/// Threads and connections belong to the process that made them: in a forked child every call is an Error, and
-/// destruction leaves them alone. Make a new Database there.
+/// Each call is one transaction on a thread of its own pool; the first one opens and, where needed,
+/// migrates. Threads and connections belong to the process that made them: in a forked child every
+/// call is an Error, and destruction leaves them alone. Make a new Database there.
 /// Thread safety: any thread. Destroy it before the runtime, and never from inside a call.
 class Database {
 public:
@@ -37,8 +37,9 @@ public:
     Database& operator=(const Database&) = delete;
 
     /// Runs `work` in a write transaction and commits it durably.
-    /// Errors: audit_unavailable, bad_options, conflict, denied: nothing was written. deadline_exceeded: the commit
-    /// was under way at the deadline and its outcome is unknown; repeat with the same operation id.
+    /// Errors: audit_unavailable, bad_options, conflict, denied: nothing was written.
+    /// deadline_exceeded: the commit was under way at the deadline and its outcome is unknown;
+    /// repeat with the same operation id.
     template <class T>
     [[nodiscard]] async::Task<T> write(std::function<T(Connection&)> work, Deadline deadline);
 
@@ -67,7 +68,8 @@ private:
 
 template <class T>
 async::Task<T> Database::answer(Role role, std::function<T(Connection&)> work, Deadline deadline) {
-    // Shared with the thread: an abandoned call may still write its answer when nobody waits any more.
+    // Shared with the thread: an abandoned call may still write its answer when nobody waits any
+    // more.
     auto result = std::make_shared<std::optional<T>>();
     Work keep = [result, work = std::move(work)](Connection& db) { result->emplace(work(db)); };
     auto done = co_await run(role, std::move(keep), deadline);

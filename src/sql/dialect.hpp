@@ -1,4 +1,5 @@
-// The seam between engines: what SQLite, PostgreSQL and MariaDB do differently, apart from query text.
+// The seam between engines: what SQLite, PostgreSQL and MariaDB do differently, apart from query
+// text.
 #pragma once
 
 #include "vedfolnir/error.hpp"
@@ -20,7 +21,8 @@ class Connection;
 
 enum class Role : std::uint8_t { writer, reader };
 
-/// Bounds what a call may take. The engine asks it while it waits or works; a limit that has passed ends the statement.
+/// Bounds what a call may take. The engine asks it while it waits or works; a limit that has passed
+/// ends the statement.
 struct Limit {
     Deadline deadline;
     std::atomic<bool> abandoned{false};  ///< Nobody waits for the answer any more.
@@ -38,7 +40,8 @@ struct Diagnosis {
     bool connection_is_lost = false;  ///< Close it; the next call opens a new one.
 };
 
-/// One database of one engine. Thread safety: any thread, except that a `soci::session` belongs to one at a time.
+/// One database of one engine. Thread safety: any thread, except that a `soci::session` belongs to
+/// one at a time.
 class Dialect {
 public:
     virtual ~Dialect() = default;
@@ -50,18 +53,21 @@ public:
     [[nodiscard]] virtual std::string_view begin_write() const noexcept = 0;
     [[nodiscard]] virtual std::string_view begin_read() const noexcept = 0;
 
-    /// Checks and creates what must exist before the first connection. Throws Failure with the fix in its text.
+    /// Checks and creates what must exist before the first connection. Throws Failure with the fix
+    /// in its text.
     virtual void prepare() = 0;
     /// True if the database that open connections use is no longer the one that the location names.
     [[nodiscard]] virtual bool moved() const noexcept = 0;
     [[nodiscard]] virtual std::unique_ptr<soci::session> connect() = 0;
-    /// Sets a fresh connection up. A writer's is opened during a turn. Throws as Connection does, or Failure.
+    /// Sets a fresh connection up. A writer's is opened during a turn. Throws as Connection does,
+    /// or Failure.
     virtual void greet(Connection& fresh, Role role) const = 0;
 
     /// Puts `connection` under `limit` (null: none) until the next call. `limit` must outlive that.
     virtual void bound(soci::session& connection, const Limit* limit) = 0;
 
-    /// Waits until this process may write; servers decide themselves and answer at once. False: `deadline` came first.
+    /// Waits until this process may write; servers decide themselves and answer at once. False:
+    /// `deadline` came first.
     [[nodiscard]] virtual bool begin_turn(Deadline deadline) = 0;
     virtual void end_turn() noexcept = 0;
 

@@ -1,5 +1,5 @@
-// How blocking SQL code fails: an exception that carries the Error. It never leaves the thread that runs the call.
-// Header-only: three lines of code.
+// How blocking SQL code fails: an exception that carries the Error. It never leaves the thread that
+// runs the call. Header-only: three lines of code.
 #pragma once
 
 #include "vedfolnir/error.hpp"

@@ -20,7 +20,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Descriptors that a forked child must close. A plain array of atomics: the handler may not lock or allocate.
+/// Descriptors that a forked child must close. A plain array of atomics: the handler may not lock
+/// or allocate.
 constexpr std::size_t files_max = 256;
 std::array<std::atomic<int>, files_max> open_files{};  // descriptor + 1; 0 = free
 
@@ -71,7 +72,8 @@ void close_private(int descriptor) noexcept {
     close(descriptor);
 }
 
-/// flock has no timeout, so it is polled: finely at first (a commit takes a fraction of a millisecond).
+/// flock has no timeout, so it is polled: finely at first (a commit takes a fraction of a
+/// millisecond).
 bool lock_until(int descriptor, Deadline deadline) {
     auto pause = 50us;
     for (;;) {
@@ -82,8 +84,7 @@ bool lock_until(int descriptor, Deadline deadline) {
         }
         const auto left = deadline - std::chrono::steady_clock::now();
         if (left <= 0s) return false;
-        std::this_thread::sleep_for(
-            std::min<std::chrono::steady_clock::duration>(pause, left));  // tidy: sleep-cpp
+        std::this_thread::sleep_for(std::min<Deadline::duration>(pause, left));  // tidy: sleep-cpp
         pause = std::min<std::chrono::microseconds>(pause * 2, 2ms);
     }
 }

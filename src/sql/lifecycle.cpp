@@ -91,7 +91,8 @@ std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& 
     const auto& replaced = *login.replaced;
     const auto found = find_session(db, replaced.handle);
     if (!found) {
-        // This archive never knew the session (it was restored, say): its key is revoked all the same.
+        // This archive never knew the session (it was restored, say): its key is revoked all the
+        // same.
         auto order = runtime::replacement_order(replaced, replaced.key,
                                                 replaced.same_user ? login.row.user : UserTag{});
         revoke(db, order, login.event, login.row.absolute_expiry);
@@ -159,7 +160,8 @@ async::EndOrder repeated_replacement(Connection& db, const async::LoginOrder& lo
                                       old ? old->row.user : UserTag{});
 }
 
-/// What a login of an earlier attempt was granted. Throws where the session did not stay as that attempt left it.
+/// What a login of an earlier attempt was granted. Throws where the session did not stay as that
+/// attempt left it.
 async::LoginGrant repeated_login(Connection& db, const async::LoginOrder& login) {
     const auto found = find_session(db, login.row.handle);
     if (!found || found->row.key != login.row.key) {

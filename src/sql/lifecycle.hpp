@@ -8,10 +8,11 @@
 
 namespace vedfolnir::sql {
 
-// Each runs inside the caller's write transaction and throws Failure, after which nothing may be committed.
-// Requests are prepared (runtime/archive_rules). See async::Archive for what they mean.
+// Each runs inside the caller's write transaction and throws Failure, after which nothing may be
+// committed. Requests are prepared (runtime/archive_rules). See async::Archive for what they mean.
 
-/// Throws Failure: denied (the session of this handle has ended), conflict (handle or key is taken).
+/// Throws Failure: denied (the session of this handle has ended), conflict (handle or key is
+/// taken).
 [[nodiscard]] async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order);
 [[nodiscard]] bool confirm_login(Connection& db, const Handle& handle);
 [[nodiscard]] async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request);

@@ -9,8 +9,8 @@
 
 namespace vedfolnir::sql {
 
-// Each runs inside the caller's read transaction and throws Failure. Queries are prepared (runtime/archive_rules).
-// See async::Archive for what they mean.
+// Each runs inside the caller's read transaction and throws Failure. Queries are prepared
+// (runtime/archive_rules). See async::Archive for what they mean.
 
 [[nodiscard]] std::vector<async::SessionRow> list_sessions(Connection& db,
                                                            const async::SessionQuery& query);

@@ -12,7 +12,8 @@ Error bad_url(const std::string& why) {
     return Error{Errc::bad_options, "SESSION_DATABASE_URL " + why};
 }
 
-/// The part before "://", without a driver suffix ("postgresql+psycopg2"). Never echo the rest: it may hold a password.
+/// The part before "://", without a driver suffix ("postgresql+psycopg2"). Never echo the rest: it
+/// may hold a password.
 std::string_view scheme_of(std::string_view url) {
     const auto scheme = url.substr(0, url.find("://"));
     return scheme.substr(0, scheme.find('+'));
@@ -52,9 +53,10 @@ Result<Location> parse_location(std::string_view url, const std::string& state_d
     const auto path = url.substr(prefix.size());
     if (path.empty() || path == ":memory:" || path.back() == '/') {
         return bad_url(
-            "names no file; what ends a session must survive the process: use sqlite:////absolute/path");
+            "names no file; endings must survive the process: use sqlite:////absolute/path");
     }
-    // SOCI's connection string has no way to spell these; a query part would silently become part of the name.
+    // SOCI's connection string has no way to spell these; a query part would silently become part
+    // of the name.
     if (path.find_first_of(std::string_view("\"?#\0", 4)) != std::string_view::npos) {
         return bad_url("may not contain a quotation mark, '?' or '#'");
     }

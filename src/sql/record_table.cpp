@@ -61,6 +61,13 @@ void expect(bool condition, const char* broken) {
     if (!condition) throw Failure(Errc::internal, std::string("store: ") + broken);
 }
 
+void expect_record(std::string_view bytes, const char* name) {
+    if (is_record(bytes)) return;
+    throw Failure(Errc::internal, std::string("store: ") + name + " has " +
+                                      std::to_string(bytes.size()) +
+                                      " bytes or is not a record of format 1");
+}
+
 std::string encoded(std::string_view bytes) {
     return model::base64url_encode(model::as_bytes(bytes));
 }
@@ -95,7 +102,7 @@ std::uint64_t mark_of(Connection& db, std::int64_t shard) {
 }  // namespace
 
 async::CreateStatus create_record(Connection& db, const RecordWrite& write) {
-    expect(is_record(write.bytes), "what is created is not a record of format 1");
+    expect_record(write.bytes, "record");
     const Fields fields(write.bytes);
     const auto left = fields.capped(write.ttl, write.now);
     const bool known = !fields.user.anonymous();
@@ -127,14 +134,14 @@ std::optional<std::string> load_record(Connection& db, const StoreKey& key, Time
 
 async::SaveReply save_record(Connection& db, std::uint64_t expected_generation, RecordWrite write) {
     using async::SaveStatus;
-    expect(is_record(write.bytes), "what is saved is not a record of format 1");
+    expect_record(write.bytes, "record");
     auto stored_bytes = load_record(db, write.key, write.now);
     const Fields fields(write.bytes);
     expect(fields.generation != expected_generation,
            "expected generation must differ from the record's own");
     if (!stored_bytes) return {SaveStatus::gone, {}};
     if (is_note(*stored_bytes)) return {SaveStatus::moved, std::move(*stored_bytes)};
-    expect(is_record(*stored_bytes), "what is stored is not a record of format 1");
+    expect_record(*stored_bytes, "stored record");
     const Fields stored(*stored_bytes);
     if (stored.epoch < current_epoch(db, stored.user) ||
         stored.capped(write.ttl, write.now) <= Millis{0}) {
@@ -163,7 +170,7 @@ async::SaveReply save_record(Connection& db, std::uint64_t expected_generation, 
 async::TouchStatus touch_record(Connection& db, const StoreKey& key, Millis ttl, TimePoint now) {
     auto stored = load_record(db, key, now);
     if (!stored || is_note(*stored)) return async::TouchStatus::gone;
-    expect(is_record(*stored), "what is stored is not a record of format 1");
+    expect_record(*stored, "stored record");
     const auto left = Fields(*stored).capped(ttl, now);
     if (left <= Millis{0}) {
         delete_record(db, key);

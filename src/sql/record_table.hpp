@@ -11,8 +11,8 @@
 
 namespace vedfolnir::sql {
 
-// Each runs inside the caller's transaction and throws Failure; `internal` where a caller breaks the
-// contract of async::SessionStore, which says what they mean. `now` is the store's clock.
+// Each runs inside the caller's transaction and throws Failure; `internal` where a caller breaks
+// the contract of async::SessionStore, which says what they mean. `now` is the store's clock.
 
 struct RecordWrite {
     StoreKey key;

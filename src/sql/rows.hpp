@@ -1,4 +1,5 @@
-// Between our values and the columns of storage/sql: ids as hexadecimal text, times as milliseconds.
+// Between our values and the columns of storage/sql: ids as hexadecimal text, times as
+// milliseconds.
 #pragma once
 
 #include "sql/connection.hpp"

@@ -7,7 +7,8 @@
 
 namespace vedfolnir::sql {
 
-// The lambdas are named before they are awaited: GCC 12 destroys temporaries inside a co_await expression twice.
+// The lambdas are named before they are awaited: GCC 12 destroys temporaries inside a co_await
+// expression twice.
 
 SqlArchive::SqlArchive(std::shared_ptr<Database> database) : database_(std::move(database)) {}
 

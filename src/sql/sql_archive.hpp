@@ -8,8 +8,9 @@
 
 namespace vedfolnir::sql {
 
-/// Each call is one transaction of the database. Errors beside those of async::Archive: bad_options (the database
-/// cannot be used, with the fix), denied and conflict (see lifecycle.hpp), deadline_exceeded (see Database::write).
+/// Each call is one transaction of the database. Errors beside those of async::Archive: bad_options
+/// (the database cannot be used, with the fix), denied and conflict (see lifecycle.hpp),
+/// deadline_exceeded (see Database::write).
 class SqlArchive final : public async::Archive {
 public:
     explicit SqlArchive(std::shared_ptr<Database> database);

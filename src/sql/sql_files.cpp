@@ -29,7 +29,8 @@ std::string without_comments(std::string_view text) {
     return code;
 }
 
-/// FNV-1a: it has to notice an edited file, not an attacker (who would edit the stored checksum too).
+/// FNV-1a: it has to notice an edited file, not an attacker (who would edit the stored checksum
+/// too).
 std::string checksum_of(std::string_view bytes) {
     std::uint64_t hash = 0xcbf29ce484222325;
     for (const char byte : bytes) {

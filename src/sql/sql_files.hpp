@@ -19,10 +19,12 @@ struct Migration {
     std::vector<std::string> statements;
 };
 
-/// Ordered by version; a file in the dialect's folder takes the place of the common one of the same name.
+/// Ordered by version; a file in the dialect's folder takes the place of the common one of the same
+/// name.
 [[nodiscard]] std::vector<Migration> migrations(std::string_view dialect);
 
-/// `script` without comments, cut at semicolons that end a line. For our own files: no strings with such semicolons.
+/// `script` without comments, cut at semicolons that end a line. For our own files: no strings with
+/// such semicolons.
 [[nodiscard]] std::vector<std::string> split_statements(std::string_view script);
 
 }  // namespace vedfolnir::sql

@@ -8,8 +8,9 @@
 
 namespace vedfolnir::sql {
 
-/// Each call is one transaction. Lifetimes are stored deadlines, checked against the database's injected
-/// clock. Shares user epochs and shards with the archive, so that an ending committed there is seen here.
+/// Each call is one transaction. Lifetimes are stored deadlines, checked against the database's
+/// injected clock. Shares user epochs and shards with the archive, so that an ending committed
+/// there is seen here.
 /// Errors: store_unavailable, bad_options, deadline_exceeded (outcome unknown).
 class SqlStore final : public async::SessionStore {
 public:

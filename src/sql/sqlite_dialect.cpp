@@ -28,7 +28,8 @@ sqlite_api::sqlite3* native(soci::session& connection) {
 
 int on_progress(void* limit) { return static_cast<const Limit*>(limit)->passed() ? 1 : 0; }
 
-/// Other programs (a backup, the sqlite3 shell) know nothing of our turns; their locks are waited for here.
+/// Other programs (a backup, the sqlite3 shell) know nothing of our turns; their locks are waited
+/// for here.
 int on_busy(void* limit, int) {
     if (static_cast<const Limit*>(limit)->passed()) return 0;
     std::this_thread::sleep_for(1ms);  // tidy: sleep-cpp
@@ -96,13 +97,15 @@ void SqliteDialect::check_file() const {
                                                    " (" + reason(errno) +
                                                    "); chown or chmod the file");
     }
-    // It names users and what they did. By path: a descriptor of ours would drop SQLite's locks when closed.
+    // It names users and what they did. By path: a descriptor of ours would drop SQLite's locks
+    // when closed.
     if (status.st_uid == geteuid() && (status.st_mode & 077) != 0)
         chmod(location_.path.c_str(), 0600);
 }
 
 void SqliteDialect::create_file() const {
-    // Only ever with O_EXCL: nobody can have it open, so closing the descriptor drops no lock of SQLite.
+    // Only ever with O_EXCL: nobody can have it open, so closing the descriptor drops no lock of
+    // SQLite.
     const int created = open(location_.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (created >= 0) {
         close(created);

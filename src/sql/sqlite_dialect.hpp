@@ -12,9 +12,10 @@
 
 namespace vedfolnir::sql {
 
-/// WAL with synchronous=FULL (NORMAL may undo an acknowledged logout on power loss). Writers of all processes take
-/// turns by a FileLock; SQLite's own locks remain as the last guard, waited for within the call's limit.
-/// Open SQLite's file by nothing but SQLite: closing any descriptor of it drops the locks of the whole process.
+/// WAL with synchronous=FULL (NORMAL may undo an acknowledged logout on power loss). Writers of all
+/// processes take turns by a FileLock; SQLite's own locks remain as the last guard, waited for
+/// within the call's limit. Open SQLite's file by nothing but SQLite: closing any descriptor of it
+/// drops the locks of the whole process.
 class SqliteDialect final : public Dialect {
 public:
     explicit SqliteDialect(Location location);

@@ -1,5 +1,6 @@
-// One meaning of "archive", tested on each of them. A new archive adds a file with a factory and one
-// INSTANTIATE_TEST_SUITE_P. A header, because only the executables of archives contain these cases.
+// One meaning of "archive", tested on each of them. A new archive adds a file with a factory and
+// one INSTANTIATE_TEST_SUITE_P. A header, because only the executables of archives contain these
+// cases.
 #pragma once
 
 #include "runtime/run_sync.hpp"
