@@ -7,7 +7,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <thread>
 
 namespace vedfolnir::test {
 namespace {
@@ -55,7 +54,7 @@ public:
     }
     ~RedisUnderTest() override { stop(); }
     async::SessionStore& store() override { return *store_; }
-    void let_time_pass() override { std::this_thread::sleep_for(Millis{10}); }
+    void let_time_pass() override { pause(); }
 
 private:
     std::shared_ptr<redis::RedisStore> store_;

@@ -14,6 +14,9 @@
 
 namespace vedfolnir::test {
 
+/// A moment between two looks at a condition; never a way to wait for something to have happened.
+void pause();
+
 /// Polls `condition` until it holds; false if it does not within `limit`.
 bool eventually(const std::function<bool()>& condition,
                 std::chrono::milliseconds limit = std::chrono::seconds(10));
