@@ -138,7 +138,7 @@ Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owne
 
 Task<std::optional<StatePtr>> Core::async_load_named(std::string name, Deadline deadline) {
     using Answer = std::optional<StatePtr>;
-    const auto resolved = co_await resolve(name, {}, deadline);
+    const auto resolved = co_await resolve(name, std::string(), deadline);
     if (!resolved) co_return resolved.error();
     if (!*resolved) co_return Answer{};
     StatePtr state = fresh_state();
