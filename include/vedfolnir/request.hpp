@@ -15,6 +15,7 @@ struct RequestContext {
     bool passive = false;        ///< Heartbeat, polling: never extends a session.
     /// Lifetime of this response's cookie where the options name none (Flask's permanent sessions).
     std::optional<Seconds> cookie_max_age{};
+    bool cookie_again = false;   ///< Send the cookie with the next save even if no touch is due: its lifetime changed.
 };
 
 }  // namespace vedfolnir

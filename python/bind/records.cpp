@@ -36,7 +36,8 @@ void bind_request(nb::module_& module) {
                                    .user_agent = std::move(user_agent),
                                    .client_address = std::move(client_address),
                                    .passive = passive,
-                                   .cookie_max_age = std::nullopt};
+                                   .cookie_max_age = std::nullopt,
+                                          .cookie_again = false};
             },
             "cookie_header"_a = nb::bytes(""), "user_agent"_a = "", "client_address"_a = "",
             "passive"_a = false)
@@ -49,6 +50,7 @@ void bind_request(nb::module_& module) {
             },
             "cookie_header"_a, "The same request as if it had come with that Cookie header.")
         .def_rw("passive", &RequestContext::passive)
+        .def_rw("cookie_again", &RequestContext::cookie_again)
         .def_prop_rw(
             "cookie_max_age",
             [](const RequestContext& self) -> std::optional<std::int64_t> {

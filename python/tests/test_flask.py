@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import io
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -498,6 +500,36 @@ def test_a_permanent_session_has_a_lasting_cookie(app: Flask, client: FlaskClien
     header = client.get("/write").headers["Set-Cookie"]
     assert "Max-Age=3600" in header
     assert "Expires=" in header
+
+
+@pytest.mark.ids("S11", "S46")
+def test_a_change_of_permanence_sends_the_cookie_again(app: Flask, client: FlaskClient) -> None:
+    def lasting() -> str:
+        session.permanent = True
+        return "ok"
+
+    def passing() -> str:
+        session.permanent = False
+        return "ok"
+
+    routes(app, lasting=lasting, passing=passing)
+    client.get("/lasting")
+    assert "Set-Cookie" not in client.get("/lasting").headers
+    header = client.get("/passing").headers["Set-Cookie"]
+    assert "Expires" not in header
+    assert "Max-Age" not in header
+
+
+@pytest.mark.ids("S46")
+def test_an_application_is_freed_with_its_last_reference(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    reference = weakref.ref(app)
+    gc.disable()
+    try:
+        del app
+        assert reference() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.ids("S11")

@@ -103,8 +103,9 @@ CookieOptions Core::cookie_options(const Commit& commit) const {
 void Core::resend_cookie(const Commit& commit, CommitOutcome& outcome) const {
     const CookieOptions cookie = cookie_options(commit);
     const SessionState& state = *commit.state;
-    if (!cookie.max_age || state.cookie_value.empty()) return;
-    if (!policy::touch_due(state.loaded->header, settings_.options.lifetimes, commit.now)) return;
+    if (state.cookie_value.empty()) return;
+    const bool due = cookie.max_age && policy::touch_due(state.loaded->header, settings_.options.lifetimes, commit.now);
+    if (!due && !commit.request.cookie_again) return;
     outcome.result.set_cookie = web::set_cookie(cookie, state.cookie_value,
                                                 max_age_cap(state.loaded->header, commit.now));
 }

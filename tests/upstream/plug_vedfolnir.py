@@ -12,6 +12,13 @@ from typing import Any
 from flask import Flask
 from vedfolnir import Vedfolnir
 
+# Read now: some cases of the suite replace os.environ.
+OPTIONS = {
+    "store": os.environ["UPSTREAM_STORE"],
+    "redis_url": os.environ["REDIS_URL"],
+    "env": os.environ["VEDFOLNIR_ENV"],
+    "state_dir": os.environ["VEDFOLNIR_STATE_DIR"],
+}
 _original_init = Flask.__init__
 
 
@@ -20,7 +27,7 @@ def _init_with_vedfolnir(self: Flask, *arguments: Any, **options: Any) -> None:
     _original_init(self, *arguments, **options)
     # A subclass that brings an interface of its own is there to test that one.
     if type(self).session_interface is Flask.session_interface:
-        Vedfolnir(self, store=os.environ["UPSTREAM_STORE"])
+        Vedfolnir(self, **OPTIONS)
 
 
 Flask.__init__ = _init_with_vedfolnir  # type: ignore[method-assign]

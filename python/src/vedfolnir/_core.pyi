@@ -20,6 +20,12 @@ class RequestContext:
     def passive(self, arg: bool, /) -> None: ...
 
     @property
+    def cookie_again(self) -> bool: ...
+
+    @cookie_again.setter
+    def cookie_again(self, arg: bool, /) -> None: ...
+
+    @property
     def cookie_max_age(self) -> int | None:
         """Seconds; counts where the settings name no Max-Age."""
 

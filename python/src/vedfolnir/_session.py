@@ -148,6 +148,8 @@ class Session(SessionMixin):
         if not isinstance(key, str):
             raise BadValue(f"session[{key!r}]: a key must be str, not {type(key).__name__}")
         stored = self._interface.stored_name(key)
+        if stored == "_permanent" and value != core.get(stored):
+            self._context.cookie_again = True  # The browser has to learn of its new lifetime.
         core.set(stored, value)
         self._values[stored] = value
         self._modified = True

@@ -6,6 +6,8 @@ out of ``wsgi_app``, where servers answer 500. Headers are held back until it is
 
 from __future__ import annotations
 
+import inspect
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +22,18 @@ class Guard:
     """Wraps ``app.wsgi_app``."""
 
     def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
+        # The application's own method is held weakly, or the application would hold itself.
+        self._application: Callable[[], WSGIApplication | None] = (
+            weakref.WeakMethod(app) if inspect.ismethod(app) else lambda: app
+        )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        application = self._application()
+        if application is None:
+            raise RuntimeError("the application is gone")
         start = _HeldStart(start_response)
         try:
-            body = self._app(environ, start)
+            body = application(environ, start)
         except Exception:
             if start.released or not _unavailable(environ):
                 raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ from ._wsgi import Guard
 if TYPE_CHECKING:
     from flask import Request, Response
     from flask.sessions import SessionMixin
+
+log = logging.getLogger("vedfolnir")
 
 EXTENSION_KEY = "vedfolnir"
 
@@ -67,11 +71,19 @@ class VedfolnirInterface(SessionInterface):
     """What Flask asks: opens and saves the session of each request."""
 
     def __init__(self, app: Flask, options: dict[str, object]) -> None:
-        self._app = app
+        # An application is freed with its last reference (Flask promises that), so nothing here may hold one.
+        self._app_reference = weakref.ref(app)
         self._arguments = arguments_as_text(options)
         self._lock = threading.Lock()
         self._remembered = RememberedLogins()
         self._open()
+
+    @property
+    def _app(self) -> Flask:
+        app = self._app_reference()
+        if app is None:
+            raise RuntimeError("the application is gone")
+        return app
 
     def _open(self) -> None:
         config = self._app.config
@@ -80,7 +92,7 @@ class VedfolnirInterface(SessionInterface):
             self._arguments, dict(os.environ), framework_as_text(config)
         )
         for warning in manager.warnings:
-            self._app.logger.warning("vedfolnir: %s", warning)
+            log.warning(warning)
         self.request_local = frozenset(manager.request_local_keys)
         self.identity_keys = tuple(manager.identity_keys)
         self._stored_names = {name: names[0] for names in manager.twin_keys for name in names}
