@@ -37,7 +37,7 @@ void bind_request(nb::module_& module) {
                                    .client_address = std::move(client_address),
                                    .passive = passive,
                                    .cookie_max_age = std::nullopt,
-                                          .cookie_again = false};
+                                   .cookie_again = false};
             },
             "cookie_header"_a = nb::bytes(""), "user_agent"_a = "", "client_address"_a = "",
             "passive"_a = false)

@@ -81,7 +81,7 @@ def details(moment: dt.datetime) -> tuple[object, ...]:
 
 
 @pytest.mark.ids("S19", "C25")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(values)
 def test_every_value_keeps_type_and_value(value: object) -> None:
     data = encode_value(value)
@@ -279,7 +279,7 @@ def test_nesting_up_to_the_limit_is_stored() -> None:
 
 
 @pytest.mark.ids("V01", "C25")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200) | values.map(encode_value).map(lambda data: data[:-1]))
 def test_foreign_bytes_are_a_clear_error(data: bytes) -> None:
     try:

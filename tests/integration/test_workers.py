@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,24 @@ def test_a_runtime_used_before_the_fork_is_replaced(make_stack: Callable[[], Sta
             visitor.get(f"/write?key=key{number}")
             ids.add(visitor.session_id)
         assert len(ids) == 60
+
+
+@pytest.mark.ids("S34", "E5")
+def test_a_wait_for_redis_holds_nobody_up(make_stack: Callable[[], Stack]) -> None:
+    """The GIL is released: other threads of the one worker answer while a load waits."""
+    running = make_stack()
+    long = {"VEDFOLNIR_REDIS_REQUEST_TIMEOUT_MS": "5000", "VEDFOLNIR_REQUEST_BUDGET_MS": "5000"}
+    with running.serve("--workers", "1", "--threads", "4", **long):
+        browser = running.browser()
+        browser.get("/login/7")
+        running.redis.send(signal.SIGSTOP)
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                pending = pool.submit(browser.get, "/read")
+                other = running.browser()
+                assert [other.get("/plain").text for _ in range(20)] == ["plain"] * 20
+                assert not pending.done()
+                running.redis.send(signal.SIGCONT)
+                assert pending.result().json()["user"] == "7"
+        finally:
+            running.redis.send(signal.SIGCONT)
