@@ -40,10 +40,11 @@ std::string reason(int error) { return std::error_code(error, std::generic_categ
 
 std::string who() { return "uid " + std::to_string(geteuid()); }
 
-bool is_out_of_space(int code, int system_error) {
-    if (code == SQLITE_FULL) return true;
-    return code == SQLITE_IOERR &&
-           (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG);
+/// SQLite says FULL for ENOSPC only; a quota or file size limit is a failed write to it, and its
+/// record of errno is overwritten before we can read it.
+bool is_out_of_space(int extended_code) {
+    return extended_code == SQLITE_FULL || extended_code == SQLITE_IOERR_WRITE ||
+           extended_code == SQLITE_IOERR_SHMSIZE;
 }
 
 }  // namespace
@@ -178,22 +179,22 @@ Diagnosis SqliteDialect::diagnose(const std::exception& failure, soci::session* 
     if (const auto* ours = dynamic_cast<const Failure*>(&failure)) return {ours->error(), false};
     // SOCI's category is "unknown" for nearly everything: SQLite's own codes tell the cases apart.
     int code = SQLITE_CANTOPEN;
-    int system_error = 0;
     if (connection != nullptr) {
-        code = sqlite_api::sqlite3_extended_errcode(native(*connection)) & 0xff;
-        system_error = sqlite_api::sqlite3_system_errno(native(*connection));
+        code = sqlite_api::sqlite3_extended_errcode(native(*connection));
     } else if (const auto* native_error = dynamic_cast<const soci::sqlite3_soci_error*>(&failure)) {
-        code = native_error->result() & 0xff;
+        code = native_error->result();
     }
     const std::string file = where();
     const std::string text = " (" + std::string(failure.what()) + ")";
-    if (is_out_of_space(code, system_error)) {
+    if (is_out_of_space(code)) {
         return {Error{Errc::audit_unavailable,
                       "no space is left for " + file +
-                          "; nothing was written: free space on its volume" + text},
+                          "; nothing was written: free space on its volume, or raise the quota or "
+                          "file size limit" +
+                          text},
                 true};
     }
-    switch (code) {
+    switch (code & 0xff) {
     case SQLITE_INTERRUPT:
         return {Error{Errc::audit_unavailable, "a statement on " + file + " ran into its deadline"},
                 false};
