@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import stack
 from drive import COOKIE, Client, Target, chromium
-from playwright.sync_api import Page
+from playwright.sync_api import Page, sync_playwright
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Walk:
 
 def run(target: Target) -> int:
     """Runs the steps in order, one line each; ends at the first that fails. 0 or 1."""
-    with chromium() as browser:
+    with sync_playwright() as playwright, chromium(playwright) as browser:
         walk = Walk(target, browser.new_page())
         for number, step in enumerate(STEPS, 1):
             title = (step.__doc__ or step.__name__).strip().rstrip(".")

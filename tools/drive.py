@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import requests
 import stack
 from flask_platforms.store import DEMO_ACCOUNTS, DemoAccount
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
 COOKIE = "session"
 CHROMIUM_FLAGS = (
@@ -126,13 +126,12 @@ class Client:
 
 
 @contextmanager
-def chromium(flags: Sequence[str] = CHROMIUM_FLAGS) -> Iterator[Browser]:
-    """The system's Chromium under Playwright; nothing is downloaded."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=stack.program("chromium"), args=list(flags), headless=True
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
+def chromium(playwright: Playwright, *more_flags: str) -> Iterator[Browser]:
+    """The system's Chromium; nothing is downloaded."""
+    browser = playwright.chromium.launch(
+        executable_path=stack.program("chromium"), args=[*CHROMIUM_FLAGS, *more_flags]
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()

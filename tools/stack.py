@@ -325,9 +325,11 @@ class Nginx(Process):
             f"  {name}_temp_path {self.folder}/{name};"
             for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
+        # As root, nginx would go on as nobody, who may not enter this private folder.
+        user = "user root;\n" if os.geteuid() == 0 else ""
         config = self.folder / "nginx.conf"
         config.write_text(
-            f"daemon off; worker_processes 1; pid {self.folder}/nginx.pid;\n"
+            f"{user}daemon off; worker_processes 1; pid {self.folder}/nginx.pid;\n"
             f"error_log stderr;\nevents {{ worker_connections 256; }}\n"
             f"http {{\n  access_log off;\n{paths}\n{self._server}\n}}\n"
         )

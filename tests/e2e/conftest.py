@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import stack
 from drive import Client, Target, chromium
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from support import evidence
 
 HERE = Path(__file__).resolve().parent
@@ -17,8 +17,14 @@ SECRET_KEY = "only for tests: signs forms of a demo that ends with them"
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with chromium(playwright) as opened:
         yield opened
 
 

@@ -43,8 +43,8 @@ CONTRAST = """() => {
 
 # Fields without a label, buttons and links without a name, images without a text.
 UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), textarea, button, a, img")]
-  .filter((e) => e.checkVisibility() && !(e.labels && e.labels.length) && !e.getAttribute("aria-label") && !e.innerText?.trim()
-    && !e.alt)
+  .filter((e) => e.checkVisibility() && !(e.labels && e.labels.length) && !e.alt
+    && !e.getAttribute("aria-label") && !e.innerText?.trim())
   .map((e) => e.outerHTML.slice(0, 80))"""
 
 

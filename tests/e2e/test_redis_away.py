@@ -60,4 +60,5 @@ def test_pages_degrade_and_come_back_signed_in(lonely: Demo, page: Page, how: st
         return again is not None and again.status == 200
 
     stack.wait_until(back, "the desk is back")
+    assert page.url.endswith("/desk"), "the restart logged the user out"
     assert page.inner_text("h1") == "Astrid’s desk"

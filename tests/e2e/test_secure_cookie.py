@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -10,19 +11,20 @@ from pathlib import Path
 import pytest
 import requests
 import stack
-from drive import CHROMIUM_FLAGS, Client, chromium
-from playwright.sync_api import Browser
+from drive import Client, chromium
+from playwright.sync_api import Browser, Playwright
 
 HOST = "demo.example"
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The demo's environment with the product's own cookie settings: Secure is on."""
+    """The demo's environment with the product's own settings: production, where Secure is on."""
     folder = tmp_path_factory.mktemp("secure")
     with stack.Redis(folder / "redis") as redis:
         found = stack.demo_environment(folder, redis.url, secrets.token_hex())
-        del found["SESSION_COOKIE_SECURE"]
+        del found["SESSION_COOKIE_SECURE"], found["VEDFOLNIR_ENV"]
+        found["VEDFOLNIR_KEY"] = base64.b64encode(secrets.token_bytes(32)).decode()
         yield found
 
 
@@ -36,10 +38,9 @@ def web(
 
 
 @pytest.fixture
-def elsewhere(web: stack.Gunicorn) -> Iterator[Browser]:
+def elsewhere(playwright: Playwright) -> Iterator[Browser]:
     """A browser to which the demo is a host in the net: on loopback, http counts as secure."""
-    flags = [*CHROMIUM_FLAGS, f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
-    with chromium(flags) as browser:
+    with chromium(playwright, f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as browser:
         yield browser
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
@@ -30,7 +30,9 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
 
 
 def init_app(app: Flask) -> None:
-    login_manager = LoginManager(app)
+    # Its own context processor would load the user, and with it the session, for every template.
+    login_manager = LoginManager(app, add_context_processor=False)
+    app.add_template_global(current_user, "current_user")
     login_manager.login_view = "accounts.sign_in"
     # No flash for it: a passer-by at a protected address must not cost a session. The page says it.
     login_manager.login_message = None
@@ -59,7 +61,6 @@ def sign_in() -> ResponseReturnValue:
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
     logout_user()
-    session.clear()
     return redirect(url_for("pages.signed_out"))
 
 

@@ -12,9 +12,17 @@ app = Flask(__name__)
 app.config["SECRET_KEY"] = "only for tests"
 Vedfolnir(app)
 
+
+def subscript() -> str:
+    try:
+        return str(session["owner"])
+    except KeyError:
+        return ""
+
+
 # Each shows to whom the session belongs, reaching it in one way only.
 ACCESS = {
-    "subscript": lambda: session["owner"] if request.cookies else "",
+    "subscript": lambda: subscript(),
     "get": lambda: session.get("owner", ""),
     "in": lambda: str("owner" in session),
     "len": lambda: str(len(session)),
