@@ -186,9 +186,9 @@ LAYERS: dict[str, tuple[str, Callable[[], bool], Callable[[], Outcome]]] = {
         lambda: sanitized("asan", "^(unit|conformance)_", "sanitizer_tests"),
     ),
     "tsan": (
-        "runtime and facade under TSan",
-        lambda: has_cpp_tests("tests/unit/runtime") or has_cpp_tests("tests/unit/facade"),
-        lambda: sanitized("tsan", "^unit_(runtime|facade)$", "thread_tests"),
+        "runtime, manager and facade under TSan",
+        lambda: has_cpp_tests("tests/unit/runtime"),
+        lambda: sanitized("tsan", "^unit_(runtime|facade|manager)$", "thread_tests"),
     ),
     "fuzz": (
         f"libFuzzer, {FUZZ_SECONDS} s per target",

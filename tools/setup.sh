@@ -4,6 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/lib.sh
 
+# Set while packages are installed; removed on the way out.
+log=
+policy=
+
 missing_packages() {
     local group package
     while read -r group package; do
@@ -23,16 +27,23 @@ install_packages() {
     fi
     say "installing ${#missing[@]} Debian packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -q || die "apt-get update failed: check the network and /etc/apt"
+    log="$(mktemp)"
+    trap 'rm -f "$log" ${policy:+"$policy"}' EXIT
     # Servers are used as programs only; none may start on its default port.
-    local policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        policy=/usr/sbin/policy-rc.d
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod +x "$policy"
-        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
     fi
-    apt-get install -qy --no-install-recommends "${missing[@]}" ||
-        die "apt-get could not install: ${missing[*]}"
+    local apt=(apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
+    "${apt[@]}" update >"$log" 2>&1 || apt_failed "apt-get update failed: check the network and /etc/apt"
+    "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >"$log" 2>&1 ||
+        apt_failed "apt-get could not install: ${missing[*]}"
+}
+
+apt_failed() {
+    tail -n 40 "$log" >&2
+    die "$1"
 }
 
 # A python3 >= 3.11 that can make an environment and compile an extension.
