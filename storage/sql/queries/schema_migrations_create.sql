@@ -3,6 +3,6 @@
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version    BIGINT       NOT NULL PRIMARY KEY,
     name       VARCHAR(128) NOT NULL,
-    checksum   VARCHAR(64)  NOT NULL,
+    checksum   VARCHAR(16)  NOT NULL,
     applied_ms BIGINT       NOT NULL
 )

@@ -1,0 +1,166 @@
+// docs/internals/sql_schema.md against a real database: its columns, and its sample rows to the letter.
+#include "model/record.hpp"
+#include "support/archive_client.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <sqlite3.h>
+
+namespace vedfolnir::test {
+namespace {
+
+using Cells = std::vector<std::pair<std::string, std::string>>;
+
+class Reader {
+public:
+    explicit Reader(const std::string& file) {
+        EXPECT_EQ(sqlite3_open_v2(file.c_str(), &db_, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
+    }
+    ~Reader() { sqlite3_close(db_); }
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    std::vector<Cells> rows(const std::string& text) {
+        sqlite3_stmt* statement = nullptr;
+        EXPECT_EQ(sqlite3_prepare_v2(db_, text.c_str(), -1, &statement, nullptr), SQLITE_OK)
+            << text << ": " << sqlite3_errmsg(db_);
+        std::vector<Cells> rows;
+        while (sqlite3_step(statement) == SQLITE_ROW) {
+            auto& row = rows.emplace_back();
+            for (int i = 0; i < sqlite3_column_count(statement); ++i) {
+                const auto* value =
+                    reinterpret_cast<const char*>(sqlite3_column_text(statement, i));
+                row.emplace_back(sqlite3_column_name(statement, i), value ? value : "NULL");
+            }
+        }
+        sqlite3_finalize(statement);
+        return rows;
+    }
+
+private:
+    sqlite3* db_ = nullptr;
+};
+
+std::string document() {
+    std::ifstream file(std::string(VEDFOLNIR_SOURCE_DIR) + "/docs/internals/sql_schema.md");
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// One row as the document shows it: a column per line.
+std::string shown(const Cells& row) {
+    std::string text;
+    for (const auto& [name, value] : row) {
+        text += name + std::string(20 - std::min<std::size_t>(name.size(), 19), ' ') +
+                (value.empty() ? "''" : value) + "\n";
+    }
+    return text;
+}
+
+OperationId operation(std::uint8_t number) {
+    OperationId id{};
+    id.fill(number);
+    return id;
+}
+
+/// What the document tells: a login, a switch of platform, a logout.
+void write_sample(const std::string& file) {
+    SqlOptions options;
+    options.url = "sqlite:///" + file;
+    sql::DatabaseSettings settings;
+    settings.clock = [] { return ArchiveClient::start(); };
+    runtime::Runtime runtime;
+    auto database = sql::make_database(options, {}, settings).value();
+    auto archive = sql::make_archive(database);
+    auto store = sql::make_store(database);
+    const auto soon = deadline_in(patience);
+    const auto run = [&](auto task) {
+        return runtime::run_sync(runtime, std::move(task), soon).value();
+    };
+
+    auto login = ArchiveClient::login_order(1);
+    login.row.device = "Firefox on Linux";
+    login.row.place = "192.0.2.7";
+    login.event.operation = operation(1);
+    login.event.detail = R"({"device":"Firefox on Linux","place":"192.0.2.7"})";
+    run(archive->begin_login(login, soon));
+    run(archive->confirm_login(login.row.handle, soon));
+
+    model::RecordHeader header;
+    header.handle = login.row.handle;
+    header.user = login.row.user;
+    header.absolute_expiry = login.row.absolute_expiry;
+    run(store->create(login.row.key, model::pack_header(header), Millis{7'200'000}, soon));
+
+    auto switched = ArchiveClient::event("session.platform_switched");
+    switched.at += std::chrono::minutes(5);
+    switched.operation = operation(2);
+    switched.detail = R"({"from":"mastodon","to":"pixelfed"})";
+    run(archive->record_change(login.row.handle, "pixelfed", switched, soon));
+
+    async::EndRequest logout;
+    logout.user_id = "alice";
+    logout.user = login.row.user;
+    logout.reason = EndReason::logout;
+    logout.event = ArchiveClient::event("session.ended");
+    logout.event.at += std::chrono::minutes(10);
+    logout.event.operation = operation(3);
+    logout.event.detail = R"({"reason":"logout","scope":"user"})";
+    run(archive->end(logout, soon));
+}
+
+// ids: S4
+TEST(SqlSchema, sample_rows_of_the_document_are_what_the_code_writes) {
+    const TemporaryFolder folder;
+    const auto file = folder.file("sessions.db");
+    write_sample(file);
+    const auto text = document();
+    Reader reader(file);
+    for (const auto* query :
+         {"SELECT * FROM sessions", "SELECT * FROM shards WHERE sequence > 0",
+          "SELECT * FROM revocations", "SELECT * FROM user_epochs", "SELECT * FROM records",
+          "SELECT * FROM audit_events", "SELECT * FROM schema_migrations"}) {
+        const auto rows = reader.rows(query);
+        EXPECT_FALSE(rows.empty()) << query;
+        for (const auto& row : rows) {
+            EXPECT_NE(text.find(shown(row)), std::string::npos)
+                << query << " answers\n"
+                << shown(row) << "which docs/internals/sql_schema.md does not show";
+        }
+    }
+}
+
+// ids: S4
+TEST(SqlSchema, document_names_every_column_and_no_other) {
+    const TemporaryFolder folder;
+    const auto file = folder.file("sessions.db");
+    write_sample(file);
+    const auto text = document();
+    Reader reader(file);
+    for (const auto& table : reader.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND "
+                                         "name NOT LIKE 'sqlite_%'")) {
+        const auto& name = table[0].second;
+        const auto heading = text.find("\n### " + name + "\n");
+        ASSERT_NE(heading, std::string::npos) << "no section for the table " << name;
+        const auto section = text.substr(heading + 1, text.find("\n#", heading + 2) - heading);
+        std::size_t columns = 0;
+        for (const auto& column : reader.rows("PRAGMA table_info(" + name + ")")) {
+            ++columns;
+            const auto row = "| `" + column[1].second + "` | " + column[2].second + " |";
+            EXPECT_NE(section.find(row), std::string::npos) << name << ": " << row;
+        }
+        std::size_t documented = 0;
+        for (auto at = section.find("\n| `"); at != std::string::npos;
+             at = section.find("\n| `", at + 1)) {
+            ++documented;
+        }
+        EXPECT_EQ(documented, columns) << name;
+    }
+}
+
+}  // namespace
+}  // namespace vedfolnir::test
