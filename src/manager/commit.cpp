@@ -279,6 +279,14 @@ async::LoginOrder Core::login_order(const Commit& commit, const StoreKey& key, H
     return order;
 }
 
+/// Puts a note without successor in the place of a record whose id rotated: requests already under way with the old
+/// id run without a session for a moment, and set no cookie over the new one.
+Task<bool> Core::leave_note(StoreKey key, const Commit& commit) {
+    std::string note = model::pack_note({.until = commit.now + rotation_note_time});
+    co_return co_await ports_.store->erase(key, std::move(note), rotation_note_time,
+                                           store_deadline(commit.deadline));
+}
+
 /// One attempt: SQL, then the end of the replaced session, then the new record. Empty: the id collided, try another.
 Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool first_try) {
     using Answer = std::optional<CommitOutcome>;
@@ -317,9 +325,10 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     }
     if (order.replaced) denied_.deny(order.replaced->key, loaded->header.absolute_expiry, commit.now);
     if (grant->end_replaced) {
-        std::vector<async::EndOrder> orders{*grant->end_replaced};
-        auto ended = co_await apply(std::move(orders), commit.deadline);
-        if (!ended) co_return ended.error();
+        // The old record goes now, before there is a new one; the shard's mark may follow behind the answer.
+        const auto replaced = co_await leave_note(order.replaced->key, commit);
+        if (!replaced) co_return replaced.error();
+        apply_later(*grant->end_replaced);
     }
     header.epoch = grant->epoch;
     auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload, options.limits,
@@ -352,10 +361,8 @@ Task<CommitOutcome> Core::commit_login(Commit commit) {
         if (old && old->manager.user_id.empty()) {
             // The anonymous record goes last: a crash before leaves only an anonymous record. Its note hands nobody
             // the new id, least of all whoever planted the old one.
-            const auto note = model::pack_note({.until = commit.now + rotation_note_time});
             denied_.deny(old->key, old->header.absolute_expiry, commit.now);
-            const auto erased = co_await ports_.store->erase(old->key, note, rotation_note_time,
-                                                             store_deadline(commit.deadline));
+            const auto erased = co_await leave_note(old->key, commit);
             if (!erased) settings_.report("the anonymous record of a login could not be removed", erased.error());
         }
         co_return std::move(**outcome);

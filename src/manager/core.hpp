@@ -114,7 +114,11 @@ private:
     [[nodiscard]] async::LoginOrder login_order(const Commit& commit, const StoreKey& key, Handle handle,
                                                 OperationId operation, bool replaces) const;
 
+    [[nodiscard]] Task<bool> leave_note(StoreKey key, const Commit& commit);
+
     // ending.cpp
+    /// Applies an ending that SQL holds and whose record is gone already; nobody waits for it.
+    void apply_later(async::EndOrder order);
     [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor, Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<TimePoint> ending_time(Deadline deadline);
     [[nodiscard]] TimePoint denied_until(TimePoint time) const;

@@ -3,6 +3,8 @@
 #include "manager/describe.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -34,6 +36,19 @@ Task<bool> Core::apply(std::vector<async::EndOrder> orders, Deadline deadline) {
         if (!replayed) settings_.report("the replay of a shard did not finish", replayed.error());
     }
     co_return true;
+}
+
+void Core::apply_later(async::EndOrder order) {
+    asio::co_spawn(
+        settings_.executor,
+        [self = shared_from_this(), order = std::move(order)]() -> asio::awaitable<void> {
+            std::vector<async::EndOrder> orders{order};
+            const Deadline deadline = deadline_in(self->settings_.options.request_budget);
+            const auto applied = co_await self->apply(std::move(orders), deadline);
+            // The mark stays behind SQL, so the next contact with this shard replays it.
+            if (!applied) self->settings_.report("the mark of a shard could not be raised", applied.error());
+        },
+        asio::detached);
 }
 
 Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline) {

@@ -143,6 +143,27 @@ TEST_F(Login, what_one_user_left_is_not_handed_to_the_next) {
     EXPECT_TRUE(manager->list({.user_id = "7"})->empty());
 }
 
+// ids: S13 C03 V06
+TEST_F(Login, replaced_authenticated_id_runs_without_a_session_and_sets_no_cookie) {
+    std::string cookie = sign_in("7");
+    const std::string old = cookie;
+    Session again = load(cookie);
+    again.mark_login();
+    commit(again, cookie);
+    ASSERT_NE(cookie, old);
+
+    Session late = load(old);
+    EXPECT_EQ(late.reason(), LoadReason::rotated);
+    set(late, "x", "1");
+    std::string browser = old;
+    const CommitResult quiet = commit(late, browser);
+    EXPECT_EQ(quiet.action, CommitAction::none);
+    EXPECT_FALSE(quiet.set_cookie.has_value());
+    EXPECT_TRUE(load(cookie).found());
+    clock_ms += 11'000;
+    EXPECT_EQ(reason(old), LoadReason::missing);
+}
+
 // ids: S91 C03
 TEST_F(Login, two_identities_at_once_are_refused_and_audited) {
     std::string cookie;
