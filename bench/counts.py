@@ -17,6 +17,8 @@ import stack
 from redis.client import Monitor, Redis
 
 REQUESTS = 20
+# Enough that what sessions share (the sorted sets of 256 shards) is spread over them.
+WEIGHED = 1000
 MARKER = "end-of-counting"
 
 
@@ -54,33 +56,37 @@ def log_in(url: str, user: str, cookie: str | None = None) -> str:
 
 
 def count(url: str, redis: stack.Redis) -> Cost:
-    """Counts each operation on sessions made for it, and weighs what they leave in Redis."""
+    """Counts each operation on sessions made for it."""
     cost = Cost()
+    cookies = make_sessions(url, REQUESTS)
     # Once in the life of a process the marks of all shards are read, before its first answer.
-    (first,) = make_sessions(url, 1)
-    requests.get(f"{url}/read", headers={"Cookie": first}, timeout=10).raise_for_status()
-    with redis.client() as client:
-        empty = weigh(client)
-        cookies = make_sessions(url, REQUESTS)
-        cost.bytes_anonymous = (weigh(client) - empty) / REQUESTS
-    for name, method, path in (
-        ("untouched", "GET", "/untouched"),
-        ("read", "GET", "/read"),
-        ("write", "POST", "/write"),
-    ):
+    request("GET", f"{url}/read", cookies[0])
+    for name, method in (("untouched", "GET"), ("read", "GET"), ("write", "POST")):
         with counting(url, redis, name, cost):
             for cookie in cookies:
-                answer = requests.request(
-                    method, url + path, headers={"Cookie": cookie}, timeout=10
-                )
-                answer.raise_for_status()
-    with redis.client() as client:
-        before = weigh(client)
-        with counting(url, redis, "login", cost):
-            for number in range(REQUESTS):
-                log_in(url, f"counted-{number}")
-        cost.bytes_authenticated = (weigh(client) - before) / REQUESTS
+                request(method, f"{url}/{name}", cookie)
+    with counting(url, redis, "login", cost):
+        for number in range(REQUESTS):
+            log_in(url, f"counted-{number}")
     return cost
+
+
+def weigh(url: str, redis: stack.Redis, cost: Cost) -> None:
+    """Adds what sessions take in Redis, everything they leave there divided by their number."""
+    with redis.client() as client:
+        empty = total_bytes(client)
+        make_sessions(url, WEIGHED)
+        anonymous = total_bytes(client)
+        for number in range(WEIGHED):
+            log_in(url, f"weighed-{number}")
+        authenticated = total_bytes(client)
+    cost.bytes_anonymous = (anonymous - empty) / WEIGHED
+    cost.bytes_authenticated = (authenticated - anonymous) / WEIGHED
+
+
+def request(method: str, url: str, cookie: str) -> None:
+    answer = requests.request(method, url, headers={"Cookie": cookie}, timeout=10)
+    answer.raise_for_status()
 
 
 @contextmanager
@@ -128,6 +134,6 @@ def statements(url: str) -> int | None:
     return int(answer.json()["sql_statements"]) if answer.status_code == 200 else None
 
 
-def weigh(client: Redis) -> int:
+def total_bytes(client: Redis) -> int:
     """Bytes of all keys, indexes included."""
     return sum(int(client.memory_usage(key, samples=0) or 0) for key in client.keys("*"))

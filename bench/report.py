@@ -67,7 +67,8 @@ come from one run and are to be compared with each other, not with those of anot
 {table(outcome)}
 What stands behind the rows: *untouched* never uses the session, *read* reads three values, *write*
 changes one, *login* clears the session, gets a new id and stores all fields and the user. Our login
-includes a durable SQL transaction (row, sequence, audit event), which no other kind has.
+includes a durable SQL transaction (row, sequence, audit event), which no other kind has. Bytes are what
+1000 sessions of 1000 users leave in Redis, keys and indexes together, divided by 1000.
 """
 
 

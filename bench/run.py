@@ -180,6 +180,8 @@ def main() -> int:
 def run(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
     with running(folder) as bench:
         costs = {kind: counts.count(bench.servers[kind].url, bench.redis[kind]) for kind in KINDS}
+        for kind, cost in costs.items():
+            counts.weigh(bench.servers[kind].url, bench.redis[kind], cost)
         for number in range(rounds):
             for operation in OPERATIONS:
                 for kind in KINDS:

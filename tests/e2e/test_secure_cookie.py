@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -62,12 +63,16 @@ def test_cookie_is_secure_by_default_and_a_browser_drops_it_on_http(
 def test_doctor_names_a_secure_cookie_on_http_and_its_fix(
     web: stack.Gunicorn, environment: dict[str, str]
 ) -> None:
-    command = [str(stack.CLI), "doctor", "--url", f"http://{HOST}:{web.port}/", "--json"]
+    command = [str(stack.CLI), "doctor", "--url", f"{web.url}/sign-in", "--json"]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=30, check=False
     )
-    assert "Secure" in done.stdout
-    assert "SESSION_COOKIE_SECURE" in done.stdout
+    checks = {each["id"]: each for each in json.loads(done.stdout)["checks"]}
+    finding = checks["cookie.secure_over_http"]
+    assert finding["status"] == "fail"
+    assert "login" in finding["message"]
+    assert "SESSION_COOKIE_SECURE" in finding["fix"]
+    assert done.returncode == 1
 
 
 @pytest.mark.ids("S7", "S11")
