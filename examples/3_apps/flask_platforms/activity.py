@@ -10,7 +10,7 @@ from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from .web import demo_store
+from .web import demo_store, device_name
 
 blueprint = Blueprint("activity", __name__)
 
@@ -63,4 +63,4 @@ def _in_words(detail: dict[str, str], platforms: dict[str, str]) -> str:
     if "reason" in detail:
         reason = REASONS.get(detail["reason"], detail["reason"])
         return f"{reason}, all but one" if detail.get("scope") == "user" else reason
-    return detail.get("device", "")
+    return device_name(detail["device"]) if "device" in detail else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -26,6 +27,25 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
+)
+
+# Looked for in this order: most browsers also name the ones they descend from.
+BROWSERS = (
+    ("Edge", re.compile(r"Edg(?:e|A|iOS)?/(\d+)")),
+    ("Opera", re.compile(r"OPR/(\d+)")),
+    ("Firefox", re.compile(r"(?:Firefox|FxiOS)/(\d+)")),
+    ("Chrome", re.compile(r"(?:Chrom(?:e|ium)|CriOS)/(\d+)")),
+    ("Safari", re.compile(r"Version/(\d+)\S* (?:Mobile/\S+ )?Safari/")),
+    ("curl", re.compile(r"^curl/([\d.]+)")),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac", "Mac OS X"),
+    ("ChromeOS", "CrOS"),
+    ("Linux", "Linux"),
 )
 
 # Status -> (headline, explanation). These pages do not touch the session: some are about it.
@@ -58,6 +78,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(ago)
     app.add_template_filter(moment)
     app.add_template_filter(device_kind)
+    app.add_template_filter(device_name)
     app.add_template_global(_asset_urls(app), "asset")
 
 
@@ -74,6 +95,17 @@ def ago(then: datetime, now: datetime | None = None) -> str:
 def moment(value: datetime | str) -> datetime:
     """An aware datetime from itself or from ISO text."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def device_name(device: str) -> str:
+    """A user agent as people name the thing: "Firefox 132 on Linux". Unknown ones stay as they are."""
+    browser = next(
+        (f"{name} {found[1]}" for name, mark in BROWSERS if (found := mark.search(device))), None
+    )
+    system = next((name for name, mark in SYSTEMS if mark in device), None)
+    if browser is None:
+        return device[:60] or "Unknown device"
+    return f"{browser} on {system}" if system else browser
 
 
 def device_kind(device: str) -> str:
