@@ -1,0 +1,103 @@
+"""The operator's command against the sessions of a running application."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import ROOT, Stack
+
+VEDFOLNIR = ROOT / "build" / "bin" / "vedfolnir"
+NOT_FOUND, WRONG_USAGE, UNAVAILABLE = 1, 2, 3
+
+
+def run(shop: Stack, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(VEDFOLNIR), *arguments],
+        env={**os.environ, **shop.environment, **changes},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def answer(shop: Stack, *arguments: str) -> Any:
+    done = run(shop, "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def sessions_of(shop: Stack, user: str) -> list[dict[str, Any]]:
+    found = answer(shop, "sessions", "list", "--user", user)
+    return found if isinstance(found, list) else found["sessions"]
+
+
+@pytest.mark.ids("S44", "S99", "S102", "S32", "C08")
+def test_operator_sees_inspects_and_ends_a_session(shop: Stack) -> None:
+    browser = shop.browser()
+    browser.get("/login/901")
+    assert browser.get("/who").text == "901"
+
+    (session,) = sessions_of(shop, "901")
+    handle = session["handle"]
+    assert browser.session_id not in json.dumps(session)
+    shown = run(shop, "inspect", handle)
+    assert shown.returncode == 0, shown.stderr
+    assert browser.session_id not in shown.stdout
+
+    assert run(shop, "sessions", "end", handle).returncode == 0
+    assert browser.get("/who").text != "901"
+    assert sessions_of(shop, "901") == []
+    assert run(shop, "sessions", "end", handle).returncode == NOT_FOUND
+
+    trail = run(shop, "--json", "audit", "list", "--handle", handle).stdout
+    for event in ("session.created", "session.inspected", "session.ended"):
+        assert event in trail
+    assert browser.session_id not in trail
+
+
+@pytest.mark.ids("S9", "S59", "S89")
+def test_configuration_is_shown_without_its_secrets(shop: Stack) -> None:
+    password = shop.environment["REDIS_URL"].split(":")[2].split("@")[0]
+    for arguments in (("config", "show"), ("--json", "config", "show")):
+        shown = run(shop, *arguments)
+        assert shown.returncode == 0, shown.stderr
+        assert "REDIS_URL" in shown.stdout
+        assert password not in shown.stdout + shown.stderr
+
+
+@pytest.mark.ids("S9", "S59")
+def test_contradiction_is_refused_by_name(shop: Stack) -> None:
+    refused = run(
+        shop, "config", "validate", REDIS_URL="redis://one.invalid:6379/0", REDIS_HOST="two.invalid"
+    )
+    assert refused.returncode == WRONG_USAGE
+    text = refused.stdout + refused.stderr
+    assert "REDIS_URL" in text
+    assert "REDIS_HOST" in text
+
+
+@pytest.mark.ids("S95", "N3")
+def test_unreachable_redis_has_its_own_exit_code_and_a_next_step(
+    shop: Stack, tmp_path: Path
+) -> None:
+    browser = shop.browser()
+    browser.get("/login/902")
+    (session,) = sessions_of(shop, "902")
+    gone = run(shop, "inspect", session["handle"], REDIS_URL=f"unix://{tmp_path}/nobody.sock")
+    assert gone.returncode == UNAVAILABLE
+    assert gone.stderr.strip()
+    assert browser.get("/who").text == "902"
+
+
+@pytest.mark.ids("S44")
+def test_unknown_handle_and_wrong_usage_are_told_apart(shop: Stack) -> None:
+    assert run(shop, "sessions", "show", "0" * 32).returncode == NOT_FOUND
+    assert run(shop, "sessions", "list", "--limit", "0").returncode == WRONG_USAGE
+    assert run(shop, "no-such-command").returncode == WRONG_USAGE
