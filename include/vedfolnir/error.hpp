@@ -9,20 +9,21 @@ namespace vedfolnir {
 
 /// What went wrong, as a caller can act on it. One sentence per value in `describe()`.
 enum class Errc : std::uint8_t {
-    store_unavailable = 1,  ///< The store could not say: unreachable, refusing, or too slow. Never means "no session".
-    deadline_exceeded,      ///< The operation's time ran out; its outcome is unknown.
-    audit_unavailable,      ///< SQL could not commit what must be durable before the answer.
-    bad_options,            ///< A setting is missing, contradictory or unsafe; the message names it.
-    bad_value,              ///< A session value cannot be stored; the message names its key path.
-    too_large,              ///< The session would exceed its size limit; both sizes are named.
-    read_only,              ///< The session was already committed, or is read-only in this request.
-    conflict,               ///< Concurrent changes kept winning until the deadline.
-    denied,                 ///< The operation is not allowed (identity conflict, wrong owner).
-    random_unavailable,     ///< The kernel's random source failed; nothing was created.
-    key_unavailable,        ///< No usable key in the key ring.
-    not_installed,          ///< The function library is missing in Redis and may not be installed by this user.
-    unsupported,            ///< A feature this build or this version does not offer.
-    internal                ///< A broken invariant; please report it.
+    store_unavailable =
+        1,  ///< The store could not say: unreachable, refusing, or too slow. Never means "no session".
+    deadline_exceeded,   ///< The operation's time ran out; its outcome is unknown.
+    audit_unavailable,   ///< SQL could not commit what must be durable before the answer.
+    bad_options,         ///< A setting is missing, contradictory or unsafe; the message names it.
+    bad_value,           ///< A session value cannot be stored; the message names its key path.
+    too_large,           ///< The session would exceed its size limit; both sizes are named.
+    read_only,           ///< The session was already committed, or is read-only in this request.
+    conflict,            ///< Concurrent changes kept winning until the deadline.
+    denied,              ///< The operation is not allowed (identity conflict, wrong owner).
+    random_unavailable,  ///< The kernel's random source failed; nothing was created.
+    key_unavailable,     ///< No usable key in the key ring.
+    not_installed,  ///< The function library is missing in Redis and may not be installed by this user.
+    unsupported,  ///< A feature this build or this version does not offer.
+    internal      ///< A broken invariant; please report it.
 };
 
 /// One plain sentence for `code`, safe to show to anybody.

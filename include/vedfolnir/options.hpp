@@ -15,21 +15,23 @@ enum class SameSite : std::uint8_t { lax, strict, none };
 /// The cookie that names the session (RFC 6265bis).
 struct CookieOptions {
     std::string name = "__Host-session";
-    std::string domain;                 ///< Empty: host-only.
+    std::string domain;  ///< Empty: host-only.
     std::string path = "/";
     bool secure = true;
     bool http_only = true;
     SameSite same_site = SameSite::lax;
-    bool partitioned = false;           ///< Needs secure and SameSite=None.
-    std::optional<Seconds> max_age;     ///< Empty: a browser-session cookie. Capped at the absolute time remaining.
+    bool partitioned = false;  ///< Needs secure and SameSite=None.
+    std::optional<Seconds>
+        max_age;  ///< Empty: a browser-session cookie. Capped at the absolute time remaining.
 };
 
 /// How long sessions live. Enforced from stored timestamps, not from the store's time to live.
 struct Lifetimes {
     Seconds idle{7200};
     Seconds absolute{86400};
-    Seconds touch_interval{60};         ///< Activity is recorded at most this often; idle is checked as idle + this.
-    Seconds clock_skew_max{30};         ///< A stored time further ahead of now than this is rejected.
+    Seconds touch_interval{
+        60};  ///< Activity is recorded at most this often; idle is checked as idle + this.
+    Seconds clock_skew_max{30};  ///< A stored time further ahead of now than this is rejected.
 };
 
 /// TLS to Redis. The certificate and its host name are verified unless `verify` is switched off.
@@ -38,37 +40,39 @@ struct TlsOptions {
     std::string ca_file;
     std::string certificate_file;
     std::string key_file;
-    std::string server_name;            ///< Empty: the host connected to.
+    std::string server_name;  ///< Empty: the host connected to.
 };
 
 struct RedisOptions {
     std::string host = "localhost";
     std::uint16_t port = 6379;
-    std::string unix_socket;            ///< When set, host and port are not used.
+    std::string unix_socket;  ///< When set, host and port are not used.
     unsigned database = 0;
-    std::string username;               ///< Empty: the default user.
+    std::string username;  ///< Empty: the default user.
     std::string password;
-    std::optional<TlsOptions> tls;      ///< Set: TLS.
+    std::optional<TlsOptions> tls;  ///< Set: TLS.
     std::string prefix = "vedfolnir:session:";
     Millis connect_timeout{2000};
-    Millis request_timeout{250};        ///< Per store call, within the request's own budget.
-    bool install_functions = true;      ///< Load the function library at start where the user may.
+    Millis request_timeout{250};    ///< Per store call, within the request's own budget.
+    bool install_functions = true;  ///< Load the function library at start where the user may.
 };
 
 struct SqlOptions {
-    std::string url;                    ///< `sqlite:///file`; empty: `sessions.db` in `state_dir`.
+    std::string url;  ///< `sqlite:///file`; empty: `sessions.db` in `state_dir`.
     Millis statement_timeout{2000};
 };
 
 /// One secret of the key ring. New records and cookies use the write key; the others still open old ones.
 struct RingKey {
     std::uint16_t id = 1;
-    std::string secret;                 ///< 32 raw bytes or more.
+    std::string secret;  ///< 32 raw bytes or more.
 };
 
 struct KeyOptions {
-    std::vector<RingKey> keys;          ///< First = write key. Empty: made and kept in `state_dir` (development only).
-    std::string index_secret;           ///< Names users in the stores; never rotated online. Empty: derived from the last key.
+    std::vector<RingKey>
+        keys;  ///< First = write key. Empty: made and kept in `state_dir` (development only).
+    std::string
+        index_secret;  ///< Names users in the stores; never rotated online. Empty: derived from the last key.
 };
 
 /// How identity is found in the application's data (design section 5).
@@ -76,9 +80,10 @@ struct IdentityOptions {
     std::vector<std::string> keys{"_user_id", "user_id"};
     std::vector<std::string> request_local{"_remember", "_remember_seconds"};
     /// Keys dropped at every login, besides the manager's own security state.
-    std::vector<std::string> dropped_at_login{"csrf_token", "_csrf_token", "_csrf_session_id", "_csrf_created",
-                                              "_csrf_last_activity"};
-    std::optional<std::vector<std::string>> kept_at_login;  ///< Set: only these application keys survive a login.
+    std::vector<std::string> dropped_at_login{"csrf_token", "_csrf_token", "_csrf_session_id",
+                                              "_csrf_created", "_csrf_last_activity"};
+    std::optional<std::vector<std::string>>
+        kept_at_login;  ///< Set: only these application keys survive a login.
     /// Names of one value: writing any shows in all; the first is how it is stored.
     std::vector<std::vector<std::string>> twins{{"current_platform_id", "platform_connection_id"}};
     /// A commit that changes one of these runs the SQL transaction first.
@@ -103,10 +108,10 @@ struct ManagerOptions {
     Lifetimes lifetimes;
     IdentityOptions identity;
     SizeLimits limits;
-    Millis request_budget{1000};        ///< Total time one load or commit may take.
-    std::string state_dir;              ///< Private files: keys, SQLite. Empty: ~/.local/state/vedfolnir.
-    bool development = false;           ///< Permits generated keys and plain http, with a warning.
-    bool plain_records = false;         ///< Records are readable in Redis. Development only.
+    Millis request_budget{1000};  ///< Total time one load or commit may take.
+    std::string state_dir;        ///< Private files: keys, SQLite. Empty: ~/.local/state/vedfolnir.
+    bool development = false;     ///< Permits generated keys and plain http, with a warning.
+    bool plain_records = false;   ///< Records are readable in Redis. Development only.
 };
 
 }  // namespace vedfolnir

@@ -9,13 +9,14 @@
 namespace vedfolnir {
 
 struct RequestContext {
-    std::string cookie_header;   ///< The Cookie header's bytes; several headers joined with "; ".
+    std::string cookie_header;  ///< The Cookie header's bytes; several headers joined with "; ".
     std::string user_agent;
     std::string client_address;
-    bool passive = false;        ///< Heartbeat, polling: never extends a session.
+    bool passive = false;  ///< Heartbeat, polling: never extends a session.
     /// Lifetime of this response's cookie where the options name none (Flask's permanent sessions).
     std::optional<Seconds> cookie_max_age{};
-    bool cookie_again = false;   ///< Send the cookie with the next save even if no touch is due: its lifetime changed.
+    bool cookie_again =
+        false;  ///< Send the cookie with the next save even if no touch is due: its lifetime changed.
 };
 
 }  // namespace vedfolnir

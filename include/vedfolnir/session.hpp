@@ -22,14 +22,14 @@ class Core;
 enum class LoadReason : std::uint8_t {
     found,
     no_cookie,
-    malformed,   ///< Not the shape of an id; no store was asked.
-    forged,      ///< Right shape, wrong MAC; no store was asked.
-    ambiguous,   ///< Two cookies of our name, or a shadowing variant; no store was asked.
-    missing,     ///< Well-formed, but nothing stands there.
-    expired,     ///< Idle or absolute limit passed.
-    ended,       ///< Denied here, or older than the user's epoch.
-    rotated,     ///< Its id rotated moments ago: this request runs without a session, sets and clears nothing.
-    unreadable   ///< The record does not open (damaged, foreign, future version).
+    malformed,  ///< Not the shape of an id; no store was asked.
+    forged,     ///< Right shape, wrong MAC; no store was asked.
+    ambiguous,  ///< Two cookies of our name, or a shadowing variant; no store was asked.
+    missing,    ///< Well-formed, but nothing stands there.
+    expired,    ///< Idle or absolute limit passed.
+    ended,      ///< Denied here, or older than the user's epoch.
+    rotated,  ///< Its id rotated moments ago: this request runs without a session, sets and clears nothing.
+    unreadable  ///< The record does not open (damaged, foreign, future version).
 };
 
 [[nodiscard]] std::string_view to_string(LoadReason reason) noexcept;

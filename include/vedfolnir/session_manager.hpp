@@ -15,9 +15,9 @@
 namespace vedfolnir {
 
 enum class CommitAction : std::uint8_t {
-    none,       ///< Nothing to do; no store was asked.
+    none,  ///< Nothing to do; no store was asked.
     touched,
-    created,    ///< A new anonymous session.
+    created,  ///< A new anonymous session.
     saved,
     logged_in,  ///< The id rotated; the old one is dead.
     ended,      ///< Logged out (see `ending`).
@@ -48,7 +48,7 @@ struct SessionInfo {
     /// A record stands in the hot store and is inside its limits. Empty: the hot store could not say.
     std::optional<bool> live;
     std::optional<std::uint64_t> generation;
-    std::size_t stored_bytes = 0;           ///< Size of the record in the hot store.
+    std::size_t stored_bytes = 0;  ///< Size of the record in the hot store.
 };
 
 struct AuditEntry {
@@ -58,15 +58,15 @@ struct AuditEntry {
     std::optional<Handle> handle;
     std::string user_id;
     std::string actor;
-    std::string detail;                     ///< A JSON object.
+    std::string detail;  ///< A JSON object.
 };
 
 struct ListQuery {
-    std::string user_id{};                    ///< Empty: all users.
+    std::string user_id{};  ///< Empty: all users.
     bool include_ended = false;
     std::uint32_t limit = 100;
     std::optional<Handle> after{};
-    std::optional<Handle> handle{};           ///< Only this session.
+    std::optional<Handle> handle{};  ///< Only this session.
 };
 
 struct AuditFilter {
@@ -115,26 +115,30 @@ public:
     [[nodiscard]] Result<Session> load(const RequestContext& request) const;
 
     /// Writes what the request changed, once. On an Error nothing of it counts as written, and no cookie may be sent.
-    [[nodiscard]] Result<CommitResult> commit(Session& session, const RequestContext& request) const;
+    [[nodiscard]] Result<CommitResult> commit(Session& session,
+                                              const RequestContext& request) const;
 
     /// Ends one session, named by handle or by cookie value. With `owner`, only a session of that user: others are
     /// `absent`, and a handle still resolves (through the user's index) while SQL is down.
-    [[nodiscard]] Result<Ending> end(std::string_view name, EndReason reason, std::string_view actor,
-                                     std::string_view owner = {}) const;
+    [[nodiscard]] Result<Ending> end(std::string_view name, EndReason reason,
+                                     std::string_view actor, std::string_view owner = {}) const;
     /// Ends all sessions of a user; with `keep`, all but that one. `count` receives how many were live.
-    [[nodiscard]] Result<Ending> end_user(std::string_view user_id, std::optional<Handle> keep, EndReason reason,
-                                          std::string_view actor, std::uint32_t* count = nullptr) const;
+    [[nodiscard]] Result<Ending> end_user(std::string_view user_id, std::optional<Handle> keep,
+                                          EndReason reason, std::string_view actor,
+                                          std::uint32_t* count = nullptr) const;
 
     /// Server-side access by name (cookie value or handle); empty when there is no live session of that name.
     [[nodiscard]] Result<std::optional<Session>> load_named(std::string_view name) const;
     /// A session made without a request: commits `session` as a login and returns its cookie value.
     /// The one call that returns a cookie value (the document's `create_session() -> str`).
-    [[nodiscard]] Result<std::string> create_named(Session& session, const RequestContext& request) const;
+    [[nodiscard]] Result<std::string> create_named(Session& session,
+                                                   const RequestContext& request) const;
     /// Moves the idle end by a touch now. False when there is no such live session.
     [[nodiscard]] Result<bool> touch_named(std::string_view name) const;
 
     [[nodiscard]] Result<std::vector<SessionInfo>> list(const ListQuery& query) const;
-    [[nodiscard]] Result<std::optional<Inspection>> inspect(std::string_view handle, std::string_view actor) const;
+    [[nodiscard]] Result<std::optional<Inspection>> inspect(std::string_view handle,
+                                                            std::string_view actor) const;
     [[nodiscard]] Result<std::vector<AuditEntry>> audit(const AuditFilter& filter) const;
 
     /// Asks the hot store and SQL whether they answer; the Error says which does not.

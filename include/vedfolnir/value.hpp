@@ -13,15 +13,29 @@ namespace vedfolnir {
 
 struct Value;
 
-struct Bytes { std::string data; friend bool operator==(const Bytes&, const Bytes&) = default; };
-struct Array { std::vector<Value> items; friend bool operator==(const Array&, const Array&); };
+struct Bytes {
+    std::string data;
+    friend bool operator==(const Bytes&, const Bytes&) = default;
+};
+struct Array {
+    std::vector<Value> items;
+    friend bool operator==(const Array&, const Array&);
+};
 /// Key order is kept.
-struct Map { std::vector<std::pair<Value, Value>> entries; friend bool operator==(const Map&, const Map&); };
+struct Map {
+    std::vector<std::pair<Value, Value>> entries;
+    friend bool operator==(const Map&, const Map&);
+};
 /// A value of an extension type (docs/internals/payload.md), body as encoded.
-struct Extension { std::int8_t type = 0; std::string body; friend bool operator==(const Extension&, const Extension&) = default; };
+struct Extension {
+    std::int8_t type = 0;
+    std::string body;
+    friend bool operator==(const Extension&, const Extension&) = default;
+};
 
 struct Value {
-    using Variant = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Bytes, Array, Map, Extension>;
+    using Variant = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double,
+                                 std::string, Bytes, Array, Map, Extension>;
     Variant data;
 
     Value() = default;

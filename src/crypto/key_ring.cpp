@@ -34,12 +34,13 @@ Result<KeyRing> KeyRing::open(const KeyOptions& options) {
     std::set<std::uint16_t> ids;
     for (const RingKey& key : options.keys) {
         if (key.secret.size() < secret_size_min) {
-            return Error{Errc::key_unavailable,
-                         "key " + std::to_string(key.id) + " has " + std::to_string(key.secret.size()) +
-                             " bytes; at least 32 are needed"};
+            return Error{Errc::key_unavailable, "key " + std::to_string(key.id) + " has " +
+                                                    std::to_string(key.secret.size()) +
+                                                    " bytes; at least 32 are needed"};
         }
         if (!ids.insert(key.id).second) {
-            return Error{Errc::key_unavailable, "key id " + std::to_string(key.id) + " stands twice in the ring"};
+            return Error{Errc::key_unavailable,
+                         "key id " + std::to_string(key.id) + " stands twice in the ring"};
         }
         Secret secret(std::string_view(key.secret));
         const Secret cookie_key = hkdf(secret.bytes(), {}, cookie_info);
@@ -94,13 +95,16 @@ StoreKey store_key_of(const model::SessionId& id) {
 
 std::optional<std::string> weakness(std::string_view secret) {
     if (secret.size() < secret_size_min) {
-        return "it has " + std::to_string(secret.size()) + " bytes; at least 32 random bytes are needed";
+        return "it has " + std::to_string(secret.size()) +
+               " bytes; at least 32 random bytes are needed";
     }
     const std::set<char> distinct(secret.begin(), secret.end());
     if (distinct.size() < distinct_bytes_min) {
-        return "it has only " + std::to_string(distinct.size()) + " different bytes: this is not random";
+        return "it has only " + std::to_string(distinct.size()) +
+               " different bytes: this is not random";
     }
-    const bool printable = std::ranges::all_of(secret, [](char c) { return c >= 0x20 && c < 0x7f; });
+    const bool printable =
+        std::ranges::all_of(secret, [](char c) { return c >= 0x20 && c < 0x7f; });
     if (printable) return "it is readable text: use random bytes, not a passphrase";
     return std::nullopt;
 }

@@ -5,7 +5,6 @@
 #include "crypto/random.hpp"
 #include "crypto/secret.hpp"
 #include "model/session_id.hpp"
-
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/result.hpp"
 
@@ -41,7 +40,8 @@ private:
         Secret secret;
         Mac cookie_mac;
     };
-    KeyRing(std::vector<Entry> keys, Mac user_mac) : keys_(std::move(keys)), user_mac_(std::move(user_mac)) {}
+    KeyRing(std::vector<Entry> keys, Mac user_mac)
+        : keys_(std::move(keys)), user_mac_(std::move(user_mac)) {}
     [[nodiscard]] const Entry* find(std::uint16_t key_id) const noexcept;
 
     std::vector<Entry> keys_;

@@ -26,7 +26,9 @@ void require(bool done, const char* what) {
     if (!done) throw std::runtime_error(std::string("OpenSSL failed in ") + what);
 }
 
-const unsigned char* data(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+const unsigned char* data(std::string_view text) {
+    return reinterpret_cast<const unsigned char*>(text.data());
+}
 unsigned char* data(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 /// Looked up once: fetching an algorithm by name costs more than using it.
@@ -67,7 +69,8 @@ void Mac::Free::operator()(evp_mac_ctx_st* context) const noexcept { EVP_MAC_CTX
 Mac::Mac(Bytes key) : keyed_(EVP_MAC_CTX_new(hmac_algorithm())) {
     char digest_name[] = "SHA256";
     const OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0), OSSL_PARAM_construct_end()};
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
+        OSSL_PARAM_construct_end()};
     require(keyed_ && EVP_MAC_init(keyed_.get(), key.data(), key.size(), parameters) == 1, "HMAC");
 }
 
@@ -86,12 +89,14 @@ Secret hkdf(Bytes key_material, Bytes salt, std::string_view info) {
     char digest_name[] = "SHA256";
     const OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name, 0),
-        octets(OSSL_KDF_PARAM_KEY, key_material), octets(OSSL_KDF_PARAM_INFO, {data(info), info.size()}),
+        octets(OSSL_KDF_PARAM_KEY, key_material),
+        octets(OSSL_KDF_PARAM_INFO, {data(info), info.size()}),
         // OpenSSL refuses an empty salt but takes none as RFC 5869 says: a block of zeros.
         salt.empty() ? OSSL_PARAM_construct_end() : octets(OSSL_KDF_PARAM_SALT, salt),
         OSSL_PARAM_construct_end()};
     Secret derived(32);
-    require(context && EVP_KDF_derive(context.get(), derived.writable().data(), derived.size(), parameters) == 1,
+    require(context && EVP_KDF_derive(context.get(), derived.writable().data(), derived.size(),
+                                      parameters) == 1,
             "HKDF");
     return derived;
 }
@@ -102,7 +107,8 @@ std::string aead_seal(Bytes key, std::span<const std::uint8_t, aead_nonce_size> 
     std::string out(plaintext.size() + aead_tag_size, '\0');
     int written = 0;
     require(context && key.size() == 32 &&
-                EVP_EncryptInit_ex2(context.get(), gcm_algorithm(), key.data(), nonce.data(), nullptr) == 1 &&
+                EVP_EncryptInit_ex2(context.get(), gcm_algorithm(), key.data(), nonce.data(),
+                                    nullptr) == 1 &&
                 EVP_EncryptUpdate(context.get(), nullptr, &written, data(additional_data),
                                   static_cast<int>(additional_data.size())) == 1 &&
                 EVP_EncryptUpdate(context.get(), data(out), &written, data(plaintext),
@@ -114,16 +120,18 @@ std::string aead_seal(Bytes key, std::span<const std::uint8_t, aead_nonce_size> 
     return out;
 }
 
-std::optional<std::string> aead_open(Bytes key, std::span<const std::uint8_t, aead_nonce_size> nonce,
-                                     std::string_view additional_data, std::string_view ciphertext_and_tag) {
+std::optional<std::string> aead_open(Bytes key,
+                                     std::span<const std::uint8_t, aead_nonce_size> nonce,
+                                     std::string_view additional_data,
+                                     std::string_view ciphertext_and_tag) {
     if (key.size() != 32 || ciphertext_and_tag.size() < aead_tag_size) return std::nullopt;
     const std::size_t length = ciphertext_and_tag.size() - aead_tag_size;
     std::string tag(ciphertext_and_tag.substr(length));
     std::string out(length, '\0');
     int written = 0;
     const CipherContext context(EVP_CIPHER_CTX_new());
-    require(context &&
-                EVP_DecryptInit_ex2(context.get(), gcm_algorithm(), key.data(), nonce.data(), nullptr) == 1,
+    require(context && EVP_DecryptInit_ex2(context.get(), gcm_algorithm(), key.data(), nonce.data(),
+                                           nullptr) == 1,
             "AES-256-GCM");
     const bool opened =
         EVP_DecryptUpdate(context.get(), nullptr, &written, data(additional_data),

@@ -46,8 +46,8 @@ inline constexpr std::size_t aead_tag_size = 16;
                                     std::string_view additional_data, std::string_view plaintext);
 
 /// Empty unless key, nonce, additional data, ciphertext and tag belong together.
-[[nodiscard]] std::optional<std::string> aead_open(Bytes key, std::span<const std::uint8_t, aead_nonce_size> nonce,
-                                                   std::string_view additional_data,
-                                                   std::string_view ciphertext_and_tag);
+[[nodiscard]] std::optional<std::string> aead_open(
+    Bytes key, std::span<const std::uint8_t, aead_nonce_size> nonce,
+    std::string_view additional_data, std::string_view ciphertext_and_tag);
 
 }  // namespace vedfolnir::crypto

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-
 #include <sys/random.h>
 
 namespace vedfolnir::crypto {
@@ -12,7 +11,8 @@ Result<void> KernelRandom::fill(std::span<std::uint8_t> out) {
         const ssize_t got = getrandom(out.data(), out.size(), 0);
         if (got < 0) {
             if (errno == EINTR) continue;
-            return Error{Errc::random_unavailable, std::string("getrandom: ") + std::strerror(errno)};
+            return Error{Errc::random_unavailable,
+                         std::string("getrandom: ") + std::strerror(errno)};
         }
         out = out.subspan(static_cast<std::size_t>(got));
     }

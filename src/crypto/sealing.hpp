@@ -18,13 +18,15 @@ struct Opened {
 
 /// The record's bytes. `header.key_id` and `header.sealed` are set here: the ring's write key, and `plain` by
 /// configuration only. Errors: random_unavailable, too_large.
-[[nodiscard]] Result<std::string> seal_record(const KeyRing& ring, RandomSource& random, const StoreKey& key,
-                                              model::RecordHeader header, const model::Payload& payload,
+[[nodiscard]] Result<std::string> seal_record(const KeyRing& ring, RandomSource& random,
+                                              const StoreKey& key, model::RecordHeader header,
+                                              const model::Payload& payload,
                                               const SizeLimits& limits, bool plain);
 
 /// Empty unless the bytes are a record of this format, for this key, untouched. Whether it must be sealed is decided
 /// by `plain`, never by the record's flag; a failure is final: no other decoder is tried (V02).
-[[nodiscard]] std::optional<Opened> open_record(const KeyRing& ring, const StoreKey& key, std::string_view bytes,
-                                                const SizeLimits& limits, bool plain);
+[[nodiscard]] std::optional<Opened> open_record(const KeyRing& ring, const StoreKey& key,
+                                                std::string_view bytes, const SizeLimits& limits,
+                                                bool plain);
 
 }  // namespace vedfolnir::crypto

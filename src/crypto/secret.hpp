@@ -31,6 +31,7 @@ private:
 };
 
 /// True if both are equal; takes the same time wherever they differ.
-[[nodiscard]] bool equal_constant_time(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) noexcept;
+[[nodiscard]] bool equal_constant_time(std::span<const std::uint8_t> a,
+                                       std::span<const std::uint8_t> b) noexcept;
 
 }  // namespace vedfolnir::crypto

@@ -3,7 +3,6 @@
 
 #include "manager/core.hpp"
 #include "runtime/runtime.hpp"
-
 #include "vedfolnir/session_manager.hpp"
 
 #include <atomic>
@@ -15,8 +14,8 @@ namespace vedfolnir {
 namespace facade {
 
 /// Makes the stores of one process. Opens no connection by itself. Errors: bad_options.
-using PortsFactory =
-    std::function<Result<manager::Ports>(runtime::Runtime&, const ManagerOptions&, runtime::AtomicCounters&)>;
+using PortsFactory = std::function<Result<manager::Ports>(runtime::Runtime&, const ManagerOptions&,
+                                                          runtime::AtomicCounters&)>;
 
 /// What belongs to one process id.
 struct Instance {
@@ -33,7 +32,8 @@ struct Instance {
 }  // namespace facade
 
 struct SessionManager::Impl {
-    Impl(ManagerOptions options, crypto::KeyRing ring, facade::PortsFactory factory, manager::Report report,
+    Impl(ManagerOptions options, crypto::KeyRing ring, facade::PortsFactory factory,
+         manager::Report report,
          std::unique_ptr<crypto::RandomSource> random = std::make_unique<crypto::KernelRandom>());
     ~Impl();
     Impl(const Impl&) = delete;

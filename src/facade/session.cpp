@@ -21,7 +21,9 @@ bool is_identity(const IdentityOptions& options, std::string_view key) {
     return std::ranges::find(options.keys, key) != options.keys.end();
 }
 
-Error read_only() { return {Errc::read_only, "the session was committed; the response is on its way"}; }
+Error read_only() {
+    return {Errc::read_only, "the session was committed; the response is on its way"};
+}
 
 }  // namespace
 
@@ -123,16 +125,26 @@ bool Session::committed() const noexcept { return state_->committed; }
 
 std::string_view to_string(LoadReason reason) noexcept {
     switch (reason) {
-        case LoadReason::found: return "found";
-        case LoadReason::no_cookie: return "no_cookie";
-        case LoadReason::malformed: return "malformed";
-        case LoadReason::forged: return "forged";
-        case LoadReason::ambiguous: return "ambiguous";
-        case LoadReason::missing: return "missing";
-        case LoadReason::expired: return "expired";
-        case LoadReason::ended: return "ended";
-        case LoadReason::rotated: return "rotated";
-        case LoadReason::unreadable: return "unreadable";
+    case LoadReason::found:
+        return "found";
+    case LoadReason::no_cookie:
+        return "no_cookie";
+    case LoadReason::malformed:
+        return "malformed";
+    case LoadReason::forged:
+        return "forged";
+    case LoadReason::ambiguous:
+        return "ambiguous";
+    case LoadReason::missing:
+        return "missing";
+    case LoadReason::expired:
+        return "expired";
+    case LoadReason::ended:
+        return "ended";
+    case LoadReason::rotated:
+        return "rotated";
+    case LoadReason::unreadable:
+        return "unreadable";
     }
     return "unknown";
 }

@@ -15,8 +15,9 @@ Instance::~Instance() {
 
 }  // namespace facade
 
-SessionManager::Impl::Impl(ManagerOptions options_, crypto::KeyRing ring_, facade::PortsFactory factory_,
-                           manager::Report report_, std::unique_ptr<crypto::RandomSource> random_)
+SessionManager::Impl::Impl(ManagerOptions options_, crypto::KeyRing ring_,
+                           facade::PortsFactory factory_, manager::Report report_,
+                           std::unique_ptr<crypto::RandomSource> random_)
     : options(std::move(options_)),
       ring(std::move(ring_)),
       random(std::move(random_)),
@@ -37,9 +38,11 @@ Result<facade::Instance*> SessionManager::Impl::instance() {
         auto ports = factory(fresh->runtime, options, counters);
         if (!ports) return ports.error();
         fresh->core = std::make_shared<manager::Core>(
-            manager::CoreSettings{options, ring, *random, counters, fresh->runtime.executor(), report},
+            manager::CoreSettings{options, ring, *random, counters, fresh->runtime.executor(),
+                                  report},
             std::move(*ports));
-        if (current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel)) return fresh.release();
+        if (current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel))
+            return fresh.release();
     }
     return seen;
 }
@@ -52,7 +55,8 @@ Result<T> run(SessionManager::Impl& impl, Millis budget, Operation operation) {
     auto instance = impl.instance();
     if (!instance) return instance.error();
     const Deadline deadline = deadline_in(budget);
-    return runtime::run_sync<T>((*instance)->runtime, operation(*(*instance)->core, deadline), deadline);
+    return runtime::run_sync<T>((*instance)->runtime, operation(*(*instance)->core, deadline),
+                                deadline);
 }
 
 /// Loads touch the hot store only.
@@ -70,9 +74,9 @@ SessionManager& SessionManager::operator=(SessionManager&&) noexcept = default;
 SessionManager::~SessionManager() = default;
 
 Result<Session> SessionManager::load(const RequestContext& request) const {
-    auto state = run<manager::StatePtr>(*impl_, load_budget(impl_->options), [&](auto& core, Deadline deadline) {
-        return core.async_load(request, deadline);
-    });
+    auto state = run<manager::StatePtr>(
+        *impl_, load_budget(impl_->options),
+        [&](auto& core, Deadline deadline) { return core.async_load(request, deadline); });
     if (!state) return state.error();
     return Session(std::move(*state));
 }
@@ -101,18 +105,20 @@ Result<CommitResult> SessionManager::commit(Session& session, const RequestConte
 
 Result<Ending> SessionManager::end(std::string_view name, EndReason reason, std::string_view actor,
                                    std::string_view owner) const {
-    const manager::EndCommand command{std::string(name), reason, std::string(actor), std::string(owner)};
-    return run<Ending>(*impl_, durable_budget(impl_->options),
-                       [&](auto& core, Deadline deadline) { return core.async_end(command, deadline); });
+    const manager::EndCommand command{std::string(name), reason, std::string(actor),
+                                      std::string(owner)};
+    return run<Ending>(*impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
+        return core.async_end(command, deadline);
+    });
 }
 
-Result<Ending> SessionManager::end_user(std::string_view user_id, std::optional<Handle> keep, EndReason reason,
-                                        std::string_view actor, std::uint32_t* count) const {
+Result<Ending> SessionManager::end_user(std::string_view user_id, std::optional<Handle> keep,
+                                        EndReason reason, std::string_view actor,
+                                        std::uint32_t* count) const {
     const manager::EndUserCommand command{std::string(user_id), keep, reason, std::string(actor)};
-    auto outcome =
-        run<manager::EndUserOutcome>(*impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
-            return core.async_end_user(command, deadline);
-        });
+    auto outcome = run<manager::EndUserOutcome>(
+        *impl_, durable_budget(impl_->options),
+        [&](auto& core, Deadline deadline) { return core.async_end_user(command, deadline); });
     if (!outcome) return outcome.error();
     if (count != nullptr) *count = outcome->count;
     return outcome->ending;
@@ -120,14 +126,16 @@ Result<Ending> SessionManager::end_user(std::string_view user_id, std::optional<
 
 Result<std::optional<Session>> SessionManager::load_named(std::string_view name) const {
     auto state = run<std::optional<manager::StatePtr>>(
-        *impl_, durable_budget(impl_->options),
-        [&](auto& core, Deadline deadline) { return core.async_load_named(std::string(name), deadline); });
+        *impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
+            return core.async_load_named(std::string(name), deadline);
+        });
     if (!state) return state.error();
     if (!*state) return std::optional<Session>{};
     return std::optional<Session>(Session(std::move(**state)));
 }
 
-Result<std::string> SessionManager::create_named(Session& session, const RequestContext& request) const {
+Result<std::string> SessionManager::create_named(Session& session,
+                                                 const RequestContext& request) const {
     auto result = commit(session, request);
     if (!result) return result.error();
     if (result->action != CommitAction::logged_in) {
@@ -149,7 +157,8 @@ Result<std::vector<SessionInfo>> SessionManager::list(const ListQuery& query) co
         [&](auto& core, Deadline deadline) { return core.async_list(query, deadline); });
 }
 
-Result<std::optional<Inspection>> SessionManager::inspect(std::string_view handle, std::string_view actor) const {
+Result<std::optional<Inspection>> SessionManager::inspect(std::string_view handle,
+                                                          std::string_view actor) const {
     const auto parsed = Handle::parse(handle);
     if (!parsed) return std::optional<Inspection>{};
     return run<std::optional<Inspection>>(
@@ -165,8 +174,9 @@ Result<std::vector<AuditEntry>> SessionManager::audit(const AuditFilter& filter)
 }
 
 Result<void> SessionManager::ping() const {
-    auto answer = run<bool>(*impl_, durable_budget(impl_->options),
-                            [&](auto& core, Deadline deadline) { return core.async_ping(deadline); });
+    auto answer =
+        run<bool>(*impl_, durable_budget(impl_->options),
+                  [&](auto& core, Deadline deadline) { return core.async_ping(deadline); });
     if (!answer) return answer.error();
     return {};
 }
@@ -200,13 +210,20 @@ const ManagerOptions& SessionManager::options() const noexcept { return impl_->o
 
 std::string_view to_string(CommitAction action) noexcept {
     switch (action) {
-        case CommitAction::none: return "none";
-        case CommitAction::touched: return "touched";
-        case CommitAction::created: return "created";
-        case CommitAction::saved: return "saved";
-        case CommitAction::logged_in: return "logged_in";
-        case CommitAction::ended: return "ended";
-        case CommitAction::dropped: return "dropped";
+    case CommitAction::none:
+        return "none";
+    case CommitAction::touched:
+        return "touched";
+    case CommitAction::created:
+        return "created";
+    case CommitAction::saved:
+        return "saved";
+    case CommitAction::logged_in:
+        return "logged_in";
+    case CommitAction::ended:
+        return "ended";
+    case CommitAction::dropped:
+        return "dropped";
     }
     return "unknown";
 }

@@ -1,5 +1,4 @@
 #include "manager/core.hpp"
-
 #include "manager/describe.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -47,14 +46,17 @@ void Core::note_event(async::AuditEvent event) {
     if (draining_) return;
     draining_ = true;
     asio::co_spawn(
-        settings_.executor, [self = shared_from_this()] { return self->drain_events(); }, asio::detached);
+        settings_.executor, [self = shared_from_this()] { return self->drain_events(); },
+        asio::detached);
 }
 
 asio::awaitable<void> Core::drain_events() {
     while (!events_.empty()) {
-        const auto count = static_cast<std::ptrdiff_t>(std::min(events_.size(), events_per_statement));
+        const auto count =
+            static_cast<std::ptrdiff_t>(std::min(events_.size(), events_per_statement));
         std::vector<async::AuditEvent> batch(events_.begin(), events_.begin() + count);
-        const auto appended = co_await ports_.archive->append(std::move(batch), deadline_in(append_budget));
+        const auto appended =
+            co_await ports_.archive->append(std::move(batch), deadline_in(append_budget));
         if (appended) {
             events_.erase(events_.begin(), events_.begin() + count);
             continue;

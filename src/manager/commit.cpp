@@ -1,5 +1,4 @@
 #include "manager/core.hpp"
-
 #include "manager/describe.hpp"
 #include "model/codec.hpp"
 #include "model/merge.hpp"
@@ -28,7 +27,8 @@ std::string text_of(const model::Entries& entries, const std::vector<std::string
     for (const std::string& key : keys) {
         const auto found = entries.find(key);
         if (found == entries.end()) continue;
-        if (auto text = model::identity_text(found->second); text && *text) return std::move(**text);
+        if (auto text = model::identity_text(found->second); text && *text)
+            return std::move(**text);
     }
     return {};
 }
@@ -46,44 +46,54 @@ Error collision() {
 
 }  // namespace
 
-Task<CommitOutcome> Core::async_commit(ConstStatePtr state, RequestContext request, Deadline deadline) {
+Task<CommitOutcome> Core::async_commit(ConstStatePtr state, RequestContext request,
+                                       Deadline deadline) {
     const policy::Usage usage{.base = state->base,
                               .current = state->current,
                               .loaded = state->loaded.has_value(),
-                              .user_before = state->loaded ? std::string_view(state->loaded->manager.user_id)
-                                                           : std::string_view(),
+                              .user_before = state->loaded
+                                                 ? std::string_view(state->loaded->manager.user_id)
+                                                 : std::string_view(),
                               .cleared = state->cleared && state->loaded,
                               .login_marked = state->login_marked,
                               .written_after_logout = state->written_after_logout};
     auto plan = policy::plan_commit(usage, *identity_);
     if (!plan) {
-        auto event = event_of("identity.conflict", system_now(),
-                              state->loaded ? std::optional(state->loaded->header.handle) : std::nullopt,
-                              std::string(usage.user_before), "user");
+        auto event =
+            event_of("identity.conflict", system_now(),
+                     state->loaded ? std::optional(state->loaded->header.handle) : std::nullopt,
+                     std::string(usage.user_before), "user");
         event.detail = json_object({{"reason", plan.error().detail}});
         note_event(std::move(event));
         co_return plan.error();
     }
     // An id that rotated moments ago: this request runs without a session. Only a login makes a new one.
-    if (state->reason == LoadReason::rotated && plan->plan != policy::Plan::login) co_return CommitOutcome{};
+    if (state->reason == LoadReason::rotated && plan->plan != policy::Plan::login)
+        co_return CommitOutcome{};
     if (plan->plan == policy::Plan::nothing && !state->loaded) co_return CommitOutcome{};
 
     const auto time = co_await now(deadline);
     if (!time) co_return time.error();
     Commit commit{std::move(state), std::move(request), std::move(*plan), *time, deadline};
     switch (commit.plan.plan) {
-        case policy::Plan::nothing: co_return co_await commit_nothing(std::move(commit));
-        case policy::Plan::create: co_return co_await commit_create(std::move(commit));
-        case policy::Plan::save: co_return co_await commit_save(std::move(commit));
-        case policy::Plan::login: co_return co_await commit_login(std::move(commit));
-        case policy::Plan::end: co_return co_await commit_end(std::move(commit));
+    case policy::Plan::nothing:
+        co_return co_await commit_nothing(std::move(commit));
+    case policy::Plan::create:
+        co_return co_await commit_create(std::move(commit));
+    case policy::Plan::save:
+        co_return co_await commit_save(std::move(commit));
+    case policy::Plan::login:
+        co_return co_await commit_login(std::move(commit));
+    case policy::Plan::end:
+        co_return co_await commit_end(std::move(commit));
     }
     co_return Error{Errc::internal, "a commit plan of unknown kind"};
 }
 
 CommitOutcome Core::dropped(const Commit& commit) {
     AtomicCounters::raise(settings_.counters.commits_dropped);
-    denied_.deny(commit.state->loaded->key, commit.state->loaded->header.absolute_expiry, commit.now);
+    denied_.deny(commit.state->loaded->key, commit.state->loaded->header.absolute_expiry,
+                 commit.now);
     CommitOutcome outcome;
     outcome.result.action = CommitAction::dropped;
     return outcome;
@@ -104,20 +114,23 @@ void Core::resend_cookie(const Commit& commit, CommitOutcome& outcome) const {
     const CookieOptions cookie = cookie_options(commit);
     const SessionState& state = *commit.state;
     if (state.cookie_value.empty()) return;
-    const bool due = cookie.max_age && policy::touch_due(state.loaded->header, settings_.options.lifetimes, commit.now);
+    const bool due = cookie.max_age && policy::touch_due(state.loaded->header,
+                                                         settings_.options.lifetimes, commit.now);
     if (!due && !commit.request.cookie_again) return;
-    outcome.result.set_cookie = web::set_cookie(cookie, state.cookie_value,
-                                                max_age_cap(state.loaded->header, commit.now));
+    outcome.result.set_cookie =
+        web::set_cookie(cookie, state.cookie_value, max_age_cap(state.loaded->header, commit.now));
 }
 
 Task<CommitOutcome> Core::commit_nothing(Commit commit) {
     const Loaded& loaded = *commit.state->loaded;
     CommitOutcome outcome{{}, loaded, commit.state->base, {}};
     const Lifetimes& lifetimes = settings_.options.lifetimes;
-    if (commit.request.passive || !policy::touch_due(loaded.header, lifetimes, commit.now)) co_return outcome;
+    if (commit.request.passive || !policy::touch_due(loaded.header, lifetimes, commit.now))
+        co_return outcome;
 
     const Millis ttl = policy::time_to_live(loaded.header, lifetimes, commit.now);
-    const auto touched = co_await ports_.store->touch(loaded.key, ttl, store_deadline(commit.deadline));
+    const auto touched =
+        co_await ports_.store->touch(loaded.key, ttl, store_deadline(commit.deadline));
     if (!touched) co_return touched.error();
     if (*touched == async::TouchStatus::gone) co_return dropped(commit);
     AtomicCounters::raise(settings_.counters.touches);
@@ -147,20 +160,20 @@ Task<CommitOutcome> Core::commit_create(Commit commit) {
         header.operation = *operation;
         const StoreKey key = crypto::store_key_of(*id);
         const model::Payload payload{{}, commit.plan.entries};
-        auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload, options.limits,
-                                          options.plain_records);
+        auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload,
+                                          options.limits, options.plain_records);
         if (!record) co_return record.error();
         const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
-        const auto created =
-            co_await ports_.store->create(key, std::move(*record), ttl, store_deadline(commit.deadline));
+        const auto created = co_await ports_.store->create(key, std::move(*record), ttl,
+                                                           store_deadline(commit.deadline));
         if (!created) co_return created.error();
         if (*created != async::CreateStatus::created) continue;
 
         AtomicCounters::raise(settings_.counters.creates);
         CommitOutcome outcome{{}, Loaded{key, header, {}}, commit.plan.entries, id->cookie_value()};
         outcome.result.action = CommitAction::created;
-        outcome.result.set_cookie =
-            web::set_cookie(cookie_options(commit), outcome.cookie_value, max_age_cap(header, commit.now));
+        outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
+                                                    max_age_cap(header, commit.now));
         co_return outcome;
     }
     co_return collision();
@@ -176,8 +189,8 @@ Task<bool> Core::record_audited_changes(const Commit& commit, OperationId operat
     if (!audited) co_return true;
     const std::string before = text_of(commit.state->base, identity_->audited);
     const std::string after = text_of(commit.plan.entries, identity_->audited);
-    auto event = event_of("session.platform_switched", commit.now, loaded.header.handle, loaded.manager.user_id,
-                          "user");
+    auto event = event_of("session.platform_switched", commit.now, loaded.header.handle,
+                          loaded.manager.user_id, "user");
     event.operation = operation;
     event.detail = json_object({{"from", before}, {"to", after}});
     co_return co_await ports_.archive->record_change(loaded.header.handle, after, std::move(event),
@@ -195,7 +208,8 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
         // Refuse what cannot be stored before SQL hears of it.
         const model::Payload payload{loaded.manager, ours};
         const auto size = model::encode_payload(payload).size();
-        if (auto fits = model::check_size(payload, size, options.limits); !fits) co_return fits.error();
+        if (auto fits = model::check_size(payload, size, options.limits); !fits)
+            co_return fits.error();
     }
     const auto live = co_await record_audited_changes(commit, *operation);
     if (!live) co_return live.error();
@@ -205,8 +219,11 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
         order.shard = loaded.key.shard;
         order.keys = {loaded.key};
         order.user = loaded.header.user;
-        const auto removed = co_await ports_.store->end(std::move(order), store_deadline(commit.deadline));
-        if (!removed) settings_.report("an ended session could not be removed from the hot store", removed.error());
+        const auto removed =
+            co_await ports_.store->end(std::move(order), store_deadline(commit.deadline));
+        if (!removed)
+            settings_.report("an ended session could not be removed from the hot store",
+                             removed.error());
         co_return dropped(commit);
     }
 
@@ -216,12 +233,14 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
         header.last_seen = commit.now;
         header.clock = model::next_clock(loaded.header.clock, commit.now);
         header.operation = *operation;
-        auto record = crypto::seal_record(settings_.ring, settings_.random, loaded.key, header,
-                                          {loaded.manager, ours}, options.limits, options.plain_records);
+        auto record =
+            crypto::seal_record(settings_.ring, settings_.random, loaded.key, header,
+                                {loaded.manager, ours}, options.limits, options.plain_records);
         if (!record) co_return record.error();
         const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
-        auto reply = co_await ports_.store->save(loaded.key, loaded.header.generation, std::move(*record), ttl,
-                                                 store_deadline(commit.deadline));
+        auto reply =
+            co_await ports_.store->save(loaded.key, loaded.header.generation, std::move(*record),
+                                        ttl, store_deadline(commit.deadline));
         if (!reply) co_return reply.error();
         if (reply->status == async::SaveStatus::saved) {
             AtomicCounters::raise(settings_.counters.saves);
@@ -233,8 +252,8 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
         }
         if (reply->status != async::SaveStatus::conflict) co_return dropped(commit);
 
-        auto theirs = crypto::open_record(settings_.ring, loaded.key, reply->current, options.limits,
-                                          options.plain_records);
+        auto theirs = crypto::open_record(settings_.ring, loaded.key, reply->current,
+                                          options.limits, options.plain_records);
         // Another session under this key, or one that does not open: nothing of ours belongs into it.
         if (!theirs || theirs->header.handle != loaded.header.handle) co_return dropped(commit);
         auto merged = model::merge(base, ours, theirs->payload.entries);
@@ -269,7 +288,8 @@ async::LoginOrder Core::login_order(const Commit& commit, const StoreKey& key, H
                  .ended = std::nullopt,
                  .end_reason = {},
                  .confirmed = false};
-    if (was_authenticated) order.replaced = async::Replaced{loaded->key, loaded->header.handle, same_user};
+    if (was_authenticated)
+        order.replaced = async::Replaced{loaded->key, loaded->header.handle, same_user};
     const std::string type = commit.state->remembered ? "session.remembered"
                              : same_user              ? "session.reauthenticated"
                                                       : "session.created";
@@ -313,7 +333,8 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     header.absolute_expiry = order.row.absolute_expiry;
     header.clock = model::next_clock(loaded ? loaded->header.clock : 0, commit.now);
     header.operation = *operation;
-    const model::Payload payload{{commit.plan.user, order.row.device, order.row.place}, commit.plan.entries};
+    const model::Payload payload{{commit.plan.user, order.row.device, order.row.place},
+                                 commit.plan.entries};
     // Whatever cannot be sealed is refused here, before SQL hears of it.
     const auto size = model::encode_payload(payload).size();
     if (auto fits = model::check_size(payload, size, options.limits); !fits) co_return fits.error();
@@ -323,7 +344,8 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         if (grant.error().code == Errc::conflict) co_return Answer{};
         co_return grant.error();
     }
-    if (order.replaced) denied_.deny(order.replaced->key, loaded->header.absolute_expiry, commit.now);
+    if (order.replaced)
+        denied_.deny(order.replaced->key, loaded->header.absolute_expiry, commit.now);
     if (grant->end_replaced) {
         // The old record goes now, before there is a new one; the shard's mark may follow behind the answer.
         const auto replaced = co_await leave_note(order.replaced->key, commit);
@@ -331,23 +353,25 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         apply_later(*grant->end_replaced);
     }
     header.epoch = grant->epoch;
-    auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload, options.limits,
-                                      options.plain_records);
+    auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload,
+                                      options.limits, options.plain_records);
     if (!record) co_return record.error();
     const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
-    const auto created =
-        co_await ports_.store->create(key, std::move(*record), ttl, store_deadline(commit.deadline));
+    const auto created = co_await ports_.store->create(key, std::move(*record), ttl,
+                                                       store_deadline(commit.deadline));
     if (!created) co_return created.error();
     // A stale epoch means that all of this user's sessions were ended meanwhile: log in again under the new epoch.
     if (*created != async::CreateStatus::created) co_return Answer{};
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
-    if (auto confirmed = co_await ports_.archive->confirm_login(handle, commit.deadline); !confirmed) {
+    if (auto confirmed = co_await ports_.archive->confirm_login(handle, commit.deadline);
+        !confirmed) {
         settings_.report("a login could not be confirmed in SQL", confirmed.error());
     }
-    CommitOutcome outcome{{}, Loaded{key, header, payload.manager}, commit.plan.entries, id->cookie_value()};
+    CommitOutcome outcome{
+        {}, Loaded{key, header, payload.manager}, commit.plan.entries, id->cookie_value()};
     outcome.result.action = CommitAction::logged_in;
-    outcome.result.set_cookie =
-        web::set_cookie(cookie_options(commit), outcome.cookie_value, max_age_cap(header, commit.now));
+    outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
+                                                max_age_cap(header, commit.now));
     co_return Answer{std::move(outcome)};
 }
 
@@ -363,7 +387,9 @@ Task<CommitOutcome> Core::commit_login(Commit commit) {
             // the new id, least of all whoever planted the old one.
             denied_.deny(old->key, old->header.absolute_expiry, commit.now);
             const auto erased = co_await leave_note(old->key, commit);
-            if (!erased) settings_.report("the anonymous record of a login could not be removed", erased.error());
+            if (!erased)
+                settings_.report("the anonymous record of a login could not be removed",
+                                 erased.error());
         }
         co_return std::move(**outcome);
     }
@@ -391,7 +417,8 @@ Task<CommitOutcome> Core::commit_end(Commit commit) {
         auto next = co_await commit_create(commit);
         // The ending stands whatever becomes of the new anonymous session.
         if (!next) {
-            settings_.report("the anonymous session after a logout could not be created", next.error());
+            settings_.report("the anonymous session after a logout could not be created",
+                             next.error());
         } else {
             next->result.ending = outcome.result.ending;
             outcome = std::move(*next);

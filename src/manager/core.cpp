@@ -93,13 +93,17 @@ LoadReason Core::judge_record(SessionState& state, const StoreKey& key, const st
     if (const auto note = model::parse_note(bytes)) {
         return now < note->until ? LoadReason::rotated : LoadReason::missing;
     }
-    auto opened = crypto::open_record(settings_.ring, key, bytes, options.limits, options.plain_records);
+    auto opened =
+        crypto::open_record(settings_.ring, key, bytes, options.limits, options.plain_records);
     if (!opened) return LoadReason::unreadable;
     switch (policy::judge(opened->header, options.lifetimes, now)) {
-        case policy::Life::alive: break;
-        case policy::Life::implausible: return LoadReason::unreadable;
-        case policy::Life::idle_expired:
-        case policy::Life::absolute_expired: return LoadReason::expired;
+    case policy::Life::alive:
+        break;
+    case policy::Life::implausible:
+        return LoadReason::unreadable;
+    case policy::Life::idle_expired:
+    case policy::Life::absolute_expired:
+        return LoadReason::expired;
     }
     if (denied_.denies(key, now) || opened->header.epoch < epochs_.of(opened->header.user)) {
         return LoadReason::ended;
@@ -110,7 +114,8 @@ LoadReason Core::judge_record(SessionState& state, const StoreKey& key, const st
     return LoadReason::found;
 }
 
-Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owner, Deadline deadline) {
+Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owner,
+                                              Deadline deadline) {
     using Answer = std::optional<Name>;
     if (const auto id = model::SessionId::parse(name)) {
         if (!settings_.ring.verify(*id)) co_return Answer{};
@@ -129,7 +134,8 @@ Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owne
     }
     if (owner.empty()) co_return rows.error();
     // SQL is down, but the owner's index knows the handle as well.
-    const auto entries = co_await ports_.store->list_user(settings_.ring.user_tag(owner), store_deadline(deadline));
+    const auto entries =
+        co_await ports_.store->list_user(settings_.ring.user_tag(owner), store_deadline(deadline));
     if (!entries) co_return entries.error();
     const auto found = std::ranges::find(*entries, *handle, &async::IndexEntry::handle);
     if (found == entries->end()) co_return Answer{};

@@ -7,7 +7,6 @@
 #include "manager/ports.hpp"
 #include "manager/session_state.hpp"
 #include "policy/commit_plan.hpp"
-
 #include "vedfolnir/session_manager.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -37,10 +36,10 @@ struct CommitOutcome {
 };
 
 struct EndCommand {
-    std::string name;       ///< Handle or cookie value.
+    std::string name;  ///< Handle or cookie value.
     EndReason reason = EndReason::ended_by_operator;
     std::string actor;
-    std::string owner;      ///< When set: only a session of this user.
+    std::string owner;  ///< When set: only a session of this user.
 };
 
 struct EndUserCommand {
@@ -60,7 +59,8 @@ public:
     Core(CoreSettings settings, Ports ports);
 
     [[nodiscard]] Task<StatePtr> async_load(RequestContext request, Deadline deadline);
-    [[nodiscard]] Task<std::optional<StatePtr>> async_load_named(std::string name, Deadline deadline);
+    [[nodiscard]] Task<std::optional<StatePtr>> async_load_named(std::string name,
+                                                                 Deadline deadline);
     [[nodiscard]] Task<CommitOutcome> async_commit(ConstStatePtr state, RequestContext request,
                                                    Deadline deadline);
     [[nodiscard]] Task<bool> async_touch_named(std::string name, Deadline deadline);
@@ -90,36 +90,42 @@ private:
 
     // core.cpp: loading
     [[nodiscard]] Task<StatePtr> load_record(StatePtr state, StoreKey key, Deadline deadline);
-    LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes, TimePoint now);
-    [[nodiscard]] Task<std::optional<Name>> resolve(std::string name, std::string owner, Deadline deadline);
+    LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
+                            TimePoint now);
+    [[nodiscard]] Task<std::optional<Name>> resolve(std::string name, std::string owner,
+                                                    Deadline deadline);
     [[nodiscard]] StatePtr fresh_state() const;
 
     // listing.cpp
-    void describe_record(SessionInfo& info, const StoreKey& key, const std::optional<std::string>& bytes,
-                         TimePoint now);
+    void describe_record(SessionInfo& info, const StoreKey& key,
+                         const std::optional<std::string>& bytes, TimePoint now);
 
     // commit.cpp
     [[nodiscard]] Task<CommitOutcome> commit_nothing(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_create(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_save(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_login(Commit commit);
-    [[nodiscard]] Task<std::optional<CommitOutcome>> try_login(const Commit& commit, bool first_try);
+    [[nodiscard]] Task<std::optional<CommitOutcome>> try_login(const Commit& commit,
+                                                               bool first_try);
     [[nodiscard]] Task<CommitOutcome> commit_end(Commit commit);
     [[nodiscard]] Task<bool> record_audited_changes(const Commit& commit, OperationId operation);
     [[nodiscard]] CommitOutcome dropped(const Commit& commit);
     void resend_cookie(const Commit& commit, CommitOutcome& outcome) const;
     /// The options of the cookie, with the lifetime the request asks for.
     [[nodiscard]] CookieOptions cookie_options(const Commit& commit) const;
-    [[nodiscard]] std::optional<Seconds> max_age_cap(const model::RecordHeader& header, TimePoint now) const;
-    [[nodiscard]] async::LoginOrder login_order(const Commit& commit, const StoreKey& key, Handle handle,
-                                                OperationId operation, bool replaces) const;
+    [[nodiscard]] std::optional<Seconds> max_age_cap(const model::RecordHeader& header,
+                                                     TimePoint now) const;
+    [[nodiscard]] async::LoginOrder login_order(const Commit& commit, const StoreKey& key,
+                                                Handle handle, OperationId operation,
+                                                bool replaces) const;
 
     [[nodiscard]] Task<bool> leave_note(StoreKey key, const Commit& commit);
 
     // ending.cpp
     /// Applies an ending that SQL holds and whose record is gone already; nobody waits for it.
     void apply_later(async::EndOrder order);
-    [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor, Deadline deadline);
+    [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor,
+                                           Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<TimePoint> ending_time(Deadline deadline);
     [[nodiscard]] TimePoint denied_until(TimePoint time) const;
     [[nodiscard]] Task<bool> apply(std::vector<async::EndOrder> orders, Deadline deadline);
@@ -131,8 +137,9 @@ private:
     // audit_queue.cpp: events that belong to no transaction
     void note_event(async::AuditEvent event);
     [[nodiscard]] boost::asio::awaitable<void> drain_events();
-    [[nodiscard]] async::AuditEvent event_of(std::string type, TimePoint now, std::optional<Handle> handle,
-                                             std::string user_id, std::string actor) const;
+    [[nodiscard]] async::AuditEvent event_of(std::string type, TimePoint now,
+                                             std::optional<Handle> handle, std::string user_id,
+                                             std::string actor) const;
 
     [[nodiscard]] Deadline store_deadline(Deadline deadline) const;
     [[nodiscard]] Task<TimePoint> now(Deadline deadline);

@@ -7,7 +7,8 @@
 
 namespace vedfolnir::manager {
 
-std::string json_object(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+std::string json_object(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
     boost::json::object object;
     for (const auto& [name, value] : fields) {
         if (!value.empty()) object.emplace(name, value);
@@ -17,7 +18,8 @@ std::string json_object(std::initializer_list<std::pair<std::string_view, std::s
 
 std::string shortened(std::string_view text, std::size_t bytes_max) {
     std::string out(text.substr(0, bytes_max));
-    std::ranges::replace_if(out, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+    std::ranges::replace_if(
+        out, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
     return out;
 }
 

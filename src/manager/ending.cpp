@@ -1,5 +1,4 @@
 #include "manager/core.hpp"
-
 #include "manager/describe.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -46,14 +45,16 @@ void Core::apply_later(async::EndOrder order) {
             const Deadline deadline = deadline_in(self->settings_.options.request_budget);
             const auto applied = co_await self->apply(std::move(orders), deadline);
             // The mark stays behind SQL, so the next contact with this shard replays it.
-            if (!applied) self->settings_.report("the mark of a shard could not be raised", applied.error());
+            if (!applied)
+                self->settings_.report("the mark of a shard could not be raised", applied.error());
         },
         asio::detached);
 }
 
 Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline) {
     for (;;) {
-        const auto batch = co_await ports_.archive->revocations(shard, mark, replay_batch, deadline);
+        const auto batch =
+            co_await ports_.archive->revocations(shard, mark, replay_batch, deadline);
         if (!batch) co_return batch.error();
         for (const async::Revocation& revocation : *batch) {
             async::EndOrder order;
@@ -64,7 +65,8 @@ Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadlin
             order.epoch = revocation.epoch;
             order.previous_sequence = mark;
             order.sequence = revocation.sequence;
-            const auto reply = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+            const auto reply =
+                co_await ports_.store->end(std::move(order), store_deadline(deadline));
             if (!reply) co_return reply.error();
             mark = revocation.sequence;
         }
@@ -79,11 +81,12 @@ Task<bool> Core::synchronise(Deadline deadline) {
     if (!marks) co_return marks.error();
     for (std::size_t shard = 0; shard < std::min(sequences->size(), marks->size()); ++shard) {
         if ((*marks)[shard] >= (*sequences)[shard]) continue;
-        const auto replayed = co_await replay(static_cast<std::uint8_t>(shard), (*marks)[shard], deadline);
+        const auto replayed =
+            co_await replay(static_cast<std::uint8_t>(shard), (*marks)[shard], deadline);
         if (!replayed) co_return replayed.error();
     }
-    const auto raised =
-        co_await ports_.archive->epochs(system_now() - settings_.options.lifetimes.absolute, deadline);
+    const auto raised = co_await ports_.archive->epochs(
+        system_now() - settings_.options.lifetimes.absolute, deadline);
     if (!raised) co_return raised.error();
     for (const async::UserEpoch& epoch : *raised) epochs_.raise(epoch.user, epoch.epoch);
     co_return true;
@@ -98,11 +101,13 @@ asio::awaitable<void> Core::ready(Deadline deadline) {
     if (std::chrono::steady_clock::now() < next_synchronisation_) co_return;
     // Reading goes on where SQL or Redis cannot be compared now: this version has no fallback to go to.
     const Deadline until = std::min(deadline, deadline_in(synchronise_budget));
-    synchronising_ = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, until);
+    synchronising_ =
+        std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, until);
     const auto done = co_await synchronise(until);
     synchronised_ = done.has_value();
     next_synchronisation_ = deadline_in(synchronise_again);
-    if (!done) settings_.report("marks could not be compared with SQL; trying again in 5 s", done.error());
+    if (!done)
+        settings_.report("marks could not be compared with SQL; trying again in 5 s", done.error());
     std::exchange(synchronising_, nullptr)->cancel();
 }
 
@@ -141,12 +146,15 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     if (!receipt) {
         settings_.report("an ending is pending: SQL did not take it", receipt.error());
         AtomicCounters::raise(settings_.counters.endings_pending);
-        const auto applied = co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
-        if (!applied) settings_.report("an ending reached neither SQL nor the hot store", applied.error());
+        const auto applied =
+            co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
+        if (!applied)
+            settings_.report("an ending reached neither SQL nor the hot store", applied.error());
         co_return Ending::pending;
     }
     if (receipt->sessions == 0) {
-        const auto applied = co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
+        const auto applied =
+            co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
         if (!applied) co_return applied.error();
         if (applied->removed == 0) co_return Ending::absent;
         AtomicCounters::raise(settings_.counters.endings);
@@ -155,7 +163,8 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     AtomicCounters::raise(settings_.counters.endings);
     const auto applied = co_await apply(std::move(receipt->orders), deadline);
     if (!applied) {
-        settings_.report("an ending is durable in SQL but not yet in the hot store", applied.error());
+        settings_.report("an ending is durable in SQL but not yet in the hot store",
+                         applied.error());
         AtomicCounters::raise(settings_.counters.endings_pending);
         co_return Ending::pending;
     }
@@ -182,7 +191,8 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     if (command.keep) {
         const auto kept = co_await resolve(command.keep->text(), command.user_id, deadline);
         if (!kept) co_return kept.error();
-        if (!*kept) co_return Error{Errc::denied, "The session to keep is not one of this user.", {}};
+        if (!*kept)
+            co_return Error{Errc::denied, "The session to keep is not one of this user.", {}};
         request.keep = (*kept)->key;
     }
     request.event = event_of("session.ended", time, std::nullopt, command.user_id, command.actor);
@@ -194,7 +204,8 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     const TimePoint until = denied_until(time);
     auto receipt = co_await ports_.archive->end(std::move(request), deadline);
     if (!receipt) {
-        settings_.report("an ending of all sessions is pending: SQL did not take it", receipt.error());
+        settings_.report("an ending of all sessions is pending: SQL did not take it",
+                         receipt.error());
         AtomicCounters::raise(settings_.counters.endings_pending);
         async::EndOrder order;
         order.shard = user.shard();
@@ -213,7 +224,8 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     const std::uint32_t count = receipt->sessions;
     const auto applied = co_await apply(std::move(receipt->orders), deadline);
     if (!applied) {
-        settings_.report("endings are durable in SQL but not yet in the hot store", applied.error());
+        settings_.report("endings are durable in SQL but not yet in the hot store",
+                         applied.error());
         co_return EndUserOutcome{Ending::pending, count};
     }
     co_return EndUserOutcome{count > 0 ? Ending::ended : Ending::absent, count};

@@ -1,5 +1,4 @@
 #include "manager/core.hpp"
-
 #include "manager/describe.hpp"
 #include "model/human.hpp"
 #include "policy/lifetime.hpp"
@@ -58,8 +57,8 @@ Task<std::vector<SessionInfo>> Core::async_list(ListQuery query, Deadline deadli
     co_return list;
 }
 
-void Core::describe_record(SessionInfo& info, const StoreKey& key, const std::optional<std::string>& bytes,
-                           TimePoint now) {
+void Core::describe_record(SessionInfo& info, const StoreKey& key,
+                           const std::optional<std::string>& bytes, TimePoint now) {
     info.live = false;
     if (!bytes) return;
     SessionState state;
@@ -70,7 +69,8 @@ void Core::describe_record(SessionInfo& info, const StoreKey& key, const std::op
     info.stored_bytes = bytes->size();
 }
 
-Task<std::optional<Inspection>> Core::async_inspect(Handle handle, std::string actor, Deadline deadline) {
+Task<std::optional<Inspection>> Core::async_inspect(Handle handle, std::string actor,
+                                                    Deadline deadline) {
     using Answer = std::optional<Inspection>;
     async::SessionQuery query;
     query.handle = handle;
@@ -100,8 +100,8 @@ Task<std::optional<Inspection>> Core::async_inspect(Handle handle, std::string a
     if (!inspection.info.live.value_or(false)) co_return Answer{std::move(inspection)};
 
     const ManagerOptions& options = settings_.options;
-    const auto opened =
-        crypto::open_record(settings_.ring, row.key, **bytes, options.limits, options.plain_records);
+    const auto opened = crypto::open_record(settings_.ring, row.key, **bytes, options.limits,
+                                            options.plain_records);
     if (!opened) co_return Answer{std::move(inspection)};
     inspection.payload_json = model::to_json(opened->payload.entries, options.limits, true);
     inspection.key_id = opened->header.key_id;
@@ -123,8 +123,9 @@ Task<std::vector<AuditEntry>> Core::async_audit(AuditFilter filter, Deadline dea
     std::vector<AuditEntry> entries;
     entries.reserve(events->size());
     for (async::AuditEvent& event : *events) {
-        entries.push_back({event.id, event.at, std::move(event.type), event.handle, std::move(event.user_id),
-                           std::move(event.actor), std::move(event.detail)});
+        entries.push_back({event.id, event.at, std::move(event.type), event.handle,
+                           std::move(event.user_id), std::move(event.actor),
+                           std::move(event.detail)});
     }
     co_return entries;
 }

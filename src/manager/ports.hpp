@@ -4,7 +4,6 @@
 #include "crypto/key_ring.hpp"
 #include "crypto/random.hpp"
 #include "runtime/counters.hpp"
-
 #include "vedfolnir/async/archive.hpp"
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/options.hpp"

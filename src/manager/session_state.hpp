@@ -4,7 +4,6 @@
 #include "crypto/sealing.hpp"
 #include "model/payload.hpp"
 #include "model/record.hpp"
-
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/session.hpp"
 #include "vedfolnir/types.hpp"

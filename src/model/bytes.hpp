@@ -12,8 +12,8 @@ namespace vedfolnir::model {
 template <class T>
 void put_be(std::string& out, std::size_t offset, T value) {
     for (std::size_t i = 0; i < sizeof(T); ++i) {
-        out[offset + i] = static_cast<char>(
-            static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * (sizeof(T) - 1 - i))));
+        out[offset + i] = static_cast<char>(static_cast<std::uint8_t>(
+            static_cast<std::uint64_t>(value) >> (8 * (sizeof(T) - 1 - i))));
     }
 }
 

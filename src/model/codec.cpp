@@ -8,7 +8,8 @@
 #include <bit>
 #include <exception>
 
-static_assert(BOOST_VERSION >= 109000, "Boost 1.90 headers must come before the system's older ones");
+static_assert(BOOST_VERSION >= 109000,
+              "Boost 1.90 headers must come before the system's older ones");
 
 namespace vedfolnir::model {
 namespace {
@@ -29,7 +30,8 @@ void pack_with(std::string& out, Pack pack) {
 }
 
 constexpr bool is_known(std::int8_t type) noexcept {
-    return type >= static_cast<std::int8_t>(Ext::naive_datetime) && type <= static_cast<std::int8_t>(Ext::frozenset);
+    return type >= static_cast<std::int8_t>(Ext::naive_datetime) &&
+           type <= static_cast<std::int8_t>(Ext::frozenset);
 }
 
 /// Checks lengths, depth and extension types without building anything. Each element takes a byte at least, so the sum of all claimed
@@ -106,13 +108,19 @@ struct ValueWriter {
 
     Result<void> operator()(std::monostate) const { return encoder.nil(), Result<void>{}; }
     Result<void> operator()(bool value) const { return encoder.boolean(value), Result<void>{}; }
-    Result<void> operator()(std::int64_t value) const { return encoder.integer(value), Result<void>{}; }
+    Result<void> operator()(std::int64_t value) const {
+        return encoder.integer(value), Result<void>{};
+    }
     Result<void> operator()(std::uint64_t value) const {
         return encoder.unsigned_integer(value), Result<void>{};
     }
     Result<void> operator()(double value) const { return encoder.real(value), Result<void>{}; }
-    Result<void> operator()(const std::string& value) const { return encoder.text(value), Result<void>{}; }
-    Result<void> operator()(const Bytes& value) const { return encoder.binary(value.data), Result<void>{}; }
+    Result<void> operator()(const std::string& value) const {
+        return encoder.text(value), Result<void>{};
+    }
+    Result<void> operator()(const Bytes& value) const {
+        return encoder.binary(value.data), Result<void>{};
+    }
     Result<void> operator()(const Extension& value) const {
         encoder.extension(static_cast<Ext>(value.type), value.body);
         return {};
@@ -145,33 +153,40 @@ Result<void> encode_into(Encoder& encoder, const Value& value) {
 
 Value to_value(const msgpack::object& object) {
     switch (object.type) {
-        case msgpack::type::NIL: return {};
-        case msgpack::type::BOOLEAN: return {object.via.boolean};
-        case msgpack::type::POSITIVE_INTEGER:
-            if (object.via.u64 <= INT64_MAX) return {static_cast<std::int64_t>(object.via.u64)};
-            return {object.via.u64};
-        case msgpack::type::NEGATIVE_INTEGER: return {object.via.i64};
-        case msgpack::type::FLOAT32:
-        case msgpack::type::FLOAT64: return {object.via.f64};
-        case msgpack::type::STR: return {std::string(object.via.str.ptr, object.via.str.size)};
-        case msgpack::type::BIN: return {Bytes{std::string(object.via.bin.ptr, object.via.bin.size)}};
-        case msgpack::type::EXT:
-            return {Extension{object.via.ext.type(), std::string(object.via.ext.data(), object.via.ext.size)}};
-        case msgpack::type::ARRAY: {
-            Array array;
-            for (std::uint32_t i = 0; i < object.via.array.size; ++i) {
-                array.items.push_back(to_value(object.via.array.ptr[i]));
-            }
-            return {std::move(array)};
+    case msgpack::type::NIL:
+        return {};
+    case msgpack::type::BOOLEAN:
+        return {object.via.boolean};
+    case msgpack::type::POSITIVE_INTEGER:
+        if (object.via.u64 <= INT64_MAX) return {static_cast<std::int64_t>(object.via.u64)};
+        return {object.via.u64};
+    case msgpack::type::NEGATIVE_INTEGER:
+        return {object.via.i64};
+    case msgpack::type::FLOAT32:
+    case msgpack::type::FLOAT64:
+        return {object.via.f64};
+    case msgpack::type::STR:
+        return {std::string(object.via.str.ptr, object.via.str.size)};
+    case msgpack::type::BIN:
+        return {Bytes{std::string(object.via.bin.ptr, object.via.bin.size)}};
+    case msgpack::type::EXT:
+        return {Extension{object.via.ext.type(),
+                          std::string(object.via.ext.data(), object.via.ext.size)}};
+    case msgpack::type::ARRAY: {
+        Array array;
+        for (std::uint32_t i = 0; i < object.via.array.size; ++i) {
+            array.items.push_back(to_value(object.via.array.ptr[i]));
         }
-        case msgpack::type::MAP: {
-            Map map;
-            for (std::uint32_t i = 0; i < object.via.map.size; ++i) {
-                const auto& entry = object.via.map.ptr[i];
-                map.entries.emplace_back(to_value(entry.key), to_value(entry.val));
-            }
-            return {std::move(map)};
+        return {std::move(array)};
+    }
+    case msgpack::type::MAP: {
+        Map map;
+        for (std::uint32_t i = 0; i < object.via.map.size; ++i) {
+            const auto& entry = object.via.map.ptr[i];
+            map.entries.emplace_back(to_value(entry.key), to_value(entry.val));
         }
+        return {std::move(map)};
+    }
     }
     return {};
 }
@@ -260,7 +275,9 @@ void Encoder::end() {
 void Encoder::encoded_set(Ext type, std::vector<std::string> elements) {
     std::ranges::sort(elements);
     std::string body;
-    pack_with(body, [&](auto& writer) { writer.pack_array(static_cast<std::uint32_t>(elements.size())); });
+    pack_with(body, [&](auto& writer) {
+        writer.pack_array(static_cast<std::uint32_t>(elements.size()));
+    });
     for (const std::string& element : elements) body += element;
     extension(type, body);
 }
@@ -272,11 +289,13 @@ std::optional<Document> Document::parse(std::string_view bytes, std::size_t dept
     try {
         return Document(msgpack::unpack(bytes.data(), bytes.size(), borrow, nullptr));
     } catch (const std::exception&) {
-        return std::nullopt;  // msgpack reports malformed input by exception; here it is an ordinary answer.
+        return std::
+            nullopt;  // msgpack reports malformed input by exception; here it is an ordinary answer.
     }
 }
 
-std::optional<std::size_t> value_length(std::string_view bytes, std::size_t offset, std::size_t depth_max) {
+std::optional<std::size_t> value_length(std::string_view bytes, std::size_t offset,
+                                        std::size_t depth_max) {
     if (offset >= bytes.size()) return std::nullopt;
     Validator validator(bytes.size() - offset, depth_max);
     std::size_t end = offset;
@@ -293,12 +312,14 @@ std::optional<ContainerHead> read_map_head(std::string_view bytes, std::size_t o
     return read_head(bytes, offset, 0x80, 0xde, 0xdf);
 }
 
-std::optional<std::vector<std::string_view>> split_array(std::string_view bytes, std::size_t depth_max) {
+std::optional<std::vector<std::string_view>> split_array(std::string_view bytes,
+                                                         std::size_t depth_max) {
     const auto document = Document::parse(bytes, depth_max);
     if (!document) return std::nullopt;
     if (document->root().type == msgpack::type::EXT) {
         const auto& ext = document->root().via.ext;
-        if (ext.type() != static_cast<std::int8_t>(Ext::tuple) || depth_max == 0) return std::nullopt;
+        if (ext.type() != static_cast<std::int8_t>(Ext::tuple) || depth_max == 0)
+            return std::nullopt;
         return split_array(std::string_view(ext.data(), ext.size), depth_max - 1);
     }
     const auto head = read_array_head(bytes, 0);
@@ -316,7 +337,8 @@ std::optional<std::vector<std::string_view>> split_array(std::string_view bytes,
 
 std::string join_array(const std::vector<std::string_view>& elements) {
     std::string out;
-    pack_with(out, [&](auto& writer) { writer.pack_array(static_cast<std::uint32_t>(elements.size())); });
+    pack_with(
+        out, [&](auto& writer) { writer.pack_array(static_cast<std::uint32_t>(elements.size())); });
     for (const std::string_view element : elements) out += element;
     return out;
 }
@@ -324,23 +346,29 @@ std::string join_array(const std::vector<std::string_view>& elements) {
 Result<std::optional<std::string>> identity_text(std::string_view bytes) {
     using Answer = std::optional<std::string>;
     const auto document = Document::parse(bytes, 1);
-    const auto refused = Error{Errc::denied, "The session's user id must be text, an integer or a UUID.",
-                               "identity key holds a value of another type"};
+    const auto refused =
+        Error{Errc::denied, "The session's user id must be text, an integer or a UUID.",
+              "identity key holds a value of another type"};
     if (!document) return refused;
     const msgpack::object& object = document->root();
     switch (object.type) {
-        case msgpack::type::NIL: return Answer{};
-        case msgpack::type::POSITIVE_INTEGER: return Answer{std::to_string(object.via.u64)};
-        case msgpack::type::NEGATIVE_INTEGER: return Answer{std::to_string(object.via.i64)};
-        case msgpack::type::STR:
-            if (object.via.str.size == 0) return Answer{};
-            return Answer{std::string(object.via.str.ptr, object.via.str.size)};
-        case msgpack::type::EXT:
-            if (object.via.ext.type() == static_cast<std::int8_t>(Ext::uuid) && object.via.ext.size == 16) {
-                return Answer{uuid_text({object.via.ext.data(), 16})};
-            }
-            return refused;
-        default: return refused;
+    case msgpack::type::NIL:
+        return Answer{};
+    case msgpack::type::POSITIVE_INTEGER:
+        return Answer{std::to_string(object.via.u64)};
+    case msgpack::type::NEGATIVE_INTEGER:
+        return Answer{std::to_string(object.via.i64)};
+    case msgpack::type::STR:
+        if (object.via.str.size == 0) return Answer{};
+        return Answer{std::string(object.via.str.ptr, object.via.str.size)};
+    case msgpack::type::EXT:
+        if (object.via.ext.type() == static_cast<std::int8_t>(Ext::uuid) &&
+            object.via.ext.size == 16) {
+            return Answer{uuid_text({object.via.ext.data(), 16})};
+        }
+        return refused;
+    default:
+        return refused;
     }
 }
 

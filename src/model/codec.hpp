@@ -85,7 +85,8 @@ class Document {
 public:
     /// Empty unless `bytes` is exactly one well-formed value within `depth_max`. Claimed lengths never allocate more
     /// than a small multiple of `bytes`.
-    [[nodiscard]] static std::optional<Document> parse(std::string_view bytes, std::size_t depth_max);
+    [[nodiscard]] static std::optional<Document> parse(std::string_view bytes,
+                                                       std::size_t depth_max);
 
     [[nodiscard]] const msgpack::object& root() const noexcept { return handle_.get(); }
 
@@ -102,8 +103,10 @@ struct ContainerHead {
     std::uint32_t count = 0;
     std::size_t body = 0;  ///< Offset of the first element.
 };
-[[nodiscard]] std::optional<ContainerHead> read_array_head(std::string_view bytes, std::size_t offset) noexcept;
-[[nodiscard]] std::optional<ContainerHead> read_map_head(std::string_view bytes, std::size_t offset) noexcept;
+[[nodiscard]] std::optional<ContainerHead> read_array_head(std::string_view bytes,
+                                                           std::size_t offset) noexcept;
+[[nodiscard]] std::optional<ContainerHead> read_map_head(std::string_view bytes,
+                                                         std::size_t offset) noexcept;
 
 /// The encoded elements of an array (plain or tuple); empty if `bytes` is no array.
 [[nodiscard]] std::optional<std::vector<std::string_view>> split_array(std::string_view bytes,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "model/payload.hpp"
-
 #include "vedfolnir/options.hpp"
 
 #include <string>

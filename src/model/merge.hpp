@@ -9,7 +9,8 @@ namespace vedfolnir::model {
 
 struct Merged {
     Entries entries;
-    std::uint32_t same_key_conflicts = 0;  ///< Keys changed on both sides; ours, the later commit, won.
+    std::uint32_t same_key_conflicts =
+        0;  ///< Keys changed on both sides; ours, the later commit, won.
 };
 
 /// Values are atomic and a delete is a write. `_flashes` merges by element: what this request consumed goes, what it

@@ -15,7 +15,8 @@ constexpr std::string_view place_field = "p";
 /// Version, manager map, application map, and what these nest.
 constexpr std::size_t manager_depth = 2;
 
-void put_field(std::string& out, std::uint32_t& count, std::string_view name, const std::string& value) {
+void put_field(std::string& out, std::uint32_t& count, std::string_view name,
+               const std::string& value) {
     if (value.empty()) return;
     out += encode_text(name);
     out += encode_text(value);
@@ -64,7 +65,8 @@ bool read_manager(std::string_view bytes, std::size_t& at, ManagerFields& fields
     return true;
 }
 
-bool read_entries(std::string_view bytes, std::size_t& at, Entries& entries, const SizeLimits& limits) {
+bool read_entries(std::string_view bytes, std::size_t& at, Entries& entries,
+                  const SizeLimits& limits) {
     const auto head = read_map_head(bytes, at);
     if (!head || head->count > limits.keys_max) return false;
     at = head->body;
@@ -114,11 +116,12 @@ std::optional<Payload> decode_payload(std::string_view bytes, const SizeLimits& 
     return payload;
 }
 
-Result<void> check_size(const Payload& payload, std::size_t encoded_size, const SizeLimits& limits) {
+Result<void> check_size(const Payload& payload, std::size_t encoded_size,
+                        const SizeLimits& limits) {
     if (payload.entries.size() > limits.keys_max) {
         return Error{Errc::too_large,
-                     "The session has " + std::to_string(payload.entries.size()) + " keys; at most " +
-                         std::to_string(limits.keys_max) + " are allowed.",
+                     "The session has " + std::to_string(payload.entries.size()) +
+                         " keys; at most " + std::to_string(limits.keys_max) + " are allowed.",
                      "limits.keys_max"};
     }
     if (encoded_size > limits.payload_max) {

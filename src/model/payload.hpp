@@ -33,9 +33,11 @@ struct Payload {
 [[nodiscard]] std::string encode_payload(const Payload& payload);
 
 /// Empty unless `bytes` is exactly one payload of a known version: no other decoder is ever tried.
-[[nodiscard]] std::optional<Payload> decode_payload(std::string_view bytes, const SizeLimits& limits);
+[[nodiscard]] std::optional<Payload> decode_payload(std::string_view bytes,
+                                                    const SizeLimits& limits);
 
 /// Errors: too_large, naming both sizes, when the payload or its number of keys exceeds the limits.
-[[nodiscard]] Result<void> check_size(const Payload& payload, std::size_t encoded_size, const SizeLimits& limits);
+[[nodiscard]] Result<void> check_size(const Payload& payload, std::size_t encoded_size,
+                                      const SizeLimits& limits);
 
 }  // namespace vedfolnir::model

@@ -29,7 +29,8 @@ void put_array(std::string& out, std::size_t where, const std::array<std::uint8_
 }
 
 template <std::size_t N>
-void get_array(std::string_view in, std::size_t where, std::array<std::uint8_t, N>& bytes) noexcept {
+void get_array(std::string_view in, std::size_t where,
+               std::array<std::uint8_t, N>& bytes) noexcept {
     std::ranges::copy(as_bytes(in.substr(where, N)), bytes.begin());
 }
 
@@ -50,7 +51,8 @@ std::string pack_header(const RecordHeader& header) {
     put_array(out, offset::user_tag, header.user.bytes);
     put_be<std::uint64_t>(out, offset::created, millis(header.created));
     put_be<std::uint64_t>(out, offset::authenticated, millis(header.authenticated));
-    put_be<std::uint32_t>(out, offset::idle_limit, static_cast<std::uint32_t>(header.idle_limit.count()));
+    put_be<std::uint32_t>(out, offset::idle_limit,
+                          static_cast<std::uint32_t>(header.idle_limit.count()));
     put_be<std::uint64_t>(out, offset::absolute_expiry, millis(header.absolute_expiry));
     put_be<std::uint64_t>(out, offset::epoch, header.epoch);
     put_be<std::uint64_t>(out, offset::clock, header.clock);
@@ -64,7 +66,8 @@ std::optional<RecordHeader> parse_header(std::string_view record) noexcept {
     const auto flags = static_cast<std::uint8_t>(record[offset::flags]);
     if (static_cast<std::uint8_t>(record[offset::format]) != record_format) return std::nullopt;
     if ((flags & ~flag_sealed) != 0) return std::nullopt;
-    if (!all_zero(record.substr(offset::reserved, offset::body - offset::reserved))) return std::nullopt;
+    if (!all_zero(record.substr(offset::reserved, offset::body - offset::reserved)))
+        return std::nullopt;
 
     RecordHeader header;
     header.sealed = (flags & flag_sealed) != 0;

@@ -48,7 +48,8 @@ struct RecordHeader {
     Seconds idle_limit{0};
     TimePoint absolute_expiry{};
     std::uint64_t epoch = 0;
-    std::uint64_t clock = 0;    ///< Hybrid logical clock: 48 bits of milliseconds, 16 bits of counter.
+    std::uint64_t clock =
+        0;  ///< Hybrid logical clock: 48 bits of milliseconds, 16 bits of counter.
     OperationId operation{};
     std::uint8_t key_scheme = key_scheme_hkdf_store_key;
 };

@@ -1,7 +1,6 @@
 #include "vedfolnir/types.hpp"
 
 #include "model/base64url.hpp"
-
 #include "vedfolnir/error.hpp"
 #include "vedfolnir/result.hpp"
 
@@ -70,42 +69,66 @@ std::optional<StoreKey> StoreKey::parse(std::string_view text) noexcept {
 
 std::string_view to_string(EndReason reason) noexcept {
     switch (reason) {
-        case EndReason::logout: return "logout";
-        case EndReason::ended_by_user: return "ended_by_user";
-        case EndReason::ended_by_operator: return "ended_by_operator";
-        case EndReason::replaced: return "replaced";
-        case EndReason::expired: return "expired";
-        case EndReason::evicted: return "evicted";
-        case EndReason::security: return "security";
+    case EndReason::logout:
+        return "logout";
+    case EndReason::ended_by_user:
+        return "ended_by_user";
+    case EndReason::ended_by_operator:
+        return "ended_by_operator";
+    case EndReason::replaced:
+        return "replaced";
+    case EndReason::expired:
+        return "expired";
+    case EndReason::evicted:
+        return "evicted";
+    case EndReason::security:
+        return "security";
     }
     return "unknown";
 }
 
 std::string_view to_string(Ending ending) noexcept {
     switch (ending) {
-        case Ending::ended: return "ended";
-        case Ending::pending: return "pending";
-        case Ending::absent: return "absent";
+    case Ending::ended:
+        return "ended";
+    case Ending::pending:
+        return "pending";
+    case Ending::absent:
+        return "absent";
     }
     return "unknown";
 }
 
 std::string_view describe(Errc code) noexcept {
     switch (code) {
-        case Errc::store_unavailable: return "The session store is not available at the moment.";
-        case Errc::deadline_exceeded: return "The session store did not answer in time.";
-        case Errc::audit_unavailable: return "The session database is not available at the moment.";
-        case Errc::bad_options: return "The session configuration is not valid.";
-        case Errc::bad_value: return "A session value cannot be stored.";
-        case Errc::too_large: return "The session is too large.";
-        case Errc::read_only: return "The session can no longer be changed in this request.";
-        case Errc::conflict: return "The session was changed at the same time by other requests.";
-        case Errc::denied: return "This session operation is not allowed.";
-        case Errc::random_unavailable: return "No random numbers are available; nothing was created.";
-        case Errc::key_unavailable: return "No usable session key is configured.";
-        case Errc::not_installed: return "The session function library is not installed in Redis.";
-        case Errc::unsupported: return "This feature is not available.";
-        case Errc::internal: return "An internal error occurred.";
+    case Errc::store_unavailable:
+        return "The session store is not available at the moment.";
+    case Errc::deadline_exceeded:
+        return "The session store did not answer in time.";
+    case Errc::audit_unavailable:
+        return "The session database is not available at the moment.";
+    case Errc::bad_options:
+        return "The session configuration is not valid.";
+    case Errc::bad_value:
+        return "A session value cannot be stored.";
+    case Errc::too_large:
+        return "The session is too large.";
+    case Errc::read_only:
+        return "The session can no longer be changed in this request.";
+    case Errc::conflict:
+        return "The session was changed at the same time by other requests.";
+    case Errc::denied:
+        return "This session operation is not allowed.";
+    case Errc::random_unavailable:
+        return "No random numbers are available; nothing was created.";
+    case Errc::key_unavailable:
+        return "No usable session key is configured.";
+    case Errc::not_installed:
+        return "The session function library is not installed in Redis.";
+    case Errc::unsupported:
+        return "This feature is not available.";
+    case Errc::internal:
+        return "An internal error occurred.";
     }
     return "An unknown error occurred.";
 }

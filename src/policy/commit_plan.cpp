@@ -18,7 +18,9 @@ const std::string* find(const Entries& entries, std::string_view key) {
     return found == entries.end() ? nullptr : &found->second;
 }
 
-bool is_true(const std::string* value) { return value != nullptr && *value == "\xc3"; }  // MessagePack true
+bool is_true(const std::string* value) {
+    return value != nullptr && *value == "\xc3";
+}  // MessagePack true
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
     return std::ranges::find(names, name) != names.end();
@@ -43,8 +45,8 @@ bool unchanged(const Usage& usage, const std::string& key, const std::string& va
 }
 
 /// Whether an application key of the old session may enter the new one at a login.
-bool survives_login(const Usage& usage, const IdentityOptions& options, bool other_user, const std::string& key,
-                    const std::string& value) {
+bool survives_login(const Usage& usage, const IdentityOptions& options, bool other_user,
+                    const std::string& key, const std::string& value) {
     const bool inherited = unchanged(usage, key, value);
     if (contains(options.keys, key)) return true;
     // A secret that stood before the login may be known to whoever planted the session (V07).
@@ -82,7 +84,9 @@ Result<std::string> identity_of(const Entries& entries, const IdentityOptions& o
         const std::string* value = find(entries, key);
         if (value == nullptr) continue;
         auto text = model::identity_text(*value);
-        if (!text) return Error{text.error().code, text.error().public_message, "session key '" + key + "'"};
+        if (!text)
+            return Error{text.error().code, text.error().public_message,
+                         "session key '" + key + "'"};
         if (!*text) continue;
         if (identity.empty()) {
             identity = **text;
@@ -102,15 +106,16 @@ Result<CommitPlan> plan_commit(const Usage& usage, const IdentityOptions& option
 
     const bool was_authenticated = !usage.user_before.empty();
     // A removed identity key takes the other ones with it, unless they were set anew afterwards.
-    const bool set_again = std::ranges::any_of(
-        options.keys, [&](const std::string& key) { return usage.written_after_logout.contains(key); });
+    const bool set_again = std::ranges::any_of(options.keys, [&](const std::string& key) {
+        return usage.written_after_logout.contains(key);
+    });
     std::string user = identity ? std::move(*identity) : std::string();
     if (removed && was_authenticated && !set_again) user.clear();
     if (removed && set_again && !identity) return identity.error();
 
     if (!user.empty()) {
-        const bool login = user != usage.user_before || usage.cleared || removed || usage.login_marked ||
-                           (was_authenticated && freshness_rose(usage));
+        const bool login = user != usage.user_before || usage.cleared || removed ||
+                           usage.login_marked || (was_authenticated && freshness_rose(usage));
         if (login) {
             const bool other_user = was_authenticated && user != usage.user_before;
             return CommitPlan{Plan::login, user, entries_after_login(usage, options, other_user)};

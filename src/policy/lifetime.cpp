@@ -20,11 +20,13 @@ Life judge(const model::RecordHeader& header, const Lifetimes& lifetimes, TimePo
     return Life::alive;
 }
 
-bool touch_due(const model::RecordHeader& header, const Lifetimes& lifetimes, TimePoint now) noexcept {
+bool touch_due(const model::RecordHeader& header, const Lifetimes& lifetimes,
+               TimePoint now) noexcept {
     return now - header.last_seen >= lifetimes.touch_interval;
 }
 
-Millis time_to_live(const model::RecordHeader& header, const Lifetimes& lifetimes, TimePoint now) noexcept {
+Millis time_to_live(const model::RecordHeader& header, const Lifetimes& lifetimes,
+                    TimePoint now) noexcept {
     const Millis absolute_left = header.absolute_expiry - now;
     return std::max(Millis{1}, std::min(idle_window(header, lifetimes), absolute_left));
 }

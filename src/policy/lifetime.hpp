@@ -2,7 +2,6 @@
 #pragma once
 
 #include "model/record.hpp"
-
 #include "vedfolnir/options.hpp"
 
 namespace vedfolnir::policy {
@@ -15,9 +14,11 @@ enum class Life : std::uint8_t {
 };
 
 /// Idle is checked as idle limit + touch interval, because activity is recorded at most once per interval.
-[[nodiscard]] Life judge(const model::RecordHeader& header, const Lifetimes& lifetimes, TimePoint now) noexcept;
+[[nodiscard]] Life judge(const model::RecordHeader& header, const Lifetimes& lifetimes,
+                         TimePoint now) noexcept;
 
-[[nodiscard]] bool touch_due(const model::RecordHeader& header, const Lifetimes& lifetimes, TimePoint now) noexcept;
+[[nodiscard]] bool touch_due(const model::RecordHeader& header, const Lifetimes& lifetimes,
+                             TimePoint now) noexcept;
 
 /// The store's time to live: what is left of the nearer limit, never less than 1 ms.
 [[nodiscard]] Millis time_to_live(const model::RecordHeader& header, const Lifetimes& lifetimes,

@@ -32,7 +32,8 @@ struct BlockingPool::Impl {
     }
 };
 
-BlockingPool::BlockingPool(std::size_t threads, std::size_t queue_max) : impl_(std::make_unique<Impl>()) {
+BlockingPool::BlockingPool(std::size_t threads, std::size_t queue_max)
+    : impl_(std::make_unique<Impl>()) {
     impl_->queue_max = queue_max;
     // As in Runtime: the host program's signal handlers never run on our threads.
     sigset_t all;

@@ -56,7 +56,8 @@ async::Task<T> BlockingPool::run(std::function<Result<T>()> work, Deadline deadl
     const bool accepted = submit([state, executor, deadline, work = std::move(work)] {
         std::optional<Result<T>> result;
         if (std::chrono::steady_clock::now() >= deadline) {
-            result.emplace(Error{Errc::deadline_exceeded, "waited in the queue until the deadline"});
+            result.emplace(
+                Error{Errc::deadline_exceeded, "waited in the queue until the deadline"});
         } else {
             try {
                 result.emplace(work());
@@ -74,7 +75,8 @@ async::Task<T> BlockingPool::run(std::function<Result<T>()> work, Deadline deadl
     if (!state->result) {
         co_await state->answered.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     }
-    if (!state->result) co_return Error{Errc::deadline_exceeded, "the call still ran at its deadline"};
+    if (!state->result)
+        co_return Error{Errc::deadline_exceeded, "the call still ran at its deadline"};
     co_return std::move(*state->result);
 }
 

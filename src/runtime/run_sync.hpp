@@ -2,7 +2,6 @@
 #pragma once
 
 #include "runtime/runtime.hpp"
-
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/result.hpp"
 

@@ -6,7 +6,6 @@
 #include <csignal>
 #include <optional>
 #include <thread>
-
 #include <unistd.h>
 
 namespace vedfolnir::runtime {

@@ -4,7 +4,6 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
-
 #include <sys/types.h>
 
 namespace vedfolnir::runtime {

@@ -17,11 +17,11 @@ struct AuditEvent {
     TimePoint at{};
     std::string type;
     std::optional<Handle> handle;
-    std::string user_id;                    ///< Empty when anonymous or unknown.
-    std::string actor;                      ///< "user", "system", or "operator:<name>".
+    std::string user_id;  ///< Empty when anonymous or unknown.
+    std::string actor;    ///< "user", "system", or "operator:<name>".
     std::string detail = "{}";
-    std::optional<OperationId> operation;   ///< Unique when present: a retried write stands once.
-    std::uint64_t id = 0;                   ///< Position in the trail; set by the archive.
+    std::optional<OperationId> operation;  ///< Unique when present: a retried write stands once.
+    std::uint64_t id = 0;                  ///< Position in the trail; set by the archive.
 };
 
 /// What SQL knows of one authenticated session.
@@ -33,13 +33,13 @@ struct SessionRow {
     TimePoint created{};
     TimePoint authenticated{};
     TimePoint absolute_expiry{};
-    Seconds idle_limit{0};          ///< 0 = the policy of the moment.
-    std::string device;             ///< Shortened user agent.
-    std::string place;              ///< Client address as the application reports it.
-    std::string platform;           ///< Value of the audited platform key, as text; empty if none.
+    Seconds idle_limit{0};  ///< 0 = the policy of the moment.
+    std::string device;     ///< Shortened user agent.
+    std::string place;      ///< Client address as the application reports it.
+    std::string platform;   ///< Value of the audited platform key, as text; empty if none.
     std::optional<TimePoint> ended;
     std::string end_reason;
-    bool confirmed = false;         ///< Redis acknowledged the record.
+    bool confirmed = false;  ///< Redis acknowledged the record.
 };
 
 /// A session ended by its successor in the same transaction (login over an authenticated session).
@@ -50,14 +50,15 @@ struct Replaced {
 };
 
 struct LoginOrder {
-    SessionRow row;                      ///< Inserted unconfirmed (or re-keyed when `replaced->same_user`).
+    SessionRow row;  ///< Inserted unconfirmed (or re-keyed when `replaced->same_user`).
     std::optional<Replaced> replaced;
     AuditEvent event;
 };
 
 struct LoginGrant {
-    std::uint64_t epoch = 0;                    ///< The user's current epoch; goes into the record.
-    std::optional<EndOrder> end_replaced;       ///< What the hot store must apply before the new record is created.
+    std::uint64_t epoch = 0;  ///< The user's current epoch; goes into the record.
+    std::optional<EndOrder>
+        end_replaced;  ///< What the hot store must apply before the new record is created.
 };
 
 /// Which sessions end. Exactly one of `key`, `handle`, `user_id` is set.
@@ -65,44 +66,47 @@ struct EndRequest {
     std::optional<StoreKey> key;
     std::optional<Handle> handle;
     std::string user_id;
-    UserTag user;                        ///< Tag of `user_id`.
-    std::optional<StoreKey> keep;        ///< With `user_id`: this one stays (its epoch is not raised then).
+    UserTag user;  ///< Tag of `user_id`.
+    std::optional<StoreKey>
+        keep;  ///< With `user_id`: this one stays (its epoch is not raised then).
     EndReason reason = EndReason::logout;
-    AuditEvent event;                    ///< Template: one event per ended session (handle filled in), one for a whole user.
+    AuditEvent
+        event;  ///< Template: one event per ended session (handle filled in), one for a whole user.
 };
 
 struct EndReceipt {
-    std::vector<EndOrder> orders;        ///< What the hot store must apply, in sequence order.
-    std::vector<StoreKey> keys;          ///< Keys that are dead now (for the deny set).
-    std::uint32_t sessions = 0;          ///< Rows this call ended; 0 = nothing was live.
+    std::vector<EndOrder> orders;  ///< What the hot store must apply, in sequence order.
+    std::vector<StoreKey> keys;    ///< Keys that are dead now (for the deny set).
+    std::uint32_t sessions = 0;    ///< Rows this call ended; 0 = nothing was live.
 };
 
 /// One revocation, for the ordered replay of a shard.
 struct Revocation {
     std::uint8_t shard = 0;
     std::uint64_t sequence = 0;
-    std::optional<StoreKey> key;         ///< Set for one session ...
-    UserTag user;                        ///< ... else the whole user, up to `epoch`.
+    std::optional<StoreKey> key;  ///< Set for one session ...
+    UserTag user;                 ///< ... else the whole user, up to `epoch`.
     std::uint64_t epoch = 0;
 };
 
 struct SessionQuery {
-    std::string user_id;                 ///< Empty: any user.
-    bool only_live = true;               ///< Not ended and absolute expiry ahead of `now`.
+    std::string user_id;    ///< Empty: any user.
+    bool only_live = true;  ///< Not ended and absolute expiry ahead of `now`.
     TimePoint now{};
     std::optional<Handle> handle;
-    std::uint32_t limit = 100;           ///< At most 1000.
-    std::optional<Handle> after;         ///< Continue after this row (ordered by created descending, handle).
+    std::uint32_t limit = 100;  ///< At most 1000.
+    std::optional<Handle>
+        after;  ///< Continue after this row (ordered by created descending, handle).
 };
 
 struct AuditQuery {
     std::string user_id;
     std::optional<Handle> handle;
-    std::string type;                    ///< Exact type, or a prefix ending in ".*".
+    std::string type;  ///< Exact type, or a prefix ending in ".*".
     std::optional<TimePoint> since;
     std::optional<TimePoint> until;
-    std::uint32_t limit = 100;           ///< At most 1000.
-    std::uint64_t before_id = 0;         ///< Paging: entries older than this id; 0 = newest.
+    std::uint32_t limit = 100;    ///< At most 1000.
+    std::uint64_t before_id = 0;  ///< Paging: entries older than this id; 0 = newest.
 };
 
 struct UserEpoch {
@@ -127,23 +131,28 @@ public:
 
     /// An audited change (platform switch): updates the live row and appends the event in one commit.
     /// False, and nothing written, if the session has ended. A repeated operation id writes once.
-    [[nodiscard]] virtual Task<bool> record_change(Handle handle, std::string platform, AuditEvent event,
-                                                   Deadline deadline) = 0;
+    [[nodiscard]] virtual Task<bool> record_change(Handle handle, std::string platform,
+                                                   AuditEvent event, Deadline deadline) = 0;
 
     /// Appends events that belong to no other transaction.
-    [[nodiscard]] virtual Task<std::uint32_t> append(std::vector<AuditEvent> events, Deadline deadline) = 0;
+    [[nodiscard]] virtual Task<std::uint32_t> append(std::vector<AuditEvent> events,
+                                                     Deadline deadline) = 0;
 
-    [[nodiscard]] virtual Task<std::vector<SessionRow>> sessions(SessionQuery query, Deadline deadline) = 0;
-    [[nodiscard]] virtual Task<std::vector<AuditEvent>> audit(AuditQuery query, Deadline deadline) = 0;
+    [[nodiscard]] virtual Task<std::vector<SessionRow>> sessions(SessionQuery query,
+                                                                 Deadline deadline) = 0;
+    [[nodiscard]] virtual Task<std::vector<AuditEvent>> audit(AuditQuery query,
+                                                              Deadline deadline) = 0;
 
     /// Latest sequence per shard (256 entries, 0 = none).
     [[nodiscard]] virtual Task<std::vector<std::uint64_t>> sequences(Deadline deadline) = 0;
     /// Revocations of one shard above `after`, in order, at most `limit`.
-    [[nodiscard]] virtual Task<std::vector<Revocation>> revocations(std::uint8_t shard, std::uint64_t after,
+    [[nodiscard]] virtual Task<std::vector<Revocation>> revocations(std::uint8_t shard,
+                                                                    std::uint64_t after,
                                                                     std::uint32_t limit,
                                                                     Deadline deadline) = 0;
     /// Epochs raised since `since`, for the table of minimum epochs.
-    [[nodiscard]] virtual Task<std::vector<UserEpoch>> epochs(TimePoint since, Deadline deadline) = 0;
+    [[nodiscard]] virtual Task<std::vector<UserEpoch>> epochs(TimePoint since,
+                                                              Deadline deadline) = 0;
 };
 
 }  // namespace vedfolnir::async

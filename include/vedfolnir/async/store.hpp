@@ -21,15 +21,15 @@ using Task = boost::asio::awaitable<Result<T>>;
 
 enum class CreateStatus : std::uint8_t {
     created,
-    exists,      ///< Something (record or note) already stands there; nothing was changed.
+    exists,  ///< Something (record or note) already stands there; nothing was changed.
     stale_epoch  ///< The record's user epoch is older than the user's current epoch; nothing was written.
 };
 
 enum class SaveStatus : std::uint8_t {
-    saved,      ///< Written; also the answer when this operation id was already applied (R9).
-    conflict,   ///< The stored generation differs: `current` holds the stored record. Nothing was changed.
-    gone,       ///< No record (ended, expired, or its epoch is stale). Nothing was created.
-    moved       ///< A rotation note stands there: `current` holds the note.
+    saved,  ///< Written; also the answer when this operation id was already applied (R9).
+    conflict,  ///< The stored generation differs: `current` holds the stored record. Nothing was changed.
+    gone,  ///< No record (ended, expired, or its epoch is stale). Nothing was created.
+    moved  ///< A rotation note stands there: `current` holds the note.
 };
 
 struct SaveReply {
@@ -50,18 +50,19 @@ struct IndexEntry {
 struct EndOrder {
     std::uint8_t shard = 0;
     std::vector<StoreKey> keys;  ///< Records to delete; all in `shard`.
-    UserTag user;                ///< Owner of `keys` (its index loses them); all zero when anonymous.
-    bool whole_user = false;     ///< Every session in the user's index goes too, except `keep`.
+    UserTag user;             ///< Owner of `keys` (its index loses them); all zero when anonymous.
+    bool whole_user = false;  ///< Every session in the user's index goes too, except `keep`.
     std::optional<StoreKey> keep;
-    std::uint64_t epoch = 0;     ///< When > 0: the user's minimum epoch becomes max(stored, epoch).
-    std::uint64_t previous_sequence = 0;  ///< The mark is raised to `sequence` only from here (or above).
-    std::uint64_t sequence = 0;           ///< 0: SQL does not know this ending yet; the mark is left alone.
+    std::uint64_t epoch = 0;  ///< When > 0: the user's minimum epoch becomes max(stored, epoch).
+    std::uint64_t previous_sequence =
+        0;                       ///< The mark is raised to `sequence` only from here (or above).
+    std::uint64_t sequence = 0;  ///< 0: SQL does not know this ending yet; the mark is left alone.
 };
 
 struct EndReply {
     std::uint32_t removed = 0;  ///< Records that were there and are gone now.
-    bool gap = false;           ///< The mark was behind `previous_sequence`: replay the shard in order.
-    std::uint64_t mark = 0;     ///< The shard's mark afterwards.
+    bool gap = false;  ///< The mark was behind `previous_sequence`: replay the shard in order.
+    std::uint64_t mark = 0;  ///< The shard's mark afterwards.
 };
 
 /// Keeps records. No record outlives its absolute expiry, whatever time to live a call asks for (0: it has none). An
@@ -77,12 +78,14 @@ public:
                                                     Deadline deadline) = 0;
 
     /// The stored bytes (record or note), or empty.
-    [[nodiscard]] virtual Task<std::optional<std::string>> load(StoreKey key, Deadline deadline) = 0;
+    [[nodiscard]] virtual Task<std::optional<std::string>> load(StoreKey key,
+                                                                Deadline deadline) = 0;
 
     /// Compare-and-set on the generation: replaces the record if the stored generation is `expected_generation`.
     /// `last_seen` becomes the store's clock. Never creates. Checks the user's epoch inside.
     [[nodiscard]] virtual Task<SaveReply> save(StoreKey key, std::uint64_t expected_generation,
-                                               std::string record, Millis ttl, Deadline deadline) = 0;
+                                               std::string record, Millis ttl,
+                                               Deadline deadline) = 0;
 
     /// Sets `last_seen` to the store's clock and renews the time to live, whatever the generation. Never creates.
     [[nodiscard]] virtual Task<TouchStatus> touch(StoreKey key, Millis ttl, Deadline deadline) = 0;
@@ -98,7 +101,8 @@ public:
     [[nodiscard]] virtual Task<EndReply> end(EndOrder order, Deadline deadline) = 0;
 
     /// Live sessions of a user by the index; entries whose record is gone or of a stale epoch are left out.
-    [[nodiscard]] virtual Task<std::vector<IndexEntry>> list_user(UserTag user, Deadline deadline) = 0;
+    [[nodiscard]] virtual Task<std::vector<IndexEntry>> list_user(UserTag user,
+                                                                  Deadline deadline) = 0;
 
     /// The marks of all 256 shards; 0 where there is none.
     [[nodiscard]] virtual Task<std::vector<std::uint64_t>> marks(Deadline deadline) = 0;

@@ -9,5 +9,6 @@ int main(int, char** arguments) {
     options.state_dir = arguments[1];
     const auto manager = vedfolnir::SessionManager::open(options);
     const auto session = manager.value().load({});
-    return std::puts(session.has_value() && !session->found() ? "no session yet" : "unexpected") < 0;
+    return std::puts(session.has_value() && !session->found() ? "no session yet" : "unexpected") <
+           0;
 }

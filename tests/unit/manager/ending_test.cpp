@@ -1,5 +1,4 @@
 #include "harness.hpp"
-
 #include "model/record.hpp"
 
 #include <thread>
@@ -108,7 +107,8 @@ TEST_F(EndingTest, new_process_replays_endings_that_the_store_lost) {
 
     // The store comes back without the ending, as after a failover: an old record, and no mark.
     manager.reset();
-    store = std::make_shared<memory::MemoryStore>([this] { return TimePoint(Millis(clock_ms.load())); });
+    store = std::make_shared<memory::MemoryStore>(
+        [this] { return TimePoint(Millis(clock_ms.load())); });
     put_raw(rows.front().key, kept);
     open(ManagerOptions{});
     EXPECT_FALSE(load(cookie).found());
@@ -124,7 +124,8 @@ TEST_F(EndingTest, session_ends_by_handle_for_its_owner_only) {
     EXPECT_EQ(manager->end(handle, EndReason::ended_by_user, "user", "7").value(), Ending::ended);
     EXPECT_FALSE(load(cookie).found());
     EXPECT_EQ(manager->end(handle, EndReason::ended_by_user, "user", "7").value(), Ending::absent);
-    EXPECT_EQ(manager->end("nonsense", EndReason::ended_by_operator, "operator:x").value(), Ending::absent);
+    EXPECT_EQ(manager->end("nonsense", EndReason::ended_by_operator, "operator:x").value(),
+              Ending::absent);
 }
 
 // ids: S44 C08
@@ -168,7 +169,8 @@ TEST_F(EndingTest, record_that_does_not_open_is_no_session_and_audited) {
     EXPECT_EQ(manager->counters().records_unreadable, 1U);
     // The event is written behind the request; the next operations on the same loop come after it.
     const auto deadline = deadline_in(Millis{10'000});
-    while (event_types().back() != "record.unreadable" && std::chrono::steady_clock::now() < deadline) {
+    while (event_types().back() != "record.unreadable" &&
+           std::chrono::steady_clock::now() < deadline) {
         std::this_thread::yield();
     }
     EXPECT_EQ(event_types().back(), "record.unreadable");

@@ -5,7 +5,6 @@
 #include "memory/memory_archive.hpp"
 #include "memory/memory_store.hpp"
 #include "runtime/run_sync.hpp"
-
 #include "vedfolnir/session_manager.hpp"
 
 #include <gtest/gtest.h>
@@ -44,9 +43,10 @@ protected:
     ManagerTest() { open(ManagerOptions{}); }
 
     static ManagerOptions with_keys(ManagerOptions options) {
-        options.keys.keys = {{1, std::string("\x01\x9e\x2d\x33\xf4\x85\x56\xa7\x08\x49\xba\xeb\xcc\xdd\x1e\x7f"
-                                             "\x10\x91\x22\xb3\x34\xd5\xf6\x67\x78\x89\x9a\x0b\x5c\xed\xfe\x6f",
-                                             32)}};
+        options.keys.keys = {
+            {1, std::string("\x01\x9e\x2d\x33\xf4\x85\x56\xa7\x08\x49\xba\xeb\xcc\xdd\x1e\x7f"
+                            "\x10\x91\x22\xb3\x34\xd5\xf6\x67\x78\x89\x9a\x0b\x5c\xed\xfe\x6f",
+                            32)}};
         return options;
     }
 
@@ -128,24 +128,28 @@ protected:
         const auto entries = manager->audit({});
         std::vector<std::string> types;
         if (!entries) return types;
-        for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry) types.push_back(entry->type);
+        for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry)
+            types.push_back(entry->type);
         return types;
     }
 
     /// Runs one call of a store or the archive to its end.
     template <class T>
     [[nodiscard]] T now(async::Task<T> task) {
-        auto result = runtime::run_sync<T>(side_runtime_, std::move(task), deadline_in(Millis{10'000}));
+        auto result =
+            runtime::run_sync<T>(side_runtime_, std::move(task), deadline_in(Millis{10'000}));
         EXPECT_TRUE(result.has_value());
         return std::move(*result);
     }
     [[nodiscard]] std::vector<async::SessionRow> archive_rows() {
         async::SessionQuery query;
         query.only_live = false;
-        return now<std::vector<async::SessionRow>>(archive->sessions(query, deadline_in(Millis{10'000})));
+        return now<std::vector<async::SessionRow>>(
+            archive->sessions(query, deadline_in(Millis{10'000})));
     }
     [[nodiscard]] std::string raw(StoreKey key) {
-        return now<std::optional<std::string>>(store->load(key, deadline_in(Millis{10'000}))).value_or("");
+        return now<std::optional<std::string>>(store->load(key, deadline_in(Millis{10'000})))
+            .value_or("");
     }
     /// Puts bytes where a record stands or stood, as somebody with write access to the store would.
     void put_raw(StoreKey key, const std::string& bytes) {
@@ -156,8 +160,8 @@ protected:
     }
 
     std::atomic<std::int64_t> clock_ms{1'800'000'000'000};
-    std::shared_ptr<memory::MemoryStore> store =
-        std::make_shared<memory::MemoryStore>([this] { return TimePoint(Millis(clock_ms.load())); });
+    std::shared_ptr<memory::MemoryStore> store = std::make_shared<memory::MemoryStore>(
+        [this] { return TimePoint(Millis(clock_ms.load())); });
     std::shared_ptr<memory::MemoryArchive> archive = std::make_shared<memory::MemoryArchive>();
     ScriptedRandom* random = nullptr;
     runtime::AtomicCounters* process_counters = nullptr;

@@ -59,9 +59,9 @@ TEST_F(Lifecycle, foreign_cookies_ask_no_store) {
     forged[10] = forged[10] == 'A' ? 'B' : 'A';
     const std::uint64_t before = manager->counters().loads_unknown;
     store->set_down(true);  // a store call would fail, and be seen
-    for (const std::string& cookie : {std::string("junk"), std::string(10'000, 'x'), std::string("../../etc"),
-                                      std::string("eyJmb28iOjF9.abc.def"), std::string(".eJwrSS0uAQAEXQHB"), forged,
-                                      real + "A"}) {
+    for (const std::string& cookie : {std::string("junk"), std::string(10'000, 'x'),
+                                      std::string("../../etc"), std::string("eyJmb28iOjF9.abc.def"),
+                                      std::string(".eJwrSS0uAQAEXQHB"), forged, real + "A"}) {
         auto session = manager->load(request(cookie));
         ASSERT_TRUE(session.has_value());
         EXPECT_FALSE(session->found());
@@ -222,7 +222,8 @@ TEST_F(Lifecycle, oversize_is_refused_with_both_sizes_and_the_stored_session_sta
     const auto refused = manager->commit(big, request(cookie));
     ASSERT_TRUE(refused.has_error());
     EXPECT_EQ(refused.error().code, Errc::too_large);
-    EXPECT_NE(refused.error().public_message.find("3000"), std::string::npos) << refused.error().public_message;
+    EXPECT_NE(refused.error().public_message.find("3000"), std::string::npos)
+        << refused.error().public_message;
     EXPECT_NE(refused.error().public_message.find("262144"), std::string::npos);
     EXPECT_EQ(text(load(cookie), "x"), "small");
 }

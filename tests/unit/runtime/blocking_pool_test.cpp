@@ -1,5 +1,4 @@
 #include "runtime/blocking_pool.hpp"
-
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
 
@@ -14,7 +13,8 @@ namespace {
 
 constexpr Millis generous{20'000};
 
-Result<int> run(Runtime& runtime, BlockingPool& pool, std::function<Result<int>()> work, Millis budget) {
+Result<int> run(Runtime& runtime, BlockingPool& pool, std::function<Result<int>()> work,
+                Millis budget) {
     const Deadline deadline = deadline_in(budget);
     return run_sync<int>(runtime, pool.run<int>(std::move(work), deadline), deadline);
 }
@@ -26,7 +26,8 @@ TEST(BlockingPool, runs_on_its_own_thread_and_answers_the_caller) {
     const auto caller = std::this_thread::get_id();
     const auto result = run(
         runtime, pool,
-        [caller]() -> Result<int> { return std::this_thread::get_id() == caller ? 1 : 2; }, generous);
+        [caller]() -> Result<int> { return std::this_thread::get_id() == caller ? 1 : 2; },
+        generous);
     ASSERT_TRUE(result.has_value());
     EXPECT_EQ(*result, 2);
 }
@@ -67,7 +68,8 @@ TEST(BlockingPool, work_whose_turn_comes_too_late_is_not_run) {
             Millis{20});
         EXPECT_TRUE(late.has_error());
         release.set_value();
-        const auto next = run(runtime, pool, []() -> Result<int> { return 3; }, generous);
+        const auto next = run(
+            runtime, pool, []() -> Result<int> { return 3; }, generous);
         EXPECT_TRUE(next.has_value());
     }
     EXPECT_FALSE(ran.load());
@@ -86,7 +88,8 @@ TEST(BlockingPool, full_queue_is_refused_at_once) {
     }));
     started.get_future().wait();
     ASSERT_TRUE(pool.submit([] {}));
-    const auto refused = run(runtime, pool, []() -> Result<int> { return 1; }, generous);
+    const auto refused = run(
+        runtime, pool, []() -> Result<int> { return 1; }, generous);
     ASSERT_TRUE(refused.has_error());
     EXPECT_EQ(refused.error().code, Errc::store_unavailable);
     release.set_value();

@@ -1,20 +1,17 @@
 #include "runtime/run_sync.hpp"
-
 #include "runtime/runtime.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
 #include <gtest/gtest.h>
 
 #include <stdexcept>
-#include <thread>
-#include <vector>
-
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
+#include <vector>
 
 namespace vedfolnir::runtime {
 namespace {
@@ -76,7 +73,8 @@ TEST(RunSync, many_threads_share_one_runtime) {
         threads.emplace_back([&, thread] {
             for (int i = 0; i < 200; ++i) {
                 const int expected = thread * 1000 + i;
-                const auto got = run_sync<int>(runtime, answer(expected), deadline_in(Millis{30'000}));
+                const auto got =
+                    run_sync<int>(runtime, answer(expected), deadline_in(Millis{30'000}));
                 if (got.has_value() && *got == expected) ++right;
             }
         });
