@@ -54,7 +54,9 @@ def suite() -> Path:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]
         run([*pip, "--no-binary", "flask", "--no-deps", "-d", CACHE, f"flask=={FLASK}"], ROOT)
         with tarfile.open(CACHE / f"flask-{FLASK}.tar.gz") as archive:
-            archive.extractall(CACHE, filter="data")
+            # Python before 3.11.4 has neither the filter nor the argument that names it.
+            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+            archive.extractall(CACHE)
     return folder
 
 
