@@ -119,7 +119,7 @@ def watching(redis: stack.Redis) -> Iterator[Counter[str]]:
 
 
 def _collect(monitor: Monitor, sent: Counter[str]) -> None:
-    for entry in monitor.listen():
+    for entry in monitor.listen():  # type: ignore[no-untyped-call]
         if MARKER in entry["command"]:
             return
         name = entry["command"].split()[0].upper()

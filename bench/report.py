@@ -36,6 +36,8 @@ def machine() -> dict[str, str]:
         "memory": memory,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        # Of other work, when this is asked before the start.
+        "load": f"{os.getloadavg()[0]:.1f}",
         "redis-server": redis.stdout.split("v=")[1].split()[0],
         **{name: metadata.version(name) for name in PACKAGES},
     }
@@ -57,6 +59,7 @@ Written by `{outcome["command"]}`; run it to repeat them, on an otherwise idle m
 
 {where["cores"]} cores of {where["cpu"]}, {where["memory"]}, {where["system"]};
 Redis {where["redis-server"]} on a Unix socket; {versions}.
+Load average of the machine before the run: {where["load"]}.
 
 One gunicorn worker (gthread, 4 threads) per kind, pinned to one core; Redis and the client (wrk,
 {outcome["connections"]} connections, keep-alive) on the other. {outcome["sessions"]} sessions of 11 fields in rotation,

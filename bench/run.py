@@ -178,6 +178,7 @@ def main() -> int:
 
 
 def run(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
+    machine = report.machine()
     with running(folder) as bench:
         costs = {kind: counts.count(bench.servers[kind].url, bench.redis[kind]) for kind in KINDS}
         for kind, cost in costs.items():
@@ -195,7 +196,7 @@ def run(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
         "sessions": SESSIONS,
         "connections": CONNECTIONS,
         "command": f"./x bench --rounds {rounds} --seconds {seconds:g}",
-        "machine": report.machine(),
+        "machine": machine,
         "counted": {kind: asdict(cost) for kind, cost in costs.items()},
         "measured": {
             operation.name: {kind: summary(bench.samples[kind, operation.name]) for kind in KINDS}

@@ -161,7 +161,7 @@ def _check() -> int:
             environment = stack.demo_environment(folder, redis.url, secrets.token_hex())
             log = folder / "gunicorn.log"
             with stack.Gunicorn(stack.DEMO, stack.free_port(), environment, log) as web:
-                return check.run(check.Target(web.url, redis, environment, log))
+                return int(check.run(check.Target(web.url, redis, environment, log)))
 
 
 if __name__ == "__main__":
