@@ -20,7 +20,15 @@ from werkzeug.wsgi import ClosingIterator
 
 from . import _core
 from ._unavailable import RETRY_AFTER_SECONDS, force_unavailable
-from .errors import BadValue, Conflict, Error, ReadOnly, StoreUnavailable, TooLarge
+from .errors import (
+    BadValue,
+    ConfigurationError,
+    Conflict,
+    Error,
+    ReadOnly,
+    StoreUnavailable,
+    TooLarge,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -39,6 +47,10 @@ UNCHANGING: Final = frozenset(
         type(None), bool, int, float, str, bytes, dt.datetime, dt.date, dt.time, dt.timedelta, UUID, Decimal, Markup,
     }
 )  # fmt: skip
+
+#: Errors of a running request that mean "not now". A ConfigurationError among them: what a setting names (the folder of
+#: the SQL file, a certificate) was there when the process started, and has gone.
+UNAVAILABLE: Final = (StoreUnavailable, Conflict, ConfigurationError)
 
 _MISSING: Final = object()
 
@@ -348,7 +360,7 @@ class Session(SessionMixin):
             if self._modified and core.found and not core.keys():
                 core.clear()  # Emptied by the application: as in Flask, the session and its cookie go.
             result = self._interface.manager.commit(core, self._context)
-        except (StoreUnavailable, Conflict) as error:
+        except UNAVAILABLE as error:
             self.mark_unavailable(error)
             return
         except (BadValue, TooLarge):
@@ -388,7 +400,7 @@ class _Guarded:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, StoreUnavailable | Conflict) and not isinstance(
+        if isinstance(error, UNAVAILABLE) and not isinstance(
             error, SessionUnavailable
         ):
             self._session.mark_unavailable(error)
