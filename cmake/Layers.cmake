@@ -7,7 +7,9 @@
 # `model` lists `model`, even if another of its dependencies uses it too.
 # A folder that does not exist yet, or has no sources, is skipped, and so is every mention of it.
 
-set(VEDFOLNIR_LAYER_ROOTS "${PROJECT_BINARY_DIR}/layers")
+# At the top of the build tree, also when this is a subdirectory of another project: the paths compilers see are the
+# same either way, and ccache shares its hits.
+set(VEDFOLNIR_LAYER_ROOTS "${CMAKE_BINARY_DIR}/vedfolnir-layers")
 define_property(GLOBAL PROPERTY VEDFOLNIR_LAYERS BRIEF_DOCS "Layers that exist, in order of declaration")
 
 function(vedfolnir_layer)

@@ -10,6 +10,7 @@ option(VEDFOLNIR_BENCH "Build the benchmarks" OFF)
 option(VEDFOLNIR_PYTHON "Build the Python extension module" OFF)
 option(VEDFOLNIR_CLI "Build the vedfolnir command" ${PROJECT_IS_TOP_LEVEL})
 option(VEDFOLNIR_INSTALL "Create install rules" ${PROJECT_IS_TOP_LEVEL})
+# Not with sanitizers: GCC 12 then warns about code of its own library.
 option(VEDFOLNIR_WERROR "Treat warnings as errors" OFF)
 set(VEDFOLNIR_SANITIZE "" CACHE STRING "address or thread")
 set_property(CACHE VEDFOLNIR_SANITIZE PROPERTY STRINGS "" address thread)

@@ -23,6 +23,7 @@ int run(int argc, char** argv) {
     CLI::App app{"Sessions in Redis with their audit in SQL: see and end them, check the set-up.",
                  "vedfolnir"};
     app.require_subcommand(1);
+    app.set_version_flag("--version", std::string("vedfolnir ") + VEDFOLNIR_VERSION);
     app.fallthrough();  // global options may stand behind the subcommand, too
     app.footer(
         "Exit codes: 0 done, 1 not found or a check failed, 2 wrong usage or configuration, 3 a store is unavailable.");
