@@ -67,8 +67,12 @@ if(VedfolnirBoost_VERSION GREATER_EQUAL _minimum)
 else()
     set(VedfolnirBoost_FOUND FALSE)
     list(JOIN _seen ", " _seen)
+    if(_seen)
+        string(PREPEND _seen " Found instead: ")
+        string(APPEND _seen ".")
+    endif()
     set(VedfolnirBoost_NOT_FOUND_MESSAGE
-        "Boost 1.90 or newer (headers) is missing. Found instead: ${_seen}.\n\
+        "Boost 1.90 or newer (headers) is missing.${_seen}\n\
 Fix it in one of these ways:\n\
   ./x build                                        (sets up .venv with the headers)\n\
   python3 -m pip install --no-deps 'cmeel-boost==1.90.*'\n\
