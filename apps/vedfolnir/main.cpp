@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
     add_config(app, chosen);
     add_keys(app, chosen);
     add_redis(app, chosen);
+    add_doctor(app, chosen);
     add_version(app, chosen);
     try {
         app.parse(argc, argv);

@@ -26,6 +26,9 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         {.statement_timeout = options.sql.statement_timeout, .counters = &counters, .clock = {}});
     if (!database) return std::move(database).error();
     auto archive = sql::make_archive(*database);
+    if (options.store == StoreKind::sql) {
+        return manager::Ports{sql::make_store(*database), std::move(archive)};
+    }
     return manager::Ports{redis::make_store(runtime.executor(), options.redis, &counters),
                           std::move(archive)};
 }
@@ -44,10 +47,6 @@ Result<void> complete(ManagerOptions& options) {
 }  // namespace
 
 Result<SessionManager> SessionManager::open(ManagerOptions options) {
-    if (options.store == StoreKind::sql) {
-        return Error{Errc::unsupported,
-                     "SESSION_STORAGE=database: sessions in SQL are not supported in this version"};
-    }
     if (auto valid = compose::validate(options); !valid) return std::move(valid).error();
     if (auto completed = complete(options); !completed) return std::move(completed).error();
     auto ring = crypto::KeyRing::open(options.keys);

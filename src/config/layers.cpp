@@ -197,6 +197,7 @@ void Layers::add_file(Source source, const Known& known, const std::string& name
         }
         return;
     }
+    secret_paths_.push_back({name, path});
     auto text = read_file(path);
     if (!text) {
         report_.error(fmt::format("{}: {}", name, text.error().detail));

@@ -49,6 +49,10 @@ public:
     [[nodiscard]] std::string note(std::string_view name) const;
 
     [[nodiscard]] bool under_framework() const noexcept { return under_framework_; }
+    /// The `*_FILE` variables that were followed.
+    [[nodiscard]] const std::vector<SecretPath>& secret_paths() const noexcept {
+        return secret_paths_;
+    }
     /// The environment as given, for HOME and the like.
     [[nodiscard]] const TextMap& environment() const noexcept { return environment_; }
     /// Every explicit name that matches a `*` entry.
@@ -68,6 +72,7 @@ private:
     Report& report_;
     const TextMap& environment_;
     bool under_framework_;
+    std::vector<SecretPath> secret_paths_;
     std::map<std::string, Said, std::less<>> values_;
     std::map<std::string, std::string, std::less<>> notes_;
     std::map<std::string, std::string, std::less<>>

@@ -124,6 +124,10 @@ Settings resolve(const Input& input) {
     apply_bounds(to);
     warn_of_ignored_switches(to);
     list_settings(to, settings.values);
+    settings.secret_paths = layers.secret_paths();
+    for (const auto* name : {"VEDFOLNIR_KEYS_FILE", "REDIS_SSL_KEYFILE"}) {
+        if (const auto path = layers.text(name)) settings.secret_paths.push_back({name, *path});
+    }
     settings.deviations = deviations(settings.options);
     settings.errors = std::move(report.errors);
     settings.warnings = std::move(report.warnings);

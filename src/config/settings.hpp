@@ -48,6 +48,12 @@ struct Input {
     FileReader read_file = config::read_file;
 };
 
+/// A file that a variable names and that holds a secret.
+struct SecretPath {
+    std::string variable;
+    std::string path;
+};
+
 struct Settings {
     ManagerOptions options;
     std::vector<Setting> values;  ///< Every known variable, in the order of the reference.
@@ -57,6 +63,7 @@ struct Settings {
     std::vector<std::string>
         deviations;           ///< From OWASP ASVS 5.0 and NIST SP 800-63B-4; permitted, but named.
     std::string environment;  ///< development, testing, staging or production.
+    std::vector<SecretPath> secret_paths;  ///< For a look at their permissions.
     std::optional<Seconds>
         permanent_lifetime;  ///< PERMANENT_SESSION_LIFETIME where set: shapes the cookie only.
 

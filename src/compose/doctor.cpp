@@ -1,0 +1,143 @@
+#include "compose/doctor.hpp"
+
+#include "compose/page.hpp"
+#include "compose/redis_facts.hpp"
+#include "compose/state_dir.hpp"
+#include "crypto/key_ring.hpp"
+#include "model/session_id.hpp"
+#include "runtime/run_sync.hpp"
+#include "runtime/runtime.hpp"
+#include "sql/database.hpp"
+#include "sql/location.hpp"
+
+#include <algorithm>
+#include <sys/stat.h>
+
+namespace vedfolnir::compose {
+namespace {
+
+std::optional<unsigned> mode_of(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return static_cast<unsigned>(status.st_mode) & 07777U;
+}
+
+// Faults of one topic say that its options are not what the operator meant.
+bool has_errors_about(const config::Settings& settings, std::string_view beginning) {
+    return std::any_of(settings.errors.begin(), settings.errors.end(),
+                       [&](const std::string& error) { return error.starts_with(beginning); });
+}
+
+std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
+                                          const std::string& state_dir) {
+    std::vector<ops::SecretFile> files;
+    for (const auto& [variable, path] : settings.secret_paths)
+        files.push_back({variable, path, mode_of(path)});
+    const auto generated = state_dir + "/" + development_key_file;
+    if (settings.options.development && settings.options.keys.keys.empty() && mode_of(generated)) {
+        files.push_back({"VEDFOLNIR_STATE_DIR", generated, mode_of(generated)});
+    }
+    return files;
+}
+
+// Opens the file as an application would and commits an empty transaction: lock, disk and schema in one.
+void try_database(const ManagerOptions& options, const std::string& state_dir,
+                  ops::DatabaseFacts& facts) {
+    runtime::Runtime runtime;
+    auto database = sql::make_database(
+        options.sql, state_dir, {.statement_timeout = options.sql.statement_timeout, .clock = {}});
+    if (!database) {
+        facts.failure = database.error().detail;
+        return;
+    }
+    const auto deadline = deadline_in(2 * options.sql.statement_timeout);
+    const auto written = runtime::run_sync<bool>(
+        runtime, (*database)->write<bool>([](sql::Connection&) { return true; }, deadline),
+        deadline);
+    facts.usable = written.has_value();
+    if (!written) facts.failure = written.error().detail;
+}
+
+ops::DatabaseFacts database_facts(const config::Settings& settings, const std::string& state_dir) {
+    ops::DatabaseFacts facts;
+    facts.applies = settings.options.store != StoreKind::memory;
+    if (!facts.applies) return facts;
+    if (has_errors_about(settings, "SESSION_DATABASE_URL")) {
+        facts.failure = "its setting is wrong (see configuration)";
+        return facts;
+    }
+    const auto location = sql::parse_location(settings.options.sql.url, state_dir);
+    if (!location) {
+        facts.failure = location.error().detail;
+        return facts;
+    }
+    facts.path = location->path;
+    facts.mode = mode_of(facts.path);
+    facts.exists = facts.mode.has_value();
+    // A file that is not there yet is not made by looking.
+    if (facts.exists) try_database(settings.options, state_dir, facts);
+    return facts;
+}
+
+bool is_uuid(std::string_view text) {
+    if (text.size() != 36) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        const char c = text[i];
+        const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        if (dash ? c != '-' : !hex) return false;
+    }
+    return true;
+}
+
+// The key ring as the application has it; empty where the settings give none.
+std::optional<crypto::KeyRing> ring_of(const config::Settings& settings,
+                                       const std::string& state_dir) {
+    auto keys = settings.options.keys;
+    const auto generated = state_dir + "/" + development_key_file;
+    // Only a key that is there already: looking makes none.
+    if (keys.keys.empty() && settings.options.development && mode_of(generated)) {
+        if (auto key = development_key(state_dir)) keys.keys.push_back({1, std::move(*key)});
+    }
+    auto ring = crypto::KeyRing::open(keys);
+    return ring ? std::optional(std::move(*ring)) : std::nullopt;
+}
+
+ops::CookieValueKind kind_of(std::string_view value, const std::string& name,
+                             const std::optional<crypto::KeyRing>& ring) {
+    if (value.starts_with(name + "=")) value.remove_prefix(name.size() + 1);
+    if (value.starts_with("eyJ") || value.starts_with(".eJ")) return ops::CookieValueKind::flask;
+    if (is_uuid(value)) return ops::CookieValueKind::uuid;
+    const auto id = model::SessionId::parse(value);
+    if (!id) return ops::CookieValueKind::other;
+    if (!ring) return ops::CookieValueKind::unchecked_id;
+    return ring->verify(*id) ? ops::CookieValueKind::ours : ops::CookieValueKind::foreign_id;
+}
+
+}  // namespace
+
+ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
+    const auto& options = settings.options;
+    const auto state_dir = state_dir_of(options.state_dir);
+    const auto directory = state_dir ? *state_dir : std::string();
+    ops::Facts facts;
+    facts.development = options.development;
+    facts.errors = settings.errors;
+    if (!state_dir) facts.errors.push_back(state_dir.error().detail);
+    facts.warnings = settings.warnings;
+    facts.secret_files = secret_files(settings, directory);
+    facts.cookie = options.cookie;
+    facts.clock_skew_max = options.lifetimes.clock_skew_max;
+    facts.redis.used = options.store == StoreKind::redis;
+    // With contradicting settings any address would be a guess.
+    if (facts.redis.used && !has_errors_about(settings, "REDIS_"))
+        facts.redis = redis_facts(options.redis);
+    facts.database = database_facts(settings, directory);
+    if (!order.url.empty()) facts.page = read_page(order.url, options.cookie.name);
+    if (!order.cookie.empty())
+        facts.cookie_value =
+            kind_of(order.cookie, options.cookie.name, ring_of(settings, directory));
+    return facts;
+}
+
+}  // namespace vedfolnir::compose

@@ -1,0 +1,131 @@
+#include "ops/checks.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace vedfolnir::ops {
+namespace {
+
+constexpr unsigned others_may_read = 0044;
+constexpr unsigned others_may_write = 0022;
+
+bool about_keys(const std::string& text) {
+    return text.starts_with("VEDFOLNIR_KEY") || text.starts_with("VEDFOLNIR_INDEX_SECRET");
+}
+
+std::vector<std::string> chosen(const std::vector<std::string>& texts, bool keys) {
+    std::vector<std::string> out;
+    std::copy_if(texts.begin(), texts.end(), std::back_inserter(out),
+                 [&](const std::string& text) { return about_keys(text) == keys; });
+    return out;
+}
+
+// Container secrets are mounted readable for everybody inside, on a file system of their own.
+bool mounted_secret(const std::string& path) { return path.starts_with("/run/secrets/"); }
+
+}  // namespace
+
+Judged check_configuration(const Facts& facts) {
+    const auto errors = chosen(facts.errors, false);
+    const auto warnings = chosen(facts.warnings, false);
+    if (!errors.empty()) {
+        return Finding{
+            "configuration", Status::fail, fmt::format("{}", fmt::join(errors, "; ")),
+            "correct these settings; vedfolnir config show prints each value with its source"};
+    }
+    if (!warnings.empty()) {
+        return Finding{"configuration", Status::warn, fmt::format("{}", fmt::join(warnings, "; ")),
+                       "vedfolnir config show prints each value with its source"};
+    }
+    return Finding{"configuration", Status::ok, "no contradictions, no unknown names", ""};
+}
+
+Judged check_keys(const Facts& facts) {
+    const auto errors = chosen(facts.errors, true);
+    const auto warnings = chosen(facts.warnings, true);
+    const char* make =
+        "make a key with vedfolnir keys generate and set it as VEDFOLNIR_KEY or by VEDFOLNIR_KEY_FILE";
+    if (!errors.empty())
+        return Finding{"keys", Status::fail, fmt::format("{}", fmt::join(errors, "; ")), make};
+    if (!warnings.empty())
+        return Finding{"keys", Status::warn, fmt::format("{}", fmt::join(warnings, "; ")), make};
+    return Finding{"keys", Status::ok, "the key ring is long and varied enough", ""};
+}
+
+Judged check_secret_files(const Facts& facts) {
+    if (facts.secret_files.empty()) return std::nullopt;
+    for (const auto& file : facts.secret_files) {
+        const auto chmod = fmt::format("chmod 600 {}", file.path);
+        if (!file.mode) {
+            return Finding{"secret_files", Status::unknown,
+                           fmt::format("{} names {}, whose permissions cannot be read",
+                                       file.variable, file.path),
+                           ""};
+        }
+        if ((*file.mode & others_may_write) != 0) {
+            return Finding{
+                "secret_files", Status::fail,
+                fmt::format("others may write {}, which {} names", file.path, file.variable),
+                chmod};
+        }
+        if ((*file.mode & others_may_read) != 0 && !mounted_secret(file.path)) {
+            return Finding{
+                "secret_files", Status::warn,
+                fmt::format("others may read {}, which {} names", file.path, file.variable), chmod};
+        }
+    }
+    return Finding{"secret_files", Status::ok, "files with secrets are private", ""};
+}
+
+Judged check_database(const Facts& facts) {
+    const auto& database = facts.database;
+    if (!database.applies) return std::nullopt;
+    if (database.usable == true) {
+        return Finding{"database", Status::ok,
+                       fmt::format("{} can be written, its schema is current", database.path), ""};
+    }
+    if (database.usable == false) {
+        return Finding{
+            "database", Status::fail,
+            fmt::format("the SQL database cannot be used: {}", database.failure),
+            "check SESSION_DATABASE_URL and VEDFOLNIR_STATE_DIR, and the owner, mode and disk space of the file "
+            "and its folder"};
+    }
+    if (!database.failure.empty()) {
+        return Finding{"database", Status::unknown,
+                       fmt::format("not checked: {}", database.failure), ""};
+    }
+    if (!database.exists) {
+        return Finding{
+            "database", Status::warn,
+            fmt::format("{} does not exist yet; the first login creates it", database.path),
+            "if there have been logins, SESSION_DATABASE_URL or VEDFOLNIR_STATE_DIR is not the application's"};
+    }
+    return Finding{"database", Status::unknown, "not checked", ""};
+}
+
+Judged check_database_file(const Facts& facts) {
+    const auto& database = facts.database;
+    if (!database.applies || !database.exists) return std::nullopt;
+    if (!database.mode) {
+        return Finding{"database.file", Status::unknown,
+                       fmt::format("the permissions of {} cannot be read", database.path), ""};
+    }
+    if ((*database.mode & others_may_write) != 0) {
+        return Finding{
+            "database.file", Status::fail,
+            fmt::format("others may write {}: they can undo logouts and change the audit",
+                        database.path),
+            fmt::format("chmod 600 {}", database.path)};
+    }
+    if ((*database.mode & others_may_read) != 0) {
+        return Finding{"database.file", Status::warn,
+                       fmt::format("others may read {}: it names users and devices", database.path),
+                       fmt::format("chmod 600 {}", database.path)};
+    }
+    return Finding{"database.file", Status::ok, "the database file is private", ""};
+}
+
+}  // namespace vedfolnir::ops

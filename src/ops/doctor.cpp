@@ -1,0 +1,60 @@
+#include "ops/doctor.hpp"
+
+#include "ops/checks.hpp"
+
+#include <array>
+
+namespace vedfolnir::ops {
+namespace {
+
+using Check = Judged (*)(const Facts&);
+
+constexpr std::array<Check, 21> checks{
+    check_configuration,
+    check_keys,
+    check_secret_files,
+    check_connection,
+    check_functions,
+    check_record,
+    check_open,
+    check_encryption,
+    check_permissions,
+    check_eviction,
+    check_persistence,
+    check_clock,
+    check_database,
+    check_database_file,
+    check_page,
+    check_secure_over_http,
+    check_not_secure_over_https,
+    check_same_site,
+    check_proxy_scheme,
+    check_flask_clash,
+    check_cookie_value,
+};
+
+}  // namespace
+
+std::string_view to_string(Status status) noexcept {
+    switch (status) {
+    case Status::ok:
+        return "ok";
+    case Status::warn:
+        return "warn";
+    case Status::fail:
+        return "fail";
+    case Status::unknown:
+        return "unknown";
+    }
+    return "unknown";
+}
+
+std::vector<Finding> examine(const Facts& facts) {
+    std::vector<Finding> findings;
+    for (const auto check : checks) {
+        if (auto finding = check(facts)) findings.push_back(std::move(*finding));
+    }
+    return findings;
+}
+
+}  // namespace vedfolnir::ops

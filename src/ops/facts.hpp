@@ -1,0 +1,98 @@
+// What was found out about an installation. An empty optional: it could not be found out.
+#pragma once
+
+#include "vedfolnir/options.hpp"
+#include "vedfolnir/types.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vedfolnir::ops {
+
+/// One step on the way to a working session in Redis.
+struct RedisStep {
+    std::string name;  ///< resolve, connect, tls, auth, ping, functions, write, read, erase
+    bool passed = false;
+    std::string failure;  ///< Short name, such as `password_wrong`.
+    std::string message;  ///< What is wrong and what to do, or what was found.
+    std::string detail;   ///< The server's own words.
+};
+
+struct RedisFacts {
+    bool used = true;  ///< Sessions stand in Redis at all.
+    std::string address;
+    bool loopback = false;  ///< The address is on this host.
+    bool tls = false;
+    bool tls_verified = false;
+    std::vector<RedisStep> steps;  ///< Up to the first failure.
+    std::uint32_t library = 0;
+    std::uint32_t library_wanted = 0;
+    std::optional<bool> open_without_password{};
+    std::optional<std::vector<std::string>>
+        needless_permissions{};  ///< Empty list: the user has none to spare.
+    std::optional<std::string> eviction_policy{};
+    std::optional<std::uint64_t> evicted_keys{};
+    std::optional<bool> append_only_file{};
+    std::optional<Millis> clock_ahead{};  ///< Redis' clock minus this host's.
+};
+
+struct DatabaseFacts {
+    bool applies = true;
+    std::string path;
+    bool exists = false;
+    std::optional<bool> usable{};  ///< Opened, schema current, write transaction possible.
+    std::string failure;
+    std::optional<unsigned> mode{};  ///< Permission bits of the file.
+};
+
+/// A file that holds a secret, and who may read it.
+struct SecretFile {
+    std::string variable;
+    std::string path;
+    std::optional<unsigned> mode{};
+};
+
+/// One cookie of ours in an answer of the application.
+struct PageCookie {
+    std::string value_begin;  ///< First bytes, enough to tell formats apart.
+    bool secure = false;
+    std::string same_site;  ///< Lower case; empty: not stated.
+};
+
+struct PageFacts {
+    bool asked = false;  ///< A page was named.
+    std::string url;
+    bool https = false;
+    std::string failure;  ///< Why it could not be read; empty: it was.
+    unsigned status = 0;
+    std::vector<PageCookie> cookies;  ///< Those with the configured name.
+    std::string location;             ///< Where it redirects to.
+    std::string location_forwarded;   ///< The same when asked with `X-Forwarded-Proto: https`.
+};
+
+/// What a cookie value given by the operator is.
+enum class CookieValueKind : std::uint8_t {
+    ours,          ///< An id with a MAC of this installation's keys.
+    foreign_id,    ///< The shape of an id, but no key of this installation made it.
+    unchecked_id,  ///< The shape of an id; there was no key ring to check it with.
+    flask,         ///< Flask's signed cookie.
+    uuid,          ///< An id of the original application.
+    other
+};
+
+struct Facts {
+    bool development = false;
+    std::vector<std::string> errors;  ///< Of the configuration, each beginning with its variable.
+    std::vector<std::string> warnings;
+    std::vector<SecretFile> secret_files;
+    RedisFacts redis;
+    DatabaseFacts database;
+    CookieOptions cookie;
+    Seconds clock_skew_max{30};
+    PageFacts page;
+    std::optional<CookieValueKind> cookie_value{};
+};
+
+}  // namespace vedfolnir::ops

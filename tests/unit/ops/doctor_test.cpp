@@ -1,0 +1,217 @@
+// The doctor's judgement: each broken fact gives its own message with a fix; what was not found out is unknown.
+#include "ops/doctor.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+namespace vedfolnir::ops {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+RedisStep passed(std::string name) { return {std::move(name), true, {}, {}, {}}; }
+
+Facts sound() {
+    Facts facts;
+    facts.redis.address = "cache:6379";
+    facts.redis.tls = true;
+    facts.redis.tls_verified = true;
+    for (const auto* name :
+         {"resolve", "connect", "tls", "auth", "ping", "functions", "write", "read", "erase"}) {
+        facts.redis.steps.push_back(passed(name));
+    }
+    facts.redis.library = facts.redis.library_wanted = 1;
+    facts.redis.open_without_password = false;
+    facts.redis.needless_permissions = std::vector<std::string>{};
+    facts.redis.eviction_policy = "noeviction";
+    facts.redis.evicted_keys = 0;
+    facts.redis.append_only_file = true;
+    facts.redis.clock_ahead = Millis(3);
+    facts.database = {.path = "/s.db", .exists = true, .usable = true, .failure = {}, .mode = 0600};
+    facts.secret_files = {{"VEDFOLNIR_KEY_FILE", "/key", 0600}};
+    facts.page = {.asked = true,
+                  .url = "https://a/login",
+                  .https = true,
+                  .failure = {},
+                  .status = 200,
+                  .cookies = {{"AQID", true, "lax"}},
+                  .location = "https://a/x",
+                  .location_forwarded = {}};
+    return facts;
+}
+
+Finding finding(const Facts& facts, std::string_view id) {
+    for (auto& one : examine(facts)) {
+        if (one.id == id) return one;
+    }
+    return {std::string(id), Status::ok, "absent", ""};
+}
+
+// ids: S60 S98
+TEST(doctor, a_sound_installation_is_ok_throughout) {
+    for (const auto& one : examine(sound())) {
+        EXPECT_EQ(one.status, Status::ok) << one.id << ": " << one.message;
+        EXPECT_THAT(one.fix, IsEmpty()) << one.id;
+    }
+}
+
+// ids: S60 S67
+TEST(doctor, without_any_fact_nothing_is_ok_that_was_not_seen) {
+    Facts facts;
+    facts.page.asked = true;
+    facts.page.failure = "no answer";
+    const std::set<std::string> decided_by_settings{"configuration", "keys"};
+    for (const auto& one : examine(facts)) {
+        if (decided_by_settings.contains(one.id)) continue;
+        EXPECT_NE(one.status, Status::ok) << one.id << ": " << one.message;
+    }
+}
+
+struct Broken {
+    const char* id;
+    Status status;
+    const char* message;
+    std::function<void(Facts&)> make;
+};
+
+class EachFault : public testing::TestWithParam<Broken> {};
+
+// ids: S7 S60 S95 S98 C34
+TEST_P(EachFault, has_its_own_message_and_fix) {
+    auto facts = sound();
+    GetParam().make(facts);
+    const auto one = finding(facts, GetParam().id);
+    EXPECT_EQ(one.status, GetParam().status) << one.message;
+    EXPECT_THAT(one.message, HasSubstr(GetParam().message));
+    EXPECT_THAT(one.fix, Not(IsEmpty()));
+}
+
+void stop_at(Facts& facts, const char* name, const char* failure, const char* message) {
+    auto& steps = facts.redis.steps;
+    const auto at = std::find_if(steps.begin(), steps.end(),
+                                 [&](const auto& step) { return step.name == name; });
+    *at = {name, false, failure, message, "their words"};
+    steps.erase(at + 1, steps.end());
+}
+
+const Broken faults[] = {
+    {"configuration", Status::fail, "REDIS_PORT",
+     [](Facts& f) { f.errors = {"REDIS_PORT: wrong"}; }},
+    {"configuration", Status::warn, "REDIS_HOTS",
+     [](Facts& f) { f.warnings = {"REDIS_HOTS unknown"}; }},
+    {"keys", Status::fail, "VEDFOLNIR_KEY",
+     [](Facts& f) { f.errors = {"VEDFOLNIR_KEY is not set"}; }},
+    {"secret_files", Status::warn, "others may read",
+     [](Facts& f) { f.secret_files[0].mode = 0644; }},
+    {"secret_files", Status::fail, "others may write",
+     [](Facts& f) { f.secret_files[0].mode = 0602; }},
+    {"redis.connection", Status::fail, "refused",
+     [](Facts& f) { stop_at(f, "connect", "refused", "Nothing listens. Start it."); }},
+    {"redis.connection", Status::fail, "password_wrong",
+     [](Facts& f) { stop_at(f, "auth", "password_wrong", "Refused. Check it."); }},
+    {"redis.functions", Status::fail, "not_installed",
+     [](Facts& f) { stop_at(f, "functions", "not_installed", "Missing. Install it."); }},
+    {"redis.functions", Status::fail, "version 1, 2 is needed",
+     [](Facts& f) { f.redis.library_wanted = 2; }},
+    {"redis.record", Status::fail, "read_only",
+     [](Facts& f) { stop_at(f, "write", "read_only", "A replica. Use the primary."); }},
+    {"redis.password", Status::fail, "everybody on the network",
+     [](Facts& f) { f.redis.open_without_password = true; }},
+    {"redis.password", Status::warn, "every user of this host",
+     [](Facts& f) {
+         f.redis.open_without_password = true;
+         f.redis.loopback = true;
+     }},
+    {"redis.encryption", Status::warn, "not encrypted", [](Facts& f) { f.redis.tls = false; }},
+    {"redis.encryption", Status::warn, "without verification",
+     [](Facts& f) { f.redis.tls_verified = false; }},
+    {"redis.permissions", Status::warn, "EVAL",
+     [](Facts& f) { f.redis.needless_permissions = std::vector<std::string>{"EVAL"}; }},
+    {"redis.eviction", Status::fail, "allkeys-lru",
+     [](Facts& f) { f.redis.eviction_policy = "allkeys-lru"; }},
+    {"redis.eviction", Status::warn, "evicted 4", [](Facts& f) { f.redis.evicted_keys = 4; }},
+    {"redis.persistence", Status::warn, "append-only",
+     [](Facts& f) { f.redis.append_only_file = false; }},
+    {"redis.clock", Status::warn, "5000 ms behind",
+     [](Facts& f) { f.redis.clock_ahead = Millis(-5000); }},
+    {"redis.clock", Status::fail, "60000 ms ahead",
+     [](Facts& f) { f.redis.clock_ahead = Millis(60000); }},
+    {"database", Status::fail, "disk is full",
+     [](Facts& f) {
+         f.database.usable = false;
+         f.database.failure = "disk is full";
+     }},
+    {"database", Status::warn, "does not exist yet",
+     [](Facts& f) {
+         f.database.usable.reset();
+         f.database.exists = false;
+     }},
+    {"database.file", Status::fail, "others may write", [](Facts& f) { f.database.mode = 0666; }},
+    {"database.file", Status::warn, "others may read", [](Facts& f) { f.database.mode = 0644; }},
+    {"page", Status::fail, "500", [](Facts& f) { f.page.status = 500; }},
+    {"cookie.secure_over_http", Status::fail, "browsers drop it",
+     [](Facts& f) { f.page.https = false; }},
+    {"cookie.secure_over_http", Status::fail, "by the configuration",
+     [](Facts& f) {
+         f.page.https = false;
+         f.page.cookies.clear();
+     }},
+    {"cookie.secure", Status::fail, "not Secure",
+     [](Facts& f) { f.page.cookies[0].secure = false; }},
+    {"cookie.same_site", Status::fail, "SameSite=None without Secure",
+     [](Facts& f) {
+         f.page.cookies[0] = {"AQID", false, "none"};
+     }},
+    {"cookie.proxy_scheme", Status::fail, "scheme is lost",
+     [](Facts& f) { f.page.location = "http://a/x"; }},
+    {"cookie.proxy_scheme", Status::fail, "ignores X-Forwarded-Proto",
+     [](Facts& f) {
+         f.page.https = false;
+         f.page.location_forwarded = "http://a/x";
+     }},
+    {"cookie.flask", Status::fail, "Flask's own",
+     [](Facts& f) { f.page.cookies[0].value_begin = "eyJf"; }},
+    {"cookie.flask", Status::fail, "Flask's own",
+     [](Facts& f) { f.page.cookies[0].value_begin = ".eJw"; }},
+    {"cookie.value", Status::warn, "old Flask",
+     [](Facts& f) { f.cookie_value = CookieValueKind::flask; }},
+    {"cookie.value", Status::warn, "UUID",
+     [](Facts& f) { f.cookie_value = CookieValueKind::uuid; }},
+    {"cookie.value", Status::fail, "no key of this installation",
+     [](Facts& f) { f.cookie_value = CookieValueKind::foreign_id; }},
+    {"cookie.value", Status::fail, "not a session id",
+     [](Facts& f) { f.cookie_value = CookieValueKind::other; }},
+};
+
+INSTANTIATE_TEST_SUITE_P(doctor, EachFault, testing::ValuesIn(faults));
+
+// ids: S60
+TEST(doctor, what_the_user_may_not_ask_is_unknown) {
+    auto facts = sound();
+    facts.redis.eviction_policy.reset();
+    facts.redis.append_only_file.reset();
+    facts.redis.clock_ahead.reset();
+    facts.secret_files[0].mode.reset();
+    for (const auto* id : {"redis.eviction", "redis.persistence", "redis.clock", "secret_files"}) {
+        EXPECT_EQ(finding(facts, id).status, Status::unknown) << id;
+    }
+}
+
+// ids: S60
+TEST(doctor, after_a_failed_connection_the_rest_is_unknown) {
+    auto facts = sound();
+    stop_at(facts, "connect", "refused", "Nothing listens. Start it.");
+    for (const auto* id : {"redis.functions", "redis.record", "redis.permissions", "redis.eviction",
+                           "redis.clock"}) {
+        EXPECT_EQ(finding(facts, id).status, Status::unknown) << id;
+    }
+}
+
+}  // namespace
+}  // namespace vedfolnir::ops
