@@ -94,6 +94,7 @@ Result<void> Session::set(std::string_view key, const Value& value) {
 Result<void> Session::set_encoded(std::string key, std::string bytes) {
     if (state_->committed) return read_only();
     key = stored_name(*state_->identity, key);
+    state_->written.insert(key);
     if (state_->logged_out) state_->written_after_logout.insert(key);
     state_->current[std::move(key)] = std::move(bytes);
     return {};

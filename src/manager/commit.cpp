@@ -56,7 +56,8 @@ Task<CommitOutcome> Core::async_commit(ConstStatePtr state, RequestContext reque
                                                  : std::string_view(),
                               .cleared = state->cleared && state->loaded,
                               .login_marked = state->login_marked,
-                              .written_after_logout = state->written_after_logout};
+                              .written_after_logout = state->written_after_logout,
+                              .written = &state->written};
     auto plan = policy::plan_commit(usage, *identity_);
     if (!plan) {
         auto event =
@@ -307,6 +308,13 @@ Task<bool> Core::leave_note(StoreKey key, const Commit& commit) {
                                            store_deadline(commit.deadline));
 }
 
+/// A late request whose session ended meanwhile. Who authenticated in it begins a new session (empty: try again, under
+/// a new handle). A cleared and refilled session, or one whose `_fresh` rose, is no proof of that: it changes nothing.
+std::optional<CommitOutcome> Core::login_after_end(const Commit& commit) {
+    if (commit.state->login_marked) return std::nullopt;
+    return dropped(commit);
+}
+
 /// One attempt: SQL, then the end of the replaced session, then the new record. Empty: the id collided, try another.
 Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool first_try) {
     using Answer = std::optional<CommitOutcome>;
@@ -342,6 +350,8 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     auto grant = co_await ports_.archive->begin_login(order, commit.deadline);
     if (!grant) {
         if (grant.error().code == Errc::conflict) co_return Answer{};
+        // The session that would be re-authenticated ended meanwhile.
+        if (grant.error().code == Errc::denied && keeps_handle) co_return login_after_end(commit);
         co_return grant.error();
     }
     if (order.replaced)
@@ -380,6 +390,7 @@ Task<CommitOutcome> Core::commit_login(Commit commit) {
         auto outcome = co_await try_login(commit, attempt == 0);
         if (!outcome) co_return outcome.error();
         if (!*outcome) continue;
+        if ((*outcome)->result.action == CommitAction::dropped) co_return std::move(**outcome);
         AtomicCounters::raise(settings_.counters.logins);
         const auto& old = commit.state->loaded;
         if (old && old->manager.user_id.empty()) {

@@ -110,6 +110,7 @@ private:
     [[nodiscard]] Task<CommitOutcome> commit_end(Commit commit);
     [[nodiscard]] Task<bool> record_audited_changes(const Commit& commit, OperationId operation);
     [[nodiscard]] CommitOutcome dropped(const Commit& commit);
+    [[nodiscard]] std::optional<CommitOutcome> login_after_end(const Commit& commit);
     void resend_cookie(const Commit& commit, CommitOutcome& outcome) const;
     /// The options of the cookie, with the lifetime the request asks for.
     [[nodiscard]] CookieOptions cookie_options(const Commit& commit) const;

@@ -31,6 +31,8 @@ struct SessionState {
     std::optional<Loaded> loaded;
     model::Entries base;
     model::Entries current;
+    std::set<std::string, std::less<>>
+        written;  ///< In this request, also to the value that stood there.
     std::set<std::string, std::less<>> written_after_logout;
     bool logged_out = false;  ///< An identity key was removed, or the session cleared.
     bool cleared = false;

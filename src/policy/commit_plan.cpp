@@ -44,14 +44,21 @@ bool unchanged(const Usage& usage, const std::string& key, const std::string& va
     return before != nullptr && *before == value;
 }
 
+/// The key came with the loaded session, and this request did not set it, not even to the same value.
+bool untouched(const Usage& usage, const std::string& key, const std::string& value) {
+    const bool written = usage.written != nullptr && usage.written->contains(key);
+    return !written && unchanged(usage, key, value);
+}
+
 /// Whether an application key of the old session may enter the new one at a login.
 bool survives_login(const Usage& usage, const IdentityOptions& options, bool other_user,
                     const std::string& key, const std::string& value) {
-    const bool inherited = unchanged(usage, key, value);
     if (contains(options.keys, key)) return true;
     // A secret that stood before the login may be known to whoever planted the session (V07).
-    if (contains(options.dropped_at_login, key)) return !inherited;
-    // What one user left is never handed to the next.
+    if (contains(options.dropped_at_login, key)) return !unchanged(usage, key, value);
+    // What one user left is never handed to the next. What the login wrote is the next one's, though its value may
+    // be the old one (`_fresh`, Flask-Login's `_id`).
+    const bool inherited = untouched(usage, key, value);
     if (other_user && inherited) return key == model::flashes_key;
     if (options.kept_at_login && inherited) return contains(*options.kept_at_login, key);
     return true;

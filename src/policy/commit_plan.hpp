@@ -26,6 +26,8 @@ struct Usage {
     bool login_marked = false;  ///< The application said so (Flask-Login's signal, `mark_login()`).
     /// Keys set after an identity key was removed or the session cleared; what a logout lets through.
     const std::set<std::string, std::less<>>& written_after_logout;
+    /// All keys set in this request, also to the value that stood there; null: judge by values alone.
+    const std::set<std::string, std::less<>>* written = nullptr;
 };
 
 enum class Plan : std::uint8_t {

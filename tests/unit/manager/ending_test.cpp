@@ -33,6 +33,34 @@ TEST_F(EndingTest, request_that_loaded_before_the_logout_changes_nothing_after_i
     EXPECT_TRUE(manager->list({.user_id = "7"})->empty());
 }
 
+// ids: S13 C03 V03
+TEST_F(EndingTest, login_in_a_late_request_needs_an_authentication) {
+    const std::string cookie = sign_in("7");
+    Session refilled = load(cookie);
+    Session authenticated = load(cookie);
+    const auto old = *authenticated.handle();
+    Session logout = load(cookie);
+    logout.clear();
+    std::string browser = cookie;
+    EXPECT_EQ(commit(logout, browser).action, CommitAction::ended);
+
+    refilled.clear();
+    set(refilled, "_user_id", "7");
+    std::string late = cookie;
+    const CommitResult refused = commit(refilled, late);
+    EXPECT_EQ(refused.action, CommitAction::dropped);
+    EXPECT_FALSE(refused.set_cookie.has_value());
+    EXPECT_EQ(store->size(), 0U);
+
+    authenticated.mark_login();
+    late = cookie;
+    EXPECT_EQ(commit(authenticated, late).action, CommitAction::logged_in);
+    Session session = load(late);
+    EXPECT_EQ(session.user_id(), "7");
+    EXPECT_NE(*session.handle(), old);
+    EXPECT_FALSE(load(cookie).found());
+}
+
 // ids: S45 S46
 TEST_F(EndingTest, clear_ends_the_session_and_what_is_written_then_starts_a_new_one) {
     std::string cookie = sign_in("7");

@@ -129,16 +129,19 @@ TEST_F(Login, what_one_user_left_is_not_handed_to_the_next) {
     std::string cookie = sign_in("7");
     Session first = load(cookie);
     set(first, "private", "of 7");
+    set(first, "role", "reader");
     commit(first, cookie);
     const std::string old = cookie;
     Session second = load(cookie);
     set(second, "_user_id", "8");
     set(second, "welcome", "8");
+    set(second, "role", "reader");  // The same value, but this login's own.
     EXPECT_EQ(commit(second, cookie).action, CommitAction::logged_in);
     Session now = load(cookie);
     EXPECT_EQ(now.user_id(), "8");
     EXPECT_EQ(text(now, "private"), "<none>");
     EXPECT_EQ(text(now, "welcome"), "8");
+    EXPECT_EQ(text(now, "role"), "reader");
     EXPECT_FALSE(load(old).found());
     EXPECT_TRUE(manager->list({.user_id = "7"})->empty());
 }
