@@ -34,15 +34,39 @@ bool passed(const RedisFacts& redis, std::string_view name) {
                        [&](const auto& step) { return step.passed && step.name == name; });
 }
 
-// A step's message is one sentence on what is wrong and then what to do.
+// What to do about failures whose message says only what is wrong.
+std::string_view fix_for(std::string_view failure) noexcept {
+    struct Fix {
+        std::string_view failure;
+        std::string_view text;
+    };
+    static constexpr std::array fixes{
+        Fix{"password_missing", "set REDIS_PASSWORD, and REDIS_USERNAME for an ACL user"},
+        Fix{"password_wrong", "correct REDIS_USERNAME and REDIS_PASSWORD"},
+        Fix{"not_installed", "run vedfolnir redis install as a user who may FUNCTION LOAD"},
+        Fix{"tls_files", "correct REDIS_SSL_CA_CERTS, REDIS_SSL_CERTFILE and REDIS_SSL_KEYFILE"},
+        Fix{"not_redis", "correct REDIS_URL, or REDIS_HOST and REDIS_PORT"},
+        Fix{"no_answer",
+            "see whether Redis hangs or a firewall drops packets; see its log and slow log"},
+        Fix{"primary_down", "bring the primary back, or connect to the present one"},
+        Fix{"replicas_missing", "bring the replicas back, or lower min-replicas-to-write"},
+        Fix{"snapshots_failing", "free disk space where Redis writes, and see its log"},
+    };
+    for (const auto& fix : fixes) {
+        if (fix.failure == failure) return fix.text;
+    }
+    return "see the log of Redis";
+}
+
+// A step's message is one sentence on what is wrong and, mostly, another on what to do.
 Finding failure(std::string id, const RedisStep& step) {
     const auto stop = step.message.find(". ");
-    auto message = stop == std::string::npos ? step.message : step.message.substr(0, stop + 1);
-    const auto fix = stop == std::string::npos ? std::string("see the log of Redis")
-                                               : step.message.substr(stop + 2);
+    const bool says_fix = stop != std::string::npos;
+    auto message = says_fix ? step.message.substr(0, stop + 1) : step.message;
+    std::string fix = says_fix ? step.message.substr(stop + 2) : std::string(fix_for(step.failure));
     message += fmt::format(" [{}]", step.failure);
     if (!step.detail.empty()) message += fmt::format(" ({})", step.detail);
-    return {std::move(id), Status::fail, std::move(message), fix};
+    return {std::move(id), Status::fail, std::move(message), std::move(fix)};
 }
 
 Finding not_asked(std::string id) {

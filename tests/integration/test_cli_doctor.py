@@ -1,0 +1,387 @@
+"""vedfolnir doctor against servers that are broken on purpose: each fault has its own message, fix and exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stack
+
+import redis
+
+# 32 random bytes, used nowhere else.
+KEY = "q3tHc0Kx9mN1v7ZfWb2sYpEoRj5uLdGi8aXkTnQwV4M="
+
+
+class Server(stack.Process):
+    """A redis-server on a loopback port with options of the test's choice."""
+
+    name = "redis-server"
+
+    def __init__(self, folder: Path, *options: str, tls: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder / "redis.log")
+        self.folder = folder
+        self.port = stack.free_port()
+        self.options = options
+        self.tls = tls
+
+    def start(self) -> None:
+        ports = (
+            ["--tls-port", str(self.port), "--port", "0"]
+            if self.tls
+            else ["--port", str(self.port)]
+        )
+        fixed = ["--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        self.launch([stack.program("redis-server"), *ports, *fixed, *self.options])
+        self.wait_ready(lambda: not stack.is_free(self.port))
+
+    def client(self, **options: Any) -> redis.Redis:
+        return redis.Redis(port=self.port, **options)
+
+
+@dataclass
+class Outcome:
+    code: int
+    checks: dict[str, dict[str, str]]
+    text: str
+
+    def status(self, check: str) -> str:
+        return self.checks[check]["status"]
+
+    def message(self, check: str) -> str:
+        return self.checks[check]["message"]
+
+
+def run(arguments: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(stack.CLI), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def doctor(folder: Path, *arguments: str, **settings: str) -> Outcome:
+    environment = {
+        **stack.clean_environment(),
+        "VEDFOLNIR_KEY": KEY,
+        "VEDFOLNIR_STATE_DIR": str(folder / "state"),
+        "VEDFOLNIR_REDIS_CONNECT_TIMEOUT_MS": "1000",
+        **settings,
+    }
+    done = run(["doctor", "--json", *arguments], environment)
+    report = json.loads(done.stdout)
+    checks = {check["id"]: check for check in report["checks"]}
+    # Every failure and warning says what to do.
+    for check in checks.values():
+        if check["status"] in ("fail", "warn"):
+            assert check["fix"], check
+    assert report["healthy"] == (done.returncode == 0)
+    return Outcome(done.returncode, checks, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("plain")) as server:
+        yield server
+
+
+@contextmanager
+def silent_listener() -> Iterator[int]:
+    """Accepts connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.ids("S60")
+def test_sound_installation_passes(tmp_path: Path, plain: Server) -> None:
+    outcome = doctor(tmp_path, REDIS_PORT=str(plain.port))
+    assert outcome.code == 0, outcome.text
+    for check in (
+        "redis.connection",
+        "redis.functions",
+        "redis.record",
+        "redis.eviction",
+        "redis.clock",
+        "keys",
+    ):
+        assert outcome.status(check) == "ok", outcome.checks[check]
+    # Open and all-powerful, but on this host only: worth a word, no failure.
+    assert outcome.status("redis.password") == "warn"
+    assert outcome.status("redis.permissions") == "warn"
+    assert outcome.status("database") == "warn"
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.ids("S95", "S60")
+def test_unknown_host(tmp_path: Path) -> None:
+    outcome = doctor(tmp_path, REDIS_HOST="nowhere.invalid")
+    assert outcome.code == 1
+    assert "name_unknown" in outcome.message("redis.connection")
+
+
+@pytest.mark.ids("S95")
+def test_refused(tmp_path: Path) -> None:
+    outcome = doctor(tmp_path, REDIS_PORT=str(stack.free_port()))
+    assert outcome.code == 1
+    assert "refused" in outcome.message("redis.connection")
+    assert outcome.status("redis.functions") == "unknown"
+
+
+@pytest.mark.ids("S95")
+def test_timeout(tmp_path: Path) -> None:
+    with silent_listener() as port:
+        outcome = doctor(tmp_path, REDIS_PORT=str(port), VEDFOLNIR_REDIS_CONNECT_TIMEOUT_MS="200")
+    assert outcome.code == 1
+    assert "no_answer" in outcome.message("redis.connection")
+
+
+@pytest.mark.ids("S95", "C34")
+def test_password_missing_and_wrong(tmp_path: Path) -> None:
+    with Server(tmp_path / "redis", "--requirepass", "right-password") as server:
+        missing = doctor(tmp_path, REDIS_PORT=str(server.port))
+        wrong = doctor(tmp_path, REDIS_PORT=str(server.port), REDIS_PASSWORD="wrong-password")
+        right = doctor(tmp_path, REDIS_PORT=str(server.port), REDIS_PASSWORD="right-password")
+    assert "password_missing" in missing.message("redis.connection")
+    assert "password_wrong" in wrong.message("redis.connection")
+    assert (missing.code, wrong.code) == (1, 1)
+    assert "REDIS_PASSWORD" in wrong.checks["redis.connection"]["fix"]
+    assert right.status("redis.connection") == "ok"
+    assert right.status("redis.password") == "ok"
+    for outcome in (missing, wrong, right):
+        assert not re.search("(right|wrong)-password", outcome.text)
+
+
+@pytest.mark.ids("S95")
+def test_tls_faults_are_told_apart(tmp_path: Path, plain: Server) -> None:
+    not_spoken = doctor(tmp_path, REDIS_URL=f"rediss://127.0.0.1:{plain.port}")
+    assert not_spoken.code == 1
+    assert "tls_not_spoken" in not_spoken.message("redis.connection")
+
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    subprocess.run(
+        [
+            *(stack.program("openssl"), "req", "-x509", "-nodes", "-days", "1"),
+            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    certificate = [f"--tls-{name}-file" for name in ("cert", "key", "ca-cert")]
+    files = [str(folder / name) for name in ("cert.pem", "key.pem", "cert.pem")]
+    options = [word for pair in zip(certificate, files, strict=True) for word in pair]
+    with Server(folder, *options, "--tls-auth-clients", "no", tls=True) as server:
+        url = f"rediss://localhost:{server.port}"
+        untrusted = doctor(tmp_path, REDIS_URL=url)
+        trusted = doctor(tmp_path, REDIS_URL=url, REDIS_SSL_CA_CERTS=str(folder / "cert.pem"))
+        wrong_host = doctor(
+            tmp_path,
+            REDIS_URL=f"rediss://127.0.0.1:{server.port}",
+            REDIS_SSL_CA_CERTS=str(folder / "cert.pem"),
+        )
+    assert "tls_unknown_authority" in untrusted.message("redis.connection")
+    assert "tls_wrong_host" in wrong_host.message("redis.connection")
+    assert trusted.status("redis.connection") == "ok"
+    assert trusted.status("redis.encryption") == "ok"
+
+
+@pytest.mark.ids("S95")
+def test_read_only_replica(tmp_path: Path, plain: Server) -> None:
+    with Server(tmp_path / "replica", "--replicaof", f"127.0.0.1 {plain.port}") as replica:
+        with plain.client() as primary, replica.client() as copy:
+            stack.wait_until(
+                lambda: copy.info("replication")["master_link_status"] == "up",
+                "the replica follows",
+            )
+            assert primary.ping()
+        outcome = doctor(tmp_path, REDIS_PORT=str(replica.port))
+    assert outcome.code == 1
+    assert "read_only" in json.dumps(outcome.checks)
+
+
+@pytest.mark.ids("S95")
+def test_too_many_clients(tmp_path: Path) -> None:
+    with Server(tmp_path / "redis", "--maxclients", "1") as server, server.client() as holder:
+        stack.wait_until(lambda: bool(holder.ping()), "the one client is in")
+        outcome = doctor(tmp_path, REDIS_PORT=str(server.port))
+    assert outcome.code == 1
+    assert "clients_max" in outcome.message("redis.connection")
+
+
+@pytest.mark.ids("S60", "S74")
+def test_eviction_and_clock_need_no_configuration_rights(tmp_path: Path) -> None:
+    with Server(tmp_path / "redis", "--maxmemory-policy", "allkeys-lru") as server:
+        outcome = doctor(tmp_path, REDIS_PORT=str(server.port))
+    assert outcome.code == 1
+    assert outcome.status("redis.eviction") == "fail"
+    assert "allkeys-lru" in outcome.message("redis.eviction")
+
+
+@pytest.mark.ids("S60", "C34")
+def test_least_permissions_are_enough_and_recognised(tmp_path: Path, plain: Server) -> None:
+    environment = {**stack.clean_environment(), "REDIS_PORT": str(plain.port)}
+    assert run(["redis", "install"], environment).returncode == 0
+    rules = run(["redis", "acl"], environment).stdout.strip()
+    words = re.sub(r">\S+", ">least-rights", rules).split()
+    assert words[0] == "user"
+    with plain.client() as client:
+        client.execute_command("ACL", "SETUSER", *words[1:])
+    login = {"REDIS_USERNAME": words[1], "REDIS_PASSWORD": "least-rights"}
+    outcome = doctor(tmp_path, REDIS_PORT=str(plain.port), **login)
+    assert outcome.code == 0, outcome.text
+    assert outcome.status("redis.permissions") == "ok", outcome.checks["redis.permissions"]
+    assert outcome.status("redis.record") == "ok"
+
+    with plain.client() as client:
+        client.execute_command("ACL", "SETUSER", words[1], "-info", "-time")
+    blind = doctor(tmp_path, REDIS_PORT=str(plain.port), **login)
+    assert blind.status("redis.eviction") == "unknown"
+    assert blind.status("redis.persistence") == "unknown"
+
+
+@pytest.mark.ids("S60")
+def test_functions_missing_and_not_permitted(tmp_path: Path) -> None:
+    user = "user app on >app-rights ~* +@all -function"
+    acl = tmp_path / "users.acl"
+    acl.write_text(f"user default on nopass ~* &* +@all\n{user}\n")
+    with Server(tmp_path / "redis", "--aclfile", str(acl)) as server:
+        outcome = doctor(
+            tmp_path, REDIS_PORT=str(server.port), REDIS_USERNAME="app", REDIS_PASSWORD="app-rights"
+        )
+    assert outcome.code == 1
+    assert outcome.status("redis.functions") == "fail"
+    assert "vedfolnir redis install" in outcome.checks["redis.functions"]["fix"]
+
+
+@pytest.mark.ids("S60")
+def test_database_that_is_none(tmp_path: Path, plain: Server) -> None:
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"this is no database, but long enough to be taken for one" * 40)
+    broken.chmod(0o644)
+    outcome = doctor(
+        tmp_path, REDIS_PORT=str(plain.port), SESSION_DATABASE_URL=f"sqlite:///{broken}"
+    )
+    assert outcome.code == 1
+    assert outcome.status("database") == "fail"
+    assert outcome.status("database.file") == "warn"
+
+
+@pytest.mark.ids("S60", "S88")
+def test_key_absent_weak_or_readable_by_others(tmp_path: Path, plain: Server) -> None:
+    port = str(plain.port)
+    absent = doctor(tmp_path, REDIS_PORT=port, VEDFOLNIR_KEY="")
+    weak = doctor(tmp_path, REDIS_PORT=port, VEDFOLNIR_KEY="A" * 44)
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o644)
+    readable = doctor(tmp_path, REDIS_PORT=port, VEDFOLNIR_KEY="", VEDFOLNIR_KEY_FILE=str(key_file))
+    assert (absent.code, weak.code) == (1, 1)
+    assert "VEDFOLNIR_KEY is not set" in absent.message("keys")
+    assert weak.status("keys") == "fail"
+    assert readable.status("keys") == "ok"
+    assert readable.status("secret_files") == "warn"
+
+
+class Page(BaseHTTPRequestHandler):
+    cookie = ""
+    honours_proxy = False
+
+    def do_GET(self) -> None:
+        outside = (
+            "https"
+            if self.honours_proxy and self.headers["X-Forwarded-Proto"] == "https"
+            else "http"
+        )
+        self.send_response(302)
+        self.send_header("Location", f"{outside}://{self.headers['Host']}/next")
+        if self.cookie:
+            self.send_header("Set-Cookie", self.cookie)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keeps the test's output clean."""
+
+
+@contextmanager
+def page(cookie: str, honours_proxy: bool = False) -> Iterator[str]:
+    kind = type("ThisPage", (Page,), {"cookie": cookie, "honours_proxy": honours_proxy})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/login"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.ids("S98", "S7")
+def test_secure_cookie_over_plain_http(tmp_path: Path, plain: Server) -> None:
+    with page("session=AQID; Path=/; Secure; HttpOnly; SameSite=Lax") as url:
+        outcome = doctor(
+            tmp_path, "--url", url, REDIS_PORT=str(plain.port), SESSION_COOKIE_NAME="session"
+        )
+    assert outcome.code == 1
+    assert outcome.status("cookie.secure_over_http") == "fail"
+    assert "SESSION_COOKIE_SECURE=false" in outcome.checks["cookie.secure_over_http"]["fix"]
+
+
+@pytest.mark.ids("S98", "S7")
+def test_same_site_none_without_secure(tmp_path: Path, plain: Server) -> None:
+    with page("session=AQID; Path=/; HttpOnly; SameSite=None") as url:
+        outcome = doctor(
+            tmp_path, "--url", url, REDIS_PORT=str(plain.port), SESSION_COOKIE_NAME="session"
+        )
+    assert outcome.status("cookie.same_site") == "fail"
+    assert outcome.status("cookie.secure_over_http") == "ok"
+
+
+@pytest.mark.ids("S98")
+def test_lost_scheme_behind_a_proxy(tmp_path: Path, plain: Server) -> None:
+    settings = {"REDIS_PORT": str(plain.port), "SESSION_COOKIE_NAME": "session"}
+    with page("session=AQID; Path=/") as url:
+        lost = doctor(tmp_path, "--url", url, **settings)
+    with page("session=AQID; Path=/", honours_proxy=True) as url:
+        kept = doctor(tmp_path, "--url", url, **settings)
+    assert lost.status("cookie.proxy_scheme") == "fail"
+    assert "ProxyFix" in lost.checks["cookie.proxy_scheme"]["fix"]
+    assert kept.status("cookie.proxy_scheme") == "ok"
+
+
+@pytest.mark.ids("S98")
+@pytest.mark.parametrize("value", ["eyJfdXNlcl9pZCI6IjcifQ.aN.sig", ".eJwVjE0.aN.sig"])
+def test_clash_with_an_old_flask_cookie(tmp_path: Path, plain: Server, value: str) -> None:
+    settings = {"REDIS_PORT": str(plain.port), "SESSION_COOKIE_NAME": "session"}
+    with page(f"session={value}; Path=/") as url:
+        outcome = doctor(tmp_path, "--url", url, "--cookie", f"session={value}", **settings)
+    assert outcome.status("cookie.flask") == "fail"
+    assert outcome.status("cookie.value") == "warn"
+    assert value not in outcome.text
+
+
+@pytest.mark.ids("S98")
+def test_page_that_cannot_be_read_is_unknown(tmp_path: Path, plain: Server) -> None:
+    url = f"http://127.0.0.1:{stack.free_port()}/"
+    outcome = doctor(tmp_path, "--url", url, REDIS_PORT=str(plain.port))
+    for check in ("page", "cookie.secure_over_http", "cookie.proxy_scheme"):
+        assert outcome.status(check) == "unknown", outcome.checks[check]
