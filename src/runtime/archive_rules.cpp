@@ -171,6 +171,7 @@ std::vector<async::EndOrder> plan_end(const async::EndRequest& request,
         order.keep = request.keep;
     }
     std::vector<async::EndOrder> orders;
+    orders.reserve(by_shard.size());
     for (auto& [shard, order] : by_shard) orders.push_back(std::move(order));
     return orders;
 }

@@ -36,9 +36,8 @@ void add_event(Connection& db, const async::AuditEvent& event, std::int64_t part
 }
 
 /// An earlier attempt of this operation was committed: its answer is read back, nothing is written.
-bool was_written(Connection& db, const std::optional<OperationId>& operation) {
-    if (!operation) return false;
-    const auto rows = db.query("audit_operation_seen", 1, {{"operation", hex(*operation)}});
+bool was_written(Connection& db, const OperationId& operation) {
+    const auto rows = db.query("audit_operation_seen", 1, {{"operation", hex(operation)}});
     return !rows.empty() && rows.front().cell(0).has_value();
 }
 
@@ -141,39 +140,40 @@ void restore_sequences(Connection& db, const OperationId& operation,
 }
 
 /// What a login of an earlier attempt replaced, from the revocations it left.
-async::EndOrder repeated_replacement(Connection& db, const async::LoginOrder& login) {
+async::EndOrder repeated_replacement(Connection& db, const OperationId& operation,
+                                     const async::Replaced& replaced) {
     async::EndOrder order;
-    const auto operation = hex(*login.event.operation);
-    for (const auto& row :
-         db.query("revocations_by_operation", revocation_columns, {{"operation", operation}})) {
+    for (const auto& row : db.query("revocations_by_operation", revocation_columns,
+                                    {{"operation", hex(operation)}})) {
         const auto revocation = read_revocation(row);
+        if (!revocation.key) continue;
         order.shard = revocation.shard;
         order.user = revocation.user;
-        order.keys.push_back(revocation.key.value());
+        order.keys.push_back(*revocation.key);
         if (order.sequence == 0) order.previous_sequence = revocation.sequence - 1;
         order.sequence = revocation.sequence;
     }
     if (!order.keys.empty()) return order;
     // Nothing was revoked then, because the replaced session had ended before.
-    const auto old = find_session(db, login.replaced->handle);
-    return runtime::replacement_order(*login.replaced, old ? old->row.key : login.replaced->key,
+    const auto old = find_session(db, replaced.handle);
+    return runtime::replacement_order(replaced, old ? old->row.key : replaced.key,
                                       old ? old->row.user : UserTag{});
 }
 
-/// What a login of an earlier attempt was granted. Throws where the session did not stay as that
-/// attempt left it.
-async::LoginGrant repeated_login(Connection& db, const async::LoginOrder& login) {
+/// What a login of an earlier attempt was granted. Throws where its session did not stay as it was.
+async::LoginGrant repeated_login(Connection& db, const OperationId& operation,
+                                 const async::LoginOrder& login) {
     const auto found = find_session(db, login.row.handle);
     if (!found || found->row.key != login.row.key) {
         throw Failure(Errc::conflict,
                       "this login was written before, and another one took its place");
     }
-    if (found->row.ended)
+    if (found->row.ended) {
         throw Failure(Errc::denied, "this login was written before, and its session has ended");
+    }
     async::LoginGrant grant;
     grant.epoch = found->epoch;
-    if (!login.replaced) return grant;
-    grant.end_replaced = repeated_replacement(db, login);
+    if (login.replaced) grant.end_replaced = repeated_replacement(db, operation, *login.replaced);
     return grant;
 }
 
@@ -200,10 +200,21 @@ async::EndReceipt receipt_of(const async::EndRequest& request,
     return receipt;
 }
 
+async::EndReceipt repeated_ending(Connection& db, const OperationId& operation,
+                                  const async::EndRequest& request) {
+    const auto ended = read_sessions(
+        db.query("sessions_ended_by_operation", session_columns, {{"operation", hex(operation)}}));
+    auto receipt = receipt_of(request, ended);
+    restore_sequences(db, operation, receipt.orders);
+    return receipt;
+}
+
 }  // namespace
 
 async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
-    if (was_written(db, order.event.operation)) return repeated_login(db, order);
+    if (order.event.operation && was_written(db, *order.event.operation)) {
+        return repeated_login(db, *order.event.operation, order);
+    }
     const auto present = find_session(db, order.row.handle);
     if (present && present->row.ended) {
         throw Failure(Errc::denied,
@@ -226,12 +237,8 @@ bool confirm_login(Connection& db, const Handle& handle) {
 }
 
 async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request) {
-    if (was_written(db, request.event.operation)) {
-        const auto ended = read_sessions(db.query("sessions_ended_by_operation", session_columns,
-                                                  {{"operation", hex(*request.event.operation)}}));
-        auto receipt = receipt_of(request, ended);
-        restore_sequences(db, *request.event.operation, receipt.orders);
-        return receipt;
+    if (request.event.operation && was_written(db, *request.event.operation)) {
+        return repeated_ending(db, *request.event.operation, request);
     }
     const auto sessions = sessions_to_end(db, request);
     auto receipt = receipt_of(request, sessions);
@@ -252,20 +259,21 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request)
 
 bool record_change(Connection& db, const Handle& handle, const std::string& platform,
                    const async::AuditEvent& event) {
-    if (was_written(db, event.operation)) return true;
-    const auto changed =
-        db.execute("session_set_platform", {{"handle", handle.text()}, {"platform", platform}});
-    if (changed == 0) return false;
+    if (event.operation && was_written(db, *event.operation)) return true;
+    const auto session = find_session(db, handle);
+    if (!session || session->row.ended) return false;
+    db.execute("session_set_platform", {{"handle", handle.text()}, {"platform", platform}});
     auto entry = event;
     entry.handle = handle;
-    entry.user_id = find_session(db, handle).value().row.user_id;
+    entry.user_id = session->row.user_id;
     add_event(db, entry);
     return true;
 }
 
 std::uint32_t append_events(Connection& db, const std::vector<async::AuditEvent>& events) {
     for (const auto& event : events) {
-        if (!was_written(db, event.operation)) add_event(db, event);
+        if (event.operation && was_written(db, *event.operation)) continue;
+        add_event(db, event);
     }
     return static_cast<std::uint32_t>(events.size());
 }

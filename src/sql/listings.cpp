@@ -31,10 +31,11 @@ Question session_question(const async::SessionQuery& query) {
     return question;
 }
 
-std::vector<async::SessionRow> one_session(Connection& db, const async::SessionQuery& query) {
+std::vector<async::SessionRow> one_session(Connection& db, const Handle& handle,
+                                           const async::SessionQuery& query) {
     std::vector<async::SessionRow> found;
     for (const auto& row :
-         db.query("session_by_handle", session_columns, {{"handle", query.handle->text()}})) {
+         db.query("session_by_handle", session_columns, {{"handle", handle.text()}})) {
         auto session = read_session(row);
         if (query.only_live && !runtime::is_live(session.row, session.begun, query.now)) continue;
         if (!query.user_id.empty() && session.row.user_id != query.user_id) continue;
@@ -57,7 +58,7 @@ Question event_question(const async::AuditQuery& query) {
 }  // namespace
 
 std::vector<async::SessionRow> list_sessions(Connection& db, const async::SessionQuery& query) {
-    if (query.handle) return one_session(db, query);
+    if (query.handle) return one_session(db, *query.handle, query);
     auto question = session_question(query);
     std::int64_t after_created = any_future;
     std::string after_handle;

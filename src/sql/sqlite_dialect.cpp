@@ -120,7 +120,7 @@ void SqliteDialect::create_file() const {
 void SqliteDialect::prepare() {
     check_folder();
     check_file();
-    if (!turns_) turns_.emplace(location_.path);
+    if (!turns_) turns_ = std::make_unique<FileLock>(location_.path);
     create_file();
     const std::lock_guard lock(mutex_);
     opened_ = file_id();

@@ -5,6 +5,7 @@
 #include "sql/file_lock.hpp"
 #include "sql/location.hpp"
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -51,8 +52,8 @@ private:
     void create_file() const;
 
     Location location_;
-    std::optional<FileLock> turns_;
-    mutable std::mutex mutex_;  // guards opened_
+    std::unique_ptr<FileLock> turns_;  // made by prepare()
+    mutable std::mutex mutex_;         // guards opened_
     std::optional<FileId> opened_;
 };
 

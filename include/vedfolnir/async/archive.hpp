@@ -121,9 +121,13 @@ public:
     virtual ~Archive() = default;
 
     /// Row (unconfirmed), revocation of the replaced session, audit event: one commit.
+    /// Errors also: denied (this session, or the one to re-authenticate, has ended: log in under a new handle),
+    /// conflict (handle or key is taken), bad_value (a user id that cannot be stored), deadline_exceeded (the commit
+    /// was under way: repeat with the same operation id).
     [[nodiscard]] virtual Task<LoginGrant> begin_login(LoginOrder order, Deadline deadline) = 0;
 
-    /// Marks the row confirmed: the hot store acknowledged the record.
+    /// Marks the row confirmed: the hot store acknowledged the record. False: it ended meanwhile (or is unknown here);
+    /// the record must go.
     [[nodiscard]] virtual Task<bool> confirm_login(Handle handle, Deadline deadline) = 0;
 
     /// Closes rows, takes the shard's next sequences, writes revocations, epoch and events: one commit.
