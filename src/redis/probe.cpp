@@ -12,6 +12,7 @@
 
 #include <array>
 #include <random>
+#include <stdexcept>
 
 namespace vedfolnir::redis {
 namespace asio = boost::asio;
@@ -30,6 +31,7 @@ T run(asio::io_context& loop, asio::awaitable<T> task, Owner& owner) {
         owner.reset();
     });
     loop.run();
+    if (!result) throw std::logic_error("the loop ended before its task");
     return std::move(*result);
 }
 

@@ -237,7 +237,9 @@ Task<TimePoint> RedisStore::now(Deadline deadline) {
     request.read_only = true;
     const auto reply = co_await call(std::move(request), deadline);
     if (!reply) co_return to_error(reply.error());
-    co_return clock_.now(Clock::now()).value();
+    const auto time = clock_.now(Clock::now());
+    if (!time) co_return unexpected("vedfolnir_info", "no time");
+    co_return *time;
 }
 
 void RedisStore::refresh_clock() {
