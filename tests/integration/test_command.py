@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from conftest import ROOT, Stack
 
 VEDFOLNIR = ROOT / "build" / "bin" / "vedfolnir"

@@ -400,8 +400,6 @@ class _Guarded:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, UNAVAILABLE) and not isinstance(
-            error, SessionUnavailable
-        ):
+        if isinstance(error, UNAVAILABLE) and not isinstance(error, SessionUnavailable):
             self._session.mark_unavailable(error)
             raise SessionUnavailable(error) from error
