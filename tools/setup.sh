@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the named groups (build test bench lint) need and what is missing: Debian packages, and .venv.
+# Installs what the named groups (build up test bench lint) need and what is missing: Debian packages, and .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/lib.sh
@@ -9,9 +9,10 @@ log=
 policy=
 
 missing_packages() {
-    local group package
-    while read -r group package; do
+    local group package program
+    while read -r group package program; do
         case " $* " in *" $group "*) ;; *) continue ;; esac
+        [ -n "$program" ] && command -v "$program" >/dev/null && continue
         dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
     done < <(grep -v '^#' tools/apt-packages.txt) | sort -u
 }
