@@ -15,33 +15,12 @@ using runtime::AtomicCounters;
 
 /// A conflict means that somebody else made progress; this many in a row mean something is wrong.
 constexpr int save_attempts_max = 32;
-/// A fresh id collides only if the random source repeats itself.
-constexpr int mint_attempts_max = 3;
-/// How long requests already under way with the old id run without a session after a login.
-constexpr Millis rotation_note_time{10'000};
-
-constexpr std::size_t device_bytes_max = 200;
-constexpr std::size_t place_bytes_max = 45;  // the longest text of an IPv6 address
-
-std::string text_of(const model::Entries& entries, const std::vector<std::string>& keys) {
-    for (const std::string& key : keys) {
-        const auto found = entries.find(key);
-        if (found == entries.end()) continue;
-        if (auto text = model::identity_text(found->second); text && *text)
-            return std::move(**text);
-    }
-    return {};
-}
 
 bool differs(const model::Entries& a, const model::Entries& b, const std::string& key) {
     const auto in_a = a.find(key);
     const auto in_b = b.find(key);
     if (in_a == a.end() || in_b == b.end()) return (in_a == a.end()) != (in_b == b.end());
     return in_a->second != in_b->second;
-}
-
-Error collision() {
-    return {Errc::random_unavailable, "fresh ids keep colliding: the random source repeats itself"};
 }
 
 }  // namespace
@@ -267,144 +246,6 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
         if (std::chrono::steady_clock::now() >= commit.deadline) break;
     }
     co_return Error{Errc::conflict, "the record kept changing until the deadline"};
-}
-
-async::LoginOrder Core::login_order(const Commit& commit, const StoreKey& key, Handle handle,
-                                    OperationId operation, bool replaces) const {
-    const auto& loaded = commit.state->loaded;
-    const bool was_authenticated = replaces && loaded && !loaded->manager.user_id.empty();
-    const bool same_user = was_authenticated && loaded->manager.user_id == commit.plan.user;
-    async::LoginOrder order;
-    order.row = {.handle = handle,
-                 .key = key,
-                 .user_id = commit.plan.user,
-                 .user = settings_.ring.user_tag(commit.plan.user),
-                 .created = same_user ? loaded->header.created : commit.now,
-                 .authenticated = commit.now,
-                 .absolute_expiry = commit.now + settings_.options.lifetimes.absolute,
-                 .idle_limit = Seconds{0},
-                 .device = shortened(commit.request.user_agent, device_bytes_max),
-                 .place = shortened(commit.request.client_address, place_bytes_max),
-                 .platform = text_of(commit.plan.entries, identity_->audited),
-                 .ended = std::nullopt,
-                 .end_reason = {},
-                 .confirmed = false};
-    if (was_authenticated)
-        order.replaced = async::Replaced{loaded->key, loaded->header.handle, same_user};
-    const std::string type = commit.state->remembered ? "session.remembered"
-                             : same_user              ? "session.reauthenticated"
-                                                      : "session.created";
-    order.event = event_of(type, commit.now, handle, commit.plan.user, "user");
-    order.event.operation = operation;
-    order.event.detail = json_object({{"device", order.row.device}, {"place", order.row.place}});
-    return order;
-}
-
-/// Puts a note without successor in the place of a record whose id rotated: requests already under way with the old
-/// id run without a session for a moment, and set no cookie over the new one.
-Task<bool> Core::leave_note(StoreKey key, const Commit& commit) {
-    std::string note = model::pack_note({.until = commit.now + rotation_note_time});
-    co_return co_await ports_.store->erase(key, std::move(note), rotation_note_time,
-                                           store_deadline(commit.deadline));
-}
-
-/// A late request whose session ended meanwhile. Who authenticated in it begins a new session (empty: try again, under
-/// a new handle). A cleared and refilled session, or one whose `_fresh` rose, is no proof of that: it changes nothing.
-std::optional<CommitOutcome> Core::login_after_end(const Commit& commit) {
-    if (commit.state->login_marked) return std::nullopt;
-    return dropped(commit);
-}
-
-/// One attempt: SQL, then the end of the replaced session, then the new record. Empty: the id collided, try another.
-Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool first_try) {
-    using Answer = std::optional<CommitOutcome>;
-    const ManagerOptions& options = settings_.options;
-    const auto& loaded = commit.state->loaded;
-    const auto user = settings_.ring.user_tag(commit.plan.user);
-    const auto id = settings_.ring.mint(user.shard(), settings_.random);
-    if (!id) co_return id.error();
-    const auto operation = crypto::random_operation(settings_.random);
-    if (!operation) co_return operation.error();
-    const auto fresh_handle = crypto::random_handle(settings_.random);
-    if (!fresh_handle) co_return fresh_handle.error();
-    const StoreKey key = crypto::store_key_of(*id);
-    const bool keeps_handle = first_try && loaded && loaded->manager.user_id == commit.plan.user;
-    const Handle handle = keeps_handle ? loaded->header.handle : *fresh_handle;
-
-    const auto order = login_order(commit, key, handle, *operation, first_try);
-    model::RecordHeader header;
-    header.last_seen = commit.now;
-    header.handle = handle;
-    header.user = user;
-    header.created = order.row.created;
-    header.authenticated = commit.now;
-    header.absolute_expiry = order.row.absolute_expiry;
-    header.clock = model::next_clock(loaded ? loaded->header.clock : 0, commit.now);
-    header.operation = *operation;
-    const model::Payload payload{{commit.plan.user, order.row.device, order.row.place},
-                                 commit.plan.entries};
-    // Whatever cannot be sealed is refused here, before SQL hears of it.
-    const auto size = model::encode_payload(payload).size();
-    if (auto fits = model::check_size(payload, size, options.limits); !fits) co_return fits.error();
-
-    auto grant = co_await ports_.archive->begin_login(order, commit.deadline);
-    if (!grant) {
-        if (grant.error().code == Errc::conflict) co_return Answer{};
-        // The session that would be re-authenticated ended meanwhile.
-        if (grant.error().code == Errc::denied && keeps_handle) co_return login_after_end(commit);
-        co_return grant.error();
-    }
-    if (order.replaced)
-        denied_.deny(order.replaced->key, loaded->header.absolute_expiry, commit.now);
-    if (grant->end_replaced) {
-        // The old record goes now, before there is a new one; the shard's mark may follow behind the answer.
-        const auto replaced = co_await leave_note(order.replaced->key, commit);
-        if (!replaced) co_return replaced.error();
-        apply_later(*grant->end_replaced);
-    }
-    header.epoch = grant->epoch;
-    auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload,
-                                      options.limits, options.plain_records);
-    if (!record) co_return record.error();
-    const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
-    const auto created = co_await ports_.store->create(key, std::move(*record), ttl,
-                                                       store_deadline(commit.deadline));
-    if (!created) co_return created.error();
-    // A stale epoch means that all of this user's sessions were ended meanwhile: log in again under the new epoch.
-    if (*created != async::CreateStatus::created) co_return Answer{};
-    // Unconfirmed, the row stops counting as live after a minute; the session itself works.
-    if (auto confirmed = co_await ports_.archive->confirm_login(handle, commit.deadline);
-        !confirmed) {
-        settings_.report("a login could not be confirmed in SQL", confirmed.error());
-    }
-    CommitOutcome outcome{
-        {}, Loaded{key, header, payload.manager}, commit.plan.entries, id->cookie_value()};
-    outcome.result.action = CommitAction::logged_in;
-    outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
-                                                max_age_cap(header, commit.now));
-    co_return Answer{std::move(outcome)};
-}
-
-Task<CommitOutcome> Core::commit_login(Commit commit) {
-    for (int attempt = 0; attempt < mint_attempts_max; ++attempt) {
-        auto outcome = co_await try_login(commit, attempt == 0);
-        if (!outcome) co_return outcome.error();
-        if (!*outcome) continue;
-        if ((*outcome)->result.action == CommitAction::dropped) co_return std::move(**outcome);
-        AtomicCounters::raise(settings_.counters.logins);
-        const auto& old = commit.state->loaded;
-        if (old && old->manager.user_id.empty()) {
-            // The anonymous record goes last: a crash before leaves only an anonymous record. Its note hands nobody
-            // the new id, least of all whoever planted the old one.
-            denied_.deny(old->key, old->header.absolute_expiry, commit.now);
-            const auto erased = co_await leave_note(old->key, commit);
-            if (!erased)
-                settings_.report("the anonymous record of a login could not be removed",
-                                 erased.error());
-        }
-        co_return std::move(**outcome);
-    }
-    co_return collision();
 }
 
 Task<CommitOutcome> Core::commit_end(Commit commit) {

@@ -104,22 +104,23 @@ private:
     [[nodiscard]] Task<CommitOutcome> commit_nothing(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_create(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_save(Commit commit);
-    [[nodiscard]] Task<CommitOutcome> commit_login(Commit commit);
-    [[nodiscard]] Task<std::optional<CommitOutcome>> try_login(const Commit& commit,
-                                                               bool first_try);
     [[nodiscard]] Task<CommitOutcome> commit_end(Commit commit);
     [[nodiscard]] Task<bool> record_audited_changes(const Commit& commit, OperationId operation);
     [[nodiscard]] CommitOutcome dropped(const Commit& commit);
-    [[nodiscard]] std::optional<CommitOutcome> login_after_end(const Commit& commit);
     void resend_cookie(const Commit& commit, CommitOutcome& outcome) const;
     /// The options of the cookie, with the lifetime the request asks for.
     [[nodiscard]] CookieOptions cookie_options(const Commit& commit) const;
     [[nodiscard]] std::optional<Seconds> max_age_cap(const model::RecordHeader& header,
                                                      TimePoint now) const;
+
+    // login.cpp
+    [[nodiscard]] Task<CommitOutcome> commit_login(Commit commit);
+    [[nodiscard]] Task<std::optional<CommitOutcome>> try_login(const Commit& commit,
+                                                               bool first_try);
     [[nodiscard]] async::LoginOrder login_order(const Commit& commit, const StoreKey& key,
                                                 Handle handle, OperationId operation,
                                                 bool replaces) const;
-
+    [[nodiscard]] std::optional<CommitOutcome> login_after_end(const Commit& commit);
     [[nodiscard]] Task<bool> leave_note(StoreKey key, const Commit& commit);
 
     // ending.cpp

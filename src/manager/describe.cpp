@@ -1,5 +1,7 @@
 #include "manager/describe.hpp"
 
+#include "model/codec.hpp"
+
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -21,6 +23,20 @@ std::string shortened(std::string_view text, std::size_t bytes_max) {
     std::ranges::replace_if(
         out, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
     return out;
+}
+
+std::string text_of(const model::Entries& entries, const std::vector<std::string>& keys) {
+    for (const std::string& key : keys) {
+        const auto found = entries.find(key);
+        if (found == entries.end()) continue;
+        if (auto text = model::identity_text(found->second); text && *text)
+            return std::move(**text);
+    }
+    return {};
+}
+
+Error collision() {
+    return {Errc::random_unavailable, "fresh ids keep colliding: the random source repeats itself"};
 }
 
 TimePoint system_now() {

@@ -1,12 +1,15 @@
 // Small texts the manager writes: JSON details of events, shortened devices, the process's wall time.
 #pragma once
 
+#include "model/payload.hpp"
+#include "vedfolnir/error.hpp"
 #include "vedfolnir/types.hpp"
 
 #include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace vedfolnir::manager {
 
@@ -16,6 +19,14 @@ namespace vedfolnir::manager {
 
 /// The user agent or address as stored: at most `bytes_max` bytes of printable ASCII; other bytes become `?`.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes_max);
+
+/// The value of the first of `keys` that holds a name; empty if none does.
+[[nodiscard]] std::string text_of(const model::Entries& entries,
+                                  const std::vector<std::string>& keys);
+
+/// A fresh id collides only if the random source repeats itself: so many attempts, then `collision`.
+inline constexpr int mint_attempts_max = 3;
+[[nodiscard]] Error collision();
 
 /// The host's wall clock: for event times where no store was asked.
 [[nodiscard]] TimePoint system_now();
