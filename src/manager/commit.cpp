@@ -194,16 +194,7 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
     const auto live = co_await record_audited_changes(commit, *operation);
     if (!live) co_return live.error();
     if (!*live) {
-        // SQL says that this session ended: a record that is still there does not count, and goes.
-        async::EndOrder order;
-        order.shard = loaded.key.shard;
-        order.keys = {loaded.key};
-        order.user = loaded.header.user;
-        const auto removed =
-            co_await ports_.store->end(std::move(order), store_deadline(commit.deadline));
-        if (!removed)
-            settings_.report("an ended session could not be removed from the hot store",
-                             removed.error());
+        co_await remove_ended(loaded.key, loaded.header.user, commit.deadline);
         co_return dropped(commit);
     }
 

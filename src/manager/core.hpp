@@ -130,6 +130,8 @@ private:
                                            Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<TimePoint> ending_time(Deadline deadline);
     [[nodiscard]] TimePoint denied_until(TimePoint time) const;
+    [[nodiscard]] boost::asio::awaitable<void> remove_ended(StoreKey key, UserTag user,
+                                                            Deadline deadline);
     [[nodiscard]] Task<bool> apply(std::vector<async::EndOrder> orders, Deadline deadline);
     [[nodiscard]] Task<bool> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
     [[nodiscard]] Task<bool> synchronise(Deadline deadline);

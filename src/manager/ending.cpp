@@ -51,6 +51,18 @@ void Core::apply_later(async::EndOrder order) {
         asio::detached);
 }
 
+/// SQL says that this session ended: a record that stands there all the same does not count, and goes.
+asio::awaitable<void> Core::remove_ended(StoreKey key, UserTag user, Deadline deadline) {
+    async::EndOrder order;
+    order.shard = key.shard;
+    order.keys = {key};
+    order.user = user;
+    const auto removed = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+    if (!removed)
+        settings_.report("an ended session could not be removed from the hot store",
+                         removed.error());
+}
+
 Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline) {
     for (;;) {
         const auto batch =

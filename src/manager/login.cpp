@@ -123,9 +123,17 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     // A stale epoch means that all of this user's sessions were ended meanwhile: log in again under the new epoch.
     if (*created != async::CreateStatus::created) co_return Answer{};
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
-    if (auto confirmed = co_await ports_.archive->confirm_login(handle, commit.deadline);
-        !confirmed) {
+    const auto confirmed = co_await ports_.archive->confirm_login(handle, commit.deadline);
+    if (!confirmed) {
         settings_.report("a login could not be confirmed in SQL", confirmed.error());
+    } else if (!*confirmed) {
+        // It ended after its row was written and before there was a record to delete.
+        denied_.deny(key, header.absolute_expiry, commit.now);
+        co_await remove_ended(key, user, commit.deadline);
+        AtomicCounters::raise(settings_.counters.commits_dropped);
+        CommitOutcome outcome;
+        outcome.result.action = CommitAction::dropped;
+        co_return Answer{std::move(outcome)};
     }
     CommitOutcome outcome{
         {}, Loaded{key, header, payload.manager}, commit.plan.entries, id->cookie_value()};

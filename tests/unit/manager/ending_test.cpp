@@ -135,8 +135,7 @@ TEST_F(EndingTest, new_process_replays_endings_that_the_store_lost) {
 
     // The store comes back without the ending, as after a failover: an old record, and no mark.
     manager.reset();
-    store = std::make_shared<memory::MemoryStore>(
-        [this] { return TimePoint(Millis(clock_ms.load())); });
+    empty_store();
     put_raw(rows.front().key, kept);
     open(ManagerOptions{});
     EXPECT_FALSE(load(cookie).found());

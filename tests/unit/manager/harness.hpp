@@ -1,6 +1,7 @@
 // A manager over the in-memory store and archive, with a clock and a random source that tests drive.
 #pragma once
 
+#include "between.hpp"
 #include "facade/instance.hpp"
 #include "memory/memory_archive.hpp"
 #include "memory/memory_store.hpp"
@@ -40,7 +41,17 @@ private:
 
 class ManagerTest : public ::testing::Test {
 protected:
-    ManagerTest() { open(ManagerOptions{}); }
+    ManagerTest() {
+        empty_store();
+        open(ManagerOptions{});
+    }
+
+    /// Another hot store, with nothing in it. Managers opened before keep theirs.
+    void empty_store() {
+        store = std::make_shared<memory::MemoryStore>(
+            [this] { return TimePoint(Millis(clock_ms.load())); });
+        watched = std::make_shared<WatchedStore>(store);
+    }
 
     static ManagerOptions with_keys(ManagerOptions options) {
         options.keys.keys = {
@@ -61,7 +72,7 @@ protected:
             [this](runtime::Runtime&, const ManagerOptions&,
                    runtime::AtomicCounters& counters) -> Result<manager::Ports> {
                 process_counters = &counters;
-                return manager::Ports{store, archive};
+                return manager::Ports{watched, archive};
             },
             [this](std::string_view what, const Error& error) {
                 const std::lock_guard lock(reports_mutex);
@@ -160,8 +171,8 @@ protected:
     }
 
     std::atomic<std::int64_t> clock_ms{1'800'000'000'000};
-    std::shared_ptr<memory::MemoryStore> store = std::make_shared<memory::MemoryStore>(
-        [this] { return TimePoint(Millis(clock_ms.load())); });
+    std::shared_ptr<memory::MemoryStore> store;
+    std::shared_ptr<WatchedStore> watched;  ///< How the managers see `store`.
     std::shared_ptr<memory::MemoryArchive> archive = std::make_shared<memory::MemoryArchive>();
     ScriptedRandom* random = nullptr;
     runtime::AtomicCounters* process_counters = nullptr;

@@ -1,0 +1,84 @@
+// Lets a test act in the middle of an operation: another process's step, or a store that stops answering just then.
+#pragma once
+
+#include "vedfolnir/async/archive.hpp"
+#include "vedfolnir/async/store.hpp"
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace vedfolnir::test {
+
+/// Runs on the manager's thread; the call goes on when it returns.
+using Hook = std::function<void(std::string_view call)>;
+
+/// A store that passes every call on, and tells before and after it. Set hooks only while no operation runs.
+class WatchedStore final : public async::SessionStore {
+public:
+    explicit WatchedStore(std::shared_ptr<async::SessionStore> inner) : inner_(std::move(inner)) {}
+
+    Hook before = [](std::string_view) {};
+    Hook after = [](std::string_view) {};
+
+    async::Task<async::CreateStatus> create(StoreKey key, std::string record, Millis ttl,
+                                            Deadline deadline) override {
+        before("create");
+        auto answer = co_await inner_->create(key, std::move(record), ttl, deadline);
+        after("create");
+        co_return answer;
+    }
+    async::Task<std::optional<std::string>> load(StoreKey key, Deadline deadline) override {
+        before("load");
+        auto answer = co_await inner_->load(key, deadline);
+        after("load");
+        co_return answer;
+    }
+    async::Task<async::SaveReply> save(StoreKey key, std::uint64_t expected_generation,
+                                       std::string record, Millis ttl, Deadline deadline) override {
+        before("save");
+        auto answer =
+            co_await inner_->save(key, expected_generation, std::move(record), ttl, deadline);
+        after("save");
+        co_return answer;
+    }
+    async::Task<async::TouchStatus> touch(StoreKey key, Millis ttl, Deadline deadline) override {
+        before("touch");
+        auto answer = co_await inner_->touch(key, ttl, deadline);
+        after("touch");
+        co_return answer;
+    }
+    async::Task<bool> erase(StoreKey key, std::string note, Millis note_ttl,
+                            Deadline deadline) override {
+        before("erase");
+        auto answer = co_await inner_->erase(key, std::move(note), note_ttl, deadline);
+        after("erase");
+        co_return answer;
+    }
+    async::Task<async::EndReply> end(async::EndOrder order, Deadline deadline) override {
+        before("end");
+        auto answer = co_await inner_->end(std::move(order), deadline);
+        after("end");
+        co_return answer;
+    }
+    async::Task<std::vector<async::IndexEntry>> list_user(UserTag user,
+                                                          Deadline deadline) override {
+        before("list_user");
+        auto answer = co_await inner_->list_user(user, deadline);
+        after("list_user");
+        co_return answer;
+    }
+    async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override {
+        before("marks");
+        auto answer = co_await inner_->marks(deadline);
+        after("marks");
+        co_return answer;
+    }
+    async::Task<TimePoint> now(Deadline deadline) override { return inner_->now(deadline); }
+
+private:
+    std::shared_ptr<async::SessionStore> inner_;
+};
+
+}  // namespace vedfolnir::test
