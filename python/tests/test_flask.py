@@ -539,6 +539,40 @@ def test_cookie_settings_changed_after_the_start_count(app: Flask, client: Flask
     assert "Path=/later" in client.get("/write").headers["Set-Cookie"]
 
 
+@pytest.mark.ids("S7", "S11", "S46")
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ({"SESSION_COOKIE_SAMESITE": "invalid"}, "SESSION_COOKIE_SAMESITE"),
+        (
+            {"SESSION_COOKIE_PARTITIONED": True, "SESSION_COOKIE_SAMESITE": "Lax"},
+            "SESSION_COOKIE_PARTITIONED",
+        ),
+    ],
+)
+def test_a_cookie_setting_made_invalid_later_is_an_error_and_no_503(
+    app: Flask, client: FlaskClient, config: dict[str, Any], name: str
+) -> None:
+    routes(app, write=store(1), read=read)
+    client.get("/write")
+    app.config.update(config)
+    assert client.get("/read").status_code == 500
+    app.testing = True
+    for path in ("/read", "/write"):
+        with pytest.raises(ValueError, match=name):
+            client.get(path)
+
+
+@pytest.mark.ids("S46", "S88")
+def test_nothing_hangs_on_the_secret_key_of_flask(app: Flask, client: FlaskClient) -> None:
+    routes(app, write=store(1), read=read)
+    for before, after in (("one", "other"), ("other", None), (None, "one")):
+        app.secret_key = before
+        assert client.get("/write").status_code == 200
+        app.secret_key = after
+        assert client.get("/read").text == "1"
+
+
 @pytest.mark.ids("S7", "S9", "V11")
 @pytest.mark.parametrize(
     ("options", "name"),

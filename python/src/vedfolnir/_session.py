@@ -254,13 +254,13 @@ class Session(SessionMixin):
         """Commits before the response is made, and goes on with what stands afterwards. For login and logout."""
         core = self._write()
         self._store_nested_changes()
-        with self._guarded():
-            result = self._interface.manager.commit(core, self._context)
+        with self._guarded() as manager:
+            result = manager.commit(core, self._context)
         self._cookie = result.set_cookie or self._cookie
         pair = (result.set_cookie or "").partition(";")[0]
         cleared = pair.endswith("=")
-        with self._guarded():
-            self._loaded = self._interface.manager.load(self._context_with("" if cleared else pair))
+        with self._guarded() as manager:
+            self._loaded = manager.load(self._context_with("" if cleared else pair))
         self._values.clear()
         self._modified = None
         return result
@@ -269,8 +269,8 @@ class Session(SessionMixin):
         """Goes on in the session that ``cookie`` (``name=value``) names, taking along what this request wrote.
         False, and nothing happens, unless it is a live session of the same user."""
         before = self._write()
-        with self._guarded():
-            found = self._interface.manager.load(self._context_with(cookie))
+        with self._guarded() as manager:
+            found = manager.load(self._context_with(cookie))
         identities = [key for key in self._interface.identity_keys if before.contains(key)]
         if not found.found or any(found.encoded(key) != before.encoded(key) for key in identities):
             return False
@@ -294,8 +294,8 @@ class Session(SessionMixin):
         self._accessed = True
         if self._loaded is None:
             try:
-                with self._guarded():
-                    self._loaded = self._interface.manager.load(self._context)
+                with self._guarded() as manager:
+                    self._loaded = manager.load(self._context)
             except SessionUnavailable:
                 self._loaded = _core.Session()  # From here on this request reads an empty session.
                 raise
@@ -312,7 +312,8 @@ class Session(SessionMixin):
         return core
 
     def _guarded(self) -> _Guarded:
-        return _Guarded(self)
+        # Asked for out here: an app.config that was made invalid is an error to see, not a 503 to wait out.
+        return _Guarded(self, self._interface.manager)
 
     def mark_unavailable(self, error: Error) -> None:
         self._unavailable = error
@@ -355,11 +356,12 @@ class Session(SessionMixin):
         lifetime = self._interface.permanent_lifetime if self._is_permanent(core) else None
         if lifetime is not None:
             self._context.cookie_max_age = int(lifetime.total_seconds())
+        manager = self._interface.manager
         try:
             self._store_nested_changes()
             if self._modified and core.found and not core.keys():
                 core.clear()  # Emptied by the application: as in Flask, the session and its cookie go.
-            result = self._interface.manager.commit(core, self._context)
+            result = manager.commit(core, self._context)
         except UNAVAILABLE as error:
             self.mark_unavailable(error)
             return
@@ -393,11 +395,12 @@ def _may_touch_while_sent(response: Response) -> bool:
 class _Guarded:
     """Turns "the stores could not say" into the 503 of this request."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, manager: _core.SessionManager) -> None:
         self._session = session
+        self._manager = manager
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> _core.SessionManager:
+        return self._manager
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, UNAVAILABLE) and not isinstance(error, SessionUnavailable):

@@ -78,7 +78,7 @@ class ReadOnly(Error, RuntimeError):
     """The session was already committed (a streamed response), or could not be loaded in this request."""
 
 
-class ConfigurationError(Error):
+class ConfigurationError(Error, ValueError):
     """A setting is missing, contradictory or unsafe; the message names it."""
 
 

@@ -87,7 +87,7 @@ class VedfolnirInterface(SessionInterface):
 
     def _open(self) -> None:
         config = self._app.config
-        self._cookie_settings = tuple(map(config.get, COOKIE_NAMES))
+        cookie_settings = tuple(map(config.get, COOKIE_NAMES))
         manager = _core.SessionManager.open(
             self._arguments, dict(os.environ), framework_as_text(config)
         )
@@ -98,7 +98,9 @@ class VedfolnirInterface(SessionInterface):
         self._stored_names = {name: names[0] for names in manager.twin_keys for name in names}
         self._dropped_at_login = tuple(manager.dropped_at_login)
         self._permanent_seconds = manager.permanent_lifetime
+        # Last: settings that were refused are refused again, by every request until they are mended.
         self._manager = manager
+        self._cookie_settings = cookie_settings
 
     @property
     def manager(self) -> _core.SessionManager:
