@@ -123,11 +123,12 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     // A stale epoch means that all of this user's sessions were ended meanwhile: log in again under the new epoch.
     if (*created != async::CreateStatus::created) co_return Answer{};
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
-    const auto confirmed = co_await ports_.archive->confirm_login(handle, commit.deadline);
+    const auto confirmed = co_await ports_.archive->confirm_login(handle, key, commit.deadline);
     if (!confirmed) {
         settings_.report("a login could not be confirmed in SQL", confirmed.error());
     } else if (!*confirmed) {
-        // It ended after its row was written and before there was a record to delete.
+        // The session ended, or moved on to another re-authentication's key, after its row was written and before there
+        // was a record to delete.
         denied_.deny(key, header.absolute_expiry, commit.now);
         co_await remove_ended(key, user, commit.deadline);
         AtomicCounters::raise(settings_.counters.commits_dropped);

@@ -241,11 +241,11 @@ async::Task<async::LoginGrant> MemoryArchive::begin_login(async::LoginOrder orde
     co_return tables_->begin_login(std::move(order));
 }
 
-async::Task<bool> MemoryArchive::confirm_login(Handle handle, Deadline deadline) {
+async::Task<bool> MemoryArchive::confirm_login(Handle handle, StoreKey key, Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     const std::lock_guard lock(tables_->mutex);
     auto* row = tables_->live_row(handle);
-    if (row == nullptr) co_return false;
+    if (row == nullptr || row->session.key != key) co_return false;
     row->session.confirmed = true;
     co_return true;
 }

@@ -23,7 +23,8 @@ public:
 
     [[nodiscard]] async::Task<async::LoginGrant> begin_login(async::LoginOrder order,
                                                              Deadline deadline) override;
-    [[nodiscard]] async::Task<bool> confirm_login(Handle handle, Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> confirm_login(Handle handle, StoreKey key,
+                                                  Deadline deadline) override;
     [[nodiscard]] async::Task<async::EndReceipt> end(async::EndRequest request,
                                                      Deadline deadline) override;
     [[nodiscard]] async::Task<bool> record_change(Handle handle, std::string platform,

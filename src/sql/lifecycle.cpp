@@ -232,8 +232,9 @@ async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
     return grant;
 }
 
-bool confirm_login(Connection& db, const Handle& handle) {
-    return db.execute("session_confirm", {{"handle", handle.text()}}) > 0;
+bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key) {
+    return db.execute("session_confirm", {{"handle", handle.text()}, {"store_key", key.text()}}) >
+           0;
 }
 
 async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request) {

@@ -14,7 +14,7 @@ namespace vedfolnir::sql {
 /// Throws Failure: denied (the session of this handle has ended), conflict (handle or key is
 /// taken).
 [[nodiscard]] async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order);
-[[nodiscard]] bool confirm_login(Connection& db, const Handle& handle);
+[[nodiscard]] bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key);
 [[nodiscard]] async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request);
 [[nodiscard]] bool record_change(Connection& db, const Handle& handle, const std::string& platform,
                                  const async::AuditEvent& event);

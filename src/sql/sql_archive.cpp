@@ -19,9 +19,9 @@ async::Task<async::LoginGrant> SqlArchive::begin_login(async::LoginOrder order, 
     co_return co_await database_->write<async::LoginGrant>(std::move(work), deadline);
 }
 
-async::Task<bool> SqlArchive::confirm_login(Handle handle, Deadline deadline) {
-    std::function<bool(Connection&)> work = [handle](Connection& db) {
-        return sql::confirm_login(db, handle);
+async::Task<bool> SqlArchive::confirm_login(Handle handle, StoreKey key, Deadline deadline) {
+    std::function<bool(Connection&)> work = [handle, key](Connection& db) {
+        return sql::confirm_login(db, handle, key);
     };
     co_return co_await database_->write<bool>(std::move(work), deadline);
 }

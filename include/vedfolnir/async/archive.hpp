@@ -126,9 +126,10 @@ public:
     /// was under way: repeat with the same operation id).
     [[nodiscard]] virtual Task<LoginGrant> begin_login(LoginOrder order, Deadline deadline) = 0;
 
-    /// Marks the row confirmed: the hot store acknowledged the record. False: it ended meanwhile (or is unknown here);
-    /// the record must go.
-    [[nodiscard]] virtual Task<bool> confirm_login(Handle handle, Deadline deadline) = 0;
+    /// Marks the row confirmed: the hot store acknowledged the record under `key`. False: the session ended meanwhile,
+    /// lives under another key by now (a second re-authentication), or is unknown here; the record must go.
+    [[nodiscard]] virtual Task<bool> confirm_login(Handle handle, StoreKey key,
+                                                   Deadline deadline) = 0;
 
     /// Closes rows, takes the shard's next sequences, writes revocations, epoch and events: one commit.
     [[nodiscard]] virtual Task<EndReceipt> end(EndRequest request, Deadline deadline) = 0;

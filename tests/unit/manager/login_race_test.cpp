@@ -37,5 +37,39 @@ TEST_F(LoginRace, session_ended_between_its_row_and_its_record_is_not_handed_out
     EXPECT_EQ(manager->counters().logins, 0U);
 }
 
+// ids: S13 S32 C03 N1
+TEST_F(LoginRace, of_two_reauthentications_at_once_one_session_is_left_and_sql_can_name_it) {
+    auto other = process(ManagerOptions{});
+    const std::string cookie = sign_in("7");
+    auto there = other->load(request(cookie));
+    ASSERT_TRUE(there.has_value());
+    there->mark_login();
+    std::string winner = cookie;
+    bool entered = false;
+    watched->before = [&](std::string_view call) {
+        if (call != "create" || std::exchange(entered, true)) return;
+        const auto overtaking = other->commit(*there, request(cookie));
+        ASSERT_TRUE(overtaking.has_value());
+        EXPECT_EQ(overtaking->action, CommitAction::logged_in);
+        follow(*overtaking, winner);
+    };
+    Session here = load(cookie);
+    here.mark_login();
+    std::string browser = cookie;
+    const CommitResult result = commit(here, browser);
+    EXPECT_EQ(result.action, CommitAction::dropped);
+    EXPECT_FALSE(result.set_cookie.has_value());
+
+    EXPECT_TRUE(load(winner).found());
+    const auto rows = archive_rows();
+    ASSERT_EQ(rows.size(), 1U);
+    const auto listed = now<std::vector<async::IndexEntry>>(
+        store->list_user(rows.front().user, deadline_in(Millis{10'000})));
+    ASSERT_EQ(listed.size(), 1U) << "no record that the row does not name";
+    EXPECT_EQ(listed.front().key, rows.front().key);
+    ASSERT_EQ(manager->end_user("7", {}, EndReason::security, "operator:x").value(), Ending::ended);
+    EXPECT_FALSE(load(winner).found());
+}
+
 }  // namespace
 }  // namespace vedfolnir::test
