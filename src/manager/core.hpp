@@ -122,10 +122,9 @@ private:
                                                 bool replaces) const;
     [[nodiscard]] std::optional<CommitOutcome> login_after_end(const Commit& commit);
     [[nodiscard]] Task<bool> leave_note(StoreKey key, const Commit& commit);
+    [[nodiscard]] Task<bool> end_replaced(async::EndOrder order, const Commit& commit);
 
     // ending.cpp
-    /// Applies an ending that SQL holds and whose record is gone already; nobody waits for it.
-    void apply_later(async::EndOrder order);
     [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor,
                                            Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<TimePoint> ending_time(Deadline deadline);

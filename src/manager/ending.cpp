@@ -37,20 +37,6 @@ Task<bool> Core::apply(std::vector<async::EndOrder> orders, Deadline deadline) {
     co_return true;
 }
 
-void Core::apply_later(async::EndOrder order) {
-    asio::co_spawn(
-        settings_.executor,
-        [self = shared_from_this(), order = std::move(order)]() -> asio::awaitable<void> {
-            std::vector<async::EndOrder> orders{order};
-            const Deadline deadline = deadline_in(self->settings_.options.request_budget);
-            const auto applied = co_await self->apply(std::move(orders), deadline);
-            // The mark stays behind SQL, so the next contact with this shard replays it.
-            if (!applied)
-                self->settings_.report("the mark of a shard could not be raised", applied.error());
-        },
-        asio::detached);
-}
-
 /// SQL says that this session ended: a record that stands there all the same does not count, and goes.
 asio::awaitable<void> Core::remove_ended(StoreKey key, UserTag user, Deadline deadline) {
     async::EndOrder order;

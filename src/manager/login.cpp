@@ -4,6 +4,7 @@
 #include "policy/lifetime.hpp"
 #include "web/set_cookie.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace vedfolnir::manager {
@@ -58,6 +59,21 @@ Task<bool> Core::leave_note(StoreKey key, const Commit& commit) {
                                            store_deadline(commit.deadline));
 }
 
+/// Ends the authenticated session that a login replaces, in one step: all ids it had, each leaving a note.
+Task<bool> Core::end_replaced(async::EndOrder order, const Commit& commit) {
+    const StoreKey& seen = commit.state->loaded->key;
+    if (std::ranges::find(order.keys, seen) == order.keys.end()) {
+        // The row lies in another shard than what this request loaded: the secret that names users was changed.
+        const auto noted = co_await leave_note(seen, commit);
+        if (!noted) co_return noted.error();
+    }
+    order.note = model::pack_note({.until = commit.now + rotation_note_time});
+    order.note_ttl = rotation_note_time;
+    std::vector<async::EndOrder> orders;
+    orders.push_back(std::move(order));
+    co_return co_await apply(std::move(orders), commit.deadline);
+}
+
 /// A late request whose session ended meanwhile. Who authenticated in it begins a new session (empty: try again, under
 /// a new handle). A cleared and refilled session, or one whose `_fresh` rose, is no proof of that: it changes nothing.
 std::optional<CommitOutcome> Core::login_after_end(const Commit& commit) {
@@ -107,10 +123,9 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     if (order.replaced)
         denied_.deny(order.replaced->key, loaded->header.absolute_expiry, commit.now);
     if (grant->end_replaced) {
-        // The old record goes now, before there is a new one; the shard's mark may follow behind the answer.
-        const auto replaced = co_await leave_note(order.replaced->key, commit);
+        // Every id the old session had goes now, before there is a new one.
+        const auto replaced = co_await end_replaced(std::move(*grant->end_replaced), commit);
         if (!replaced) co_return replaced.error();
-        apply_later(*grant->end_replaced);
     }
     header.epoch = grant->epoch;
     auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload,

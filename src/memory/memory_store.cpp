@@ -223,7 +223,11 @@ std::uint32_t MemoryStore::State::remove(const EndOrder& order) {
     for (const StoreKey& key : targets) {
         const Entry* stored = find(key, at);
         if (stored == nullptr || is_note(stored->bytes) || key == order.keep) continue;
-        entries.erase(key);
+        if (order.note.empty()) {
+            entries.erase(key);
+        } else {
+            entries[key] = {order.note, at + order.note_ttl};
+        }
         ++removed;
     }
     return removed;
@@ -235,6 +239,10 @@ Result<EndReply> MemoryStore::State::end(const EndOrder& order) {
     }
     if ((order.whole_user || order.epoch > 0) && order.user.anonymous()) {
         return refused("an ending of a whole user, or an epoch, needs the user");
+    }
+    if (!order.note.empty() &&
+        (order.whole_user || !is_note(order.note) || order.note_ttl <= Millis{0})) {
+        return refused("note is not a note, has no time to live, or stands for a whole user");
     }
     EndReply reply;
     reply.removed = remove(order);

@@ -164,16 +164,26 @@ Task<async::EndReply> RedisStore::end(async::EndOrder order, Deadline deadline) 
     if (!order.user.anonymous() && order.user.shard() != order.shard) {
         co_return Error{Errc::internal, "an ending outside its user's shard"};
     }
+    if (order.whole_user && !order.note.empty()) {
+        co_return Error{Errc::internal, "an ending of a whole user leaves no notes"};
+    }
     // The order carries the server's incarnation, which is known once the connection stands.
     if (auto failure = co_await connection_.contact(deadline)) co_return to_error(*failure);
     Call request{"vedfolnir_end",
                  {keys_.mark(order.shard), keys_.expiry(order.shard), keys_.dirty(order.shard)},
                  {connection_.incarnation(), digits(order.previous_sequence),
-                  digits(order.sequence), digits(order.epoch), order.whole_user ? "whole" : "named",
+                  digits(order.sequence), digits(order.epoch),
+                  order.whole_user     ? "whole"
+                  : order.note.empty() ? "named"
+                                       : "noted",
                   order.keep ? raw(order.keep->digest) : std::string()}};
     if (!order.user.anonymous()) {
         request.keys.push_back(keys_.user(order.user));
         request.keys.push_back(keys_.epoch(order.user));
+    }
+    if (!order.note.empty()) {
+        request.arguments.push_back(std::move(order.note));
+        request.arguments.push_back(digits(order.note_ttl));
     }
     for (const StoreKey& key : order.keys) request.arguments.push_back(raw(key.digest));
     const auto reply = co_await call(std::move(request), deadline);

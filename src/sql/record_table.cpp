@@ -202,12 +202,12 @@ async::EndReply apply_ending(Connection& db, const async::EndOrder& order, TimeP
            "an ending outside its user's shard");
     expect(!order.user.anonymous() || (!order.whole_user && order.epoch == 0),
            "an ending of a whole user, or an epoch, needs the user");
+    expect(order.note.empty() || !order.whole_user, "an ending of a whole user leaves no notes");
     async::EndReply reply;
     std::uint64_t removed = 0;
     for (const auto& key : order.keys) {
         if (key == order.keep) continue;
-        removed +=
-            db.execute("record_delete_live", {{"store_key", key.text()}, {"now", millis(now)}});
+        removed += erase_record(db, {key, order.note, order.note_ttl, now}) ? 1 : 0;
     }
     if (order.whole_user) {
         const auto keep = order.keep ? order.keep->text() : std::string();

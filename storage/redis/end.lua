@@ -3,15 +3,17 @@
 --
 -- Keys   1 mark · 2 expiry · 3 dirty; for a user also 4 index, 5 epoch
 -- Args   1 incarnation of the store · 2 previous sequence · 3 sequence (0: leave the mark alone)
---        4 minimum epoch (0: leave it) · 5 `whole` or `named` · 6 digest to keep, or empty
+--        4 minimum epoch (0: leave it) · 5 `whole`, `named` or `noted` · 6 digest to keep, or empty
 --        7.. digests of the records to delete (16 bytes each)
+--        With `noted`, before the digests: 7 note to leave in place of each record · 8 its time to live, ms
 -- Flags  allow-oom: an ending must work when Redis is out of memory
 -- Result { word, server time in ms, records removed, mark afterwards }
 --   ended     the mark stands at the sequence or above it (or no sequence was given)
 --   gap       the mark is below the previous sequence and was left: replay this shard in order
 
--- Deletes the record of `digest` with its entries. Whether it was there, and whether its entries are known to be gone.
-local function remove_record(shard, expiry, dirty, digest)
+-- Deletes the record of `digest` with its entries, or puts a note (with `ttl`) in its place. Whether it was there, and
+-- whether its entries are known to be gone.
+local function remove_record(shard, expiry, dirty, digest, note)
     local key = record_key(shard, digest)
     -- pcall: a foreign type under our name must not keep an ending from deleting it.
     local header = redis.pcall('GETRANGE', key, 0, record_header - 1)
@@ -23,6 +25,9 @@ local function remove_record(shard, expiry, dirty, digest)
         return false, false
     end
     local removed = redis.call('DEL', key) == 1
+    if removed and note then
+        redis.call('SET', key, note.bytes, 'PX', note.ttl)
+    end
     if #header < record_header then
         return removed, false
     end
@@ -34,11 +39,23 @@ local function remove_record(shard, expiry, dirty, digest)
     return removed, true
 end
 
+-- The note to leave and where the digests begin among the arguments.
+local function note_of(args)
+    if args[5] ~= 'noted' then
+        return nil, 7
+    end
+    local ttl = parse_number(args[8], 'time to live of the note')
+    if not is_note(args[7]) or ttl < 1 then
+        refuse('note is not a note, or has no time to live')
+    end
+    return { bytes = args[7], ttl = digits(ttl) }, 9
+end
+
 -- The digests to delete as a set; for a whole user, what the index lists joins what was named.
-local function targets_of(args, index)
+local function targets_of(args, index, first)
     local targets = {}
-    for i = 7, #args do
-        check_digest(args[i], 'digest ' .. (i - 6))
+    for i = first, #args do
+        check_digest(args[i], 'digest ' .. (i - first + 1))
         targets[args[i]] = true
     end
     if args[5] == 'whole' then
@@ -91,16 +108,17 @@ local function end_sessions(keys, args)
     if #keys ~= 3 and #keys ~= 5 then
         refuse('end takes 3 keys, or 5 for a user, not ' .. #keys)
     end
-    if args[5] ~= 'named' and (args[5] ~= 'whole' or not index) then
-        refuse('argument 5 is `named`, or `whole` for a user')
+    if args[5] ~= 'named' and args[5] ~= 'noted' and (args[5] ~= 'whole' or not index) then
+        refuse('argument 5 is `named`, `noted`, or `whole` for a user')
     end
     if epoch > 0 and not epoch_key then
         refuse('an epoch needs a user')
     end
+    local note, first = note_of(args)
     local shard = shard_of_key(keys[1], 'mark')
     local removed, unknown = 0, {}
-    for digest in pairs(targets_of(args, index)) do
-        local existed, pruned = remove_record(shard, keys[2], keys[3], digest)
+    for digest in pairs(targets_of(args, index, first)) do
+        local existed, pruned = remove_record(shard, keys[2], keys[3], digest, note)
         removed = removed + (existed and 1 or 0)
         unknown[digest] = not pruned or nil
     end

@@ -410,6 +410,31 @@ TEST_P(StoreSuite, end_leaves_a_note_and_does_not_count_it) {
     EXPECT_EQ(load(sample), note);
 }
 
+// ids: S13 C03 V06
+TEST_P(StoreSuite, end_with_a_note_leaves_it_in_place_of_each_record) {
+    const UserTag user = some_user();
+    const std::vector<Sample> all{of_user(user), of_user(user), of_user(user)};
+    ASSERT_EQ(create(all[0]), CreateStatus::created);
+    ASSERT_EQ(create(all[1]), CreateStatus::created);
+    EndOrder order = ending(all);  // the third was never there
+    order.note = rotation_note(now());
+    order.note_ttl = Millis{300};
+    order.sequence = 1;
+    const auto reply = end(order);
+    EXPECT_EQ(reply.removed, 2U);
+    EXPECT_EQ(reply.mark, 1U);
+    EXPECT_THAT(list(user), IsEmpty());
+    EXPECT_EQ(load(all[0]), order.note);
+    EXPECT_EQ(load(all[1]), order.note);
+    EXPECT_FALSE(load(all[2]).has_value());
+    EXPECT_EQ(save(all[0].next("late"), 1).status, SaveStatus::moved);
+    EXPECT_EQ(end(order).removed, 0U) << "applied again";
+    EXPECT_TRUE(eventually([&] { return !load(all[0]) && !load(all[1]); }));
+
+    order.note = "no note";
+    EXPECT_FALSE(attempt(store().end(order, soon())));
+}
+
 // ids: C08
 TEST_P(StoreSuite, mark_rises_step_by_step) {
     const Sample sample = of_user(some_user());

@@ -53,6 +53,9 @@ struct EndOrder {
     UserTag user;             ///< Owner of `keys` (its index loses them); all zero when anonymous.
     bool whole_user = false;  ///< Every session in the user's index goes too, except `keep`.
     std::optional<StoreKey> keep;
+    /// Not empty: left for `note_ttl` in place of each of `keys` whose record goes. Not with `whole_user`.
+    std::string note;
+    Millis note_ttl{0};
     std::uint64_t epoch = 0;  ///< When > 0: the user's minimum epoch becomes max(stored, epoch).
     std::uint64_t previous_sequence =
         0;                       ///< The mark is raised to `sequence` only from here (or above).

@@ -1,4 +1,5 @@
 #include "harness.hpp"
+#include "model/record.hpp"
 
 namespace vedfolnir::test {
 namespace {
@@ -69,6 +70,31 @@ TEST_F(LoginRace, of_two_reauthentications_at_once_one_session_is_left_and_sql_c
     EXPECT_EQ(listed.front().key, rows.front().key);
     ASSERT_EQ(manager->end_user("7", {}, EndReason::security, "operator:x").value(), Ending::ended);
     EXPECT_FALSE(load(winner).found());
+}
+
+// ids: S13 C03
+TEST_F(LoginRace, every_id_the_session_had_is_dead_before_the_new_record_stands) {
+    std::string cookie = sign_in("7");
+    Session late = load(cookie);
+    Session first = load(cookie);
+    first.mark_login();
+    std::string second = cookie;
+    ASSERT_EQ(commit(first, second).action, CommitAction::logged_in);
+    const StoreKey second_key = archive_rows().front().key;
+
+    std::vector<std::string> calls;
+    bool dead = false;
+    watched->before = [&](std::string_view call) {
+        calls.emplace_back(call);
+        if (call == "create") dead = model::parse_note(raw(second_key)).has_value();
+    };
+    late.mark_login();
+    EXPECT_EQ(commit(late, cookie).action, CommitAction::logged_in);
+    watched->before = [](std::string_view) {};
+    EXPECT_TRUE(dead);
+    EXPECT_EQ(calls, (std::vector<std::string>{"end", "create"}));
+    EXPECT_EQ(reason(second), LoadReason::rotated);
+    EXPECT_EQ(load(cookie).user_id(), "7");
 }
 
 }  // namespace
