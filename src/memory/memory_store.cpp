@@ -215,8 +215,8 @@ std::uint32_t MemoryStore::State::remove(const EndOrder& order) {
     std::vector<StoreKey> targets = order.keys;
     if (order.whole_user) {
         for (const auto& [key, entry] : entries) {
-            if (is_record(entry.bytes) && user_of(entry.bytes) == order.user)
-                targets.push_back(key);
+            if (!is_record(entry.bytes) || user_of(entry.bytes) != order.user) continue;
+            if (order.epoch == 0 || epoch_of(entry.bytes) < order.epoch) targets.push_back(key);
         }
     }
     std::uint32_t removed = 0;

@@ -7,6 +7,7 @@
 #include "sql/rows.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace vedfolnir::sql {
 namespace {
@@ -211,8 +212,12 @@ async::EndReply apply_ending(Connection& db, const async::EndOrder& order, TimeP
     }
     if (order.whole_user) {
         const auto keep = order.keep ? order.keep->text() : std::string();
-        removed += db.execute("records_delete_by_user",
-                              {{"user_tag", user}, {"keep", keep}, {"now", millis(now)}});
+        const auto epoch_below =
+            order.epoch > 0 ? number(order.epoch) : std::numeric_limits<std::int64_t>::max();
+        removed += db.execute("records_delete_by_user", {{"user_tag", user},
+                                                         {"keep", keep},
+                                                         {"epoch_below", epoch_below},
+                                                         {"now", millis(now)}});
     }
     reply.removed = static_cast<std::uint32_t>(removed);
     if (order.epoch > current_epoch(db, order.user)) {

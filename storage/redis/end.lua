@@ -6,19 +6,33 @@
 --        4 minimum epoch (0: leave it) · 5 `whole`, `named` or `noted` · 6 digest to keep, or empty
 --        7.. digests of the records to delete (16 bytes each)
 --        With `noted`, before the digests: 7 note to leave in place of each record · 8 its time to live, ms
+-- `whole` with an epoch removes what is below it: a login of that epoch came after the ending, however late this arrives.
 -- Flags  allow-oom: an ending must work when Redis is out of memory
 -- Result { word, server time in ms, records removed, mark afterwards }
 --   ended     the mark stands at the sequence or above it (or no sequence was given)
 --   gap       the mark is below the previous sequence and was left: replay this shard in order
 
--- Deletes the record of `digest` with its entries, or puts a note (with `ttl`) in its place. Whether it was there, and
--- whether its entries are known to be gone.
-local function remove_record(shard, expiry, dirty, digest, note)
+-- A record that opens as ours and belongs to `epoch` or a later one.
+local function is_of_epoch(header, epoch)
+    if #header < record_header or string.byte(header, 1) ~= 1 then
+        return false
+    end
+    -- pcall: a number beyond 2^53 is no epoch of ours, and no reason not to delete.
+    local read, current = pcall(epoch_of, header)
+    return read and current >= epoch
+end
+
+-- Deletes the record of `digest` with its entries, or puts a note (with `ttl`) in its place; leaves it if it is of epoch
+-- `spared` or later. Whether it was there, and whether no entry of it is left to look for.
+local function remove_record(shard, expiry, dirty, digest, note, spared)
     local key = record_key(shard, digest)
     -- pcall: a foreign type under our name must not keep an ending from deleting it.
     local header = redis.pcall('GETRANGE', key, 0, record_header - 1)
     if type(header) ~= 'string' then
         header = ''
+    end
+    if spared and is_of_epoch(header, spared) then
+        return false, true
     end
     redis.call('ZREM', dirty, digest)
     if is_note(header) then
@@ -51,17 +65,17 @@ local function note_of(args)
     return { bytes = args[7], ttl = digits(ttl) }, 9
 end
 
--- The digests to delete as a set; for a whole user, what the index lists joins what was named.
+-- The digests to delete, each `named` or, for a whole user, `listed` in the index.
 local function targets_of(args, index, first)
     local targets = {}
-    for i = first, #args do
-        check_digest(args[i], 'digest ' .. (i - first + 1))
-        targets[args[i]] = true
-    end
     if args[5] == 'whole' then
         for _, member in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-            targets[digest_of(member)] = true
+            targets[digest_of(member)] = 'listed'
         end
+    end
+    for i = first, #args do
+        check_digest(args[i], 'digest ' .. (i - first + 1))
+        targets[args[i]] = 'named'
     end
     if #args[6] > 0 then
         check_digest(args[6], 'digest to keep')
@@ -117,8 +131,9 @@ local function end_sessions(keys, args)
     local note, first = note_of(args)
     local shard = shard_of_key(keys[1], 'mark')
     local removed, unknown = 0, {}
-    for digest in pairs(targets_of(args, index, first)) do
-        local existed, pruned = remove_record(shard, keys[2], keys[3], digest, note)
+    for digest, how in pairs(targets_of(args, index, first)) do
+        local spared = how == 'listed' and epoch > 0 and epoch
+        local existed, pruned = remove_record(shard, keys[2], keys[3], digest, note, spared)
         removed = removed + (existed and 1 or 0)
         unknown[digest] = not pruned or nil
     end

@@ -386,6 +386,31 @@ TEST_P(StoreSuite, end_of_a_whole_user_removes_all_and_raises_the_epoch) {
     EXPECT_EQ(create(fresh), CreateStatus::stale_epoch) << "an epoch never falls";
 }
 
+// ids: C09 R5
+TEST_P(StoreSuite, late_end_of_a_whole_user_spares_logins_that_came_after_it) {
+    const UserTag user = some_user();
+    const Sample before = of_user(user);
+    Sample named = of_user(user);
+    Sample after = of_user(user);
+    named.header.epoch = 4;
+    after.header.epoch = 4;
+    for (const Sample& sample : {before, named, after}) {
+        ASSERT_EQ(create(sample), CreateStatus::created);
+    }
+    EndOrder order;
+    order.shard = user.shard();
+    order.user = user;
+    order.whole_user = true;
+    order.keys = {named.key};  // known to be dead, whatever its epoch says
+    order.epoch = 4;
+    order.sequence = 1;
+    EXPECT_EQ(end(order).removed, 2U);
+    EXPECT_FALSE(load(before).has_value());
+    EXPECT_FALSE(load(named).has_value());
+    EXPECT_THAT(handles(list(user)), UnorderedElementsAre(after.header.handle));
+    EXPECT_EQ(save(after.next("goes on"), 1).status, SaveStatus::saved);
+}
+
 // ids: C09
 TEST_P(StoreSuite, end_of_a_whole_user_keeps_the_one_named) {
     const UserTag user = some_user();

@@ -50,8 +50,10 @@ struct IndexEntry {
 struct EndOrder {
     std::uint8_t shard = 0;
     std::vector<StoreKey> keys;  ///< Records to delete; all in `shard`.
-    UserTag user;             ///< Owner of `keys` (its index loses them); all zero when anonymous.
-    bool whole_user = false;  ///< Every session in the user's index goes too, except `keep`.
+    UserTag user;  ///< Owner of `keys` (its index loses them); all zero when anonymous.
+    /// Every session in the user's index goes too, except `keep` and, where `epoch` is set, those of that epoch or a
+    /// later one: they began after the ending, however late it arrives here.
+    bool whole_user = false;
     std::optional<StoreKey> keep;
     /// Not empty: left for `note_ttl` in place of each of `keys` whose record goes. Not with `whole_user`.
     std::string note;
