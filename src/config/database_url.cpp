@@ -32,6 +32,7 @@ Result<std::string> sqlite_file(std::string_view url) {
         return bad(
             "an in-memory database is lost with the process and shared with no other; name a file");
     }
+    if (holds_control_character(*path)) return bad("the file's name holds a control character");
     return std::move(*path);
 }
 

@@ -1,10 +1,10 @@
 #include "config/keys.hpp"
 
 #include "config/text.hpp"
+#include "config/toml.hpp"
 #include "crypto/key_ring.hpp"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
@@ -196,7 +196,7 @@ std::optional<std::string> secret_weakness(std::string_view text, std::string_vi
 Result<RingReport> parse_key_ring(std::string_view text, const Reader& read_file) {
     RingReport report;
     try {
-        const auto table = toml::parse(text);
+        const auto table = parse_toml_table(text);
         if (auto done = read_ring(table, report, read_file); !done) return std::move(done).error();
     } catch (const toml::parse_error& error) {
         // The description of a parse error may quote the file, and the file holds secrets.

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 namespace vedfolnir::config {
 namespace {
@@ -16,6 +18,15 @@ int hex_digit(char c) noexcept {
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
+}
+
+// What may be repeated in a message: where `://` stands further back, a password could stand before it.
+bool is_scheme(std::string_view text) noexcept {
+    constexpr std::size_t size_max = 20;
+    const auto may_stand = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    };
+    return !text.empty() && text.size() <= size_max && std::ranges::all_of(text, may_stand);
 }
 
 bool is_socket(std::string_view scheme) noexcept {
@@ -32,11 +43,11 @@ struct Parts {
 
 Result<Parts> split(std::string_view url) {
     const auto mark = url.find("://");
-    if (mark == std::string_view::npos || mark == 0) {
-        return bad("a URL begins with redis://, rediss:// or unix://");
-    }
     Parts parts;
     parts.scheme = lower(url.substr(0, mark));
+    if (mark == std::string_view::npos || !is_scheme(parts.scheme)) {
+        return bad("a URL begins with redis://, rediss:// or unix://");
+    }
     url.remove_prefix(mark + 3);
     if (const auto hash = url.find('#'); hash != std::string_view::npos) {
         return bad("a '#' has no meaning in a Redis URL; in a password write %23");
@@ -185,6 +196,7 @@ Result<void> read_socket(const Parts& parts, RedisUrl& out) {
     }
     auto path = percent_decoded(parts.path);
     if (!path || path->size() < 2) return bad("the URL names no socket file");
+    if (holds_control_character(*path)) return bad("the socket's path holds a control character");
     // sockaddr_un holds 108 bytes with the closing zero.
     if (path->size() > 107) return bad("the socket's path is longer than 107 bytes");
     out.unix_socket = std::move(*path);
@@ -239,20 +251,54 @@ Result<RedisUrl> parse_redis_url(std::string_view url) {
     return out;
 }
 
-std::string masked_url(std::string_view url) {
-    std::string out(url);
-    const auto mark = out.find("://");
-    if (mark == std::string::npos) return out;
-    // Up to the last '@': a password with an unescaped '/' or '@' must not show either.
-    if (const auto at = out.rfind('@'); at != std::string::npos && at > mark) {
-        const auto colon = out.find(':', mark + 3);
-        if (colon != std::string::npos && colon < at) out.replace(colon + 1, at - colon - 1, mask);
+namespace {
+
+// Which characters of a URL are secret.
+using Hidden = std::vector<bool>;
+
+void hide(Hidden& hidden, std::size_t begin, std::size_t end) {
+    for (std::size_t at = begin; at < std::min(end, hidden.size()); ++at) hidden[at] = true;
+}
+
+// Up to the last '@': a password with an unescaped '/' or '@' must not show either.
+void hide_user_password(std::string_view url, Hidden& hidden) {
+    const auto at = url.rfind('@');
+    const auto colon = url.find(':', url.find("://") + 3);
+    if (at != std::string_view::npos && colon < at) hide(hidden, colon + 1, at);
+}
+
+// Each `password=`, wherever it stands, and each parameter that is read as one, however it is spelled.
+void hide_query_passwords(std::string_view url, Hidden& hidden) {
+    constexpr std::string_view name = "password=";
+    const auto low = lower(url);
+    for (auto at = low.find(name); at != std::string::npos; at = low.find(name, at + 1)) {
+        hide(hidden, at + name.size(), low.find('&', at));
     }
-    for (auto at = out.find("password="); at != std::string::npos;
-         at = out.find("password=", at + 9)) {
-        const auto end = out.find('&', at);
-        const auto length = end == std::string::npos ? std::string::npos : end - at - 9;
-        out.replace(at + 9, length, mask);
+    for (auto mark = url.find('?'); mark != std::string_view::npos;) {
+        const auto begin = mark + 1;
+        mark = url.find('&', begin);
+        const auto equals = url.find('=', begin);
+        if (equals >= mark) continue;
+        const auto decoded = percent_decoded(url.substr(begin, equals - begin));
+        if (decoded && lower(*decoded) == "password") hide(hidden, equals + 1, mark);
+    }
+}
+
+}  // namespace
+
+std::string masked_url(std::string_view url) {
+    // No URL at all: perhaps a bare password.
+    if (url.find("://") == std::string_view::npos) return std::string(url.empty() ? "" : mask);
+    Hidden hidden(url.size());
+    hide_user_password(url, hidden);
+    hide_query_passwords(url, hidden);
+    std::string out;
+    for (std::size_t at = 0; at < url.size(); ++at) {
+        if (!hidden[at]) {
+            out += url[at];
+        } else if (!hidden[at - 1]) {
+            out += mask;
+        }
     }
     return out;
 }

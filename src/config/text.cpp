@@ -79,6 +79,11 @@ std::string lower(std::string_view text) {
     return out;
 }
 
+bool holds_control_character(std::string_view text) noexcept {
+    return std::ranges::any_of(
+        text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+}
+
 CleanValue clean_value(std::string_view raw) {
     const auto text = trimmed(raw);
     if (auto inner = unquoted(text)) return {std::move(*inner), false};
@@ -121,6 +126,8 @@ std::optional<std::string> nearest(std::string_view name,
     std::size_t best = name.size() / 3 + 1;
     std::optional<std::string> found;
     for (const auto& candidate : candidates) {
+        const auto [shorter, longer] = std::minmax({name.size(), candidate.size()});
+        if (longer - shorter >= best) continue;  // as many edits at least
         const auto edits = distance(name, candidate);
         if (edits >= best) continue;
         best = edits;

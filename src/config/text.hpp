@@ -19,6 +19,9 @@ using TextMap = std::map<std::string, std::string, std::less<>>;
 [[nodiscard]] std::string upper(std::string_view text);
 [[nodiscard]] std::string lower(std::string_view text);
 
+/// Whether one stands in it: a NUL ends a path early, a line end forges a line of a log.
+[[nodiscard]] bool holds_control_character(std::string_view text) noexcept;
+
 /// A value without quotes and without a trailing comment, and whether a comment was cut off.
 struct CleanValue {
     std::string text;

@@ -1,7 +1,8 @@
 #include "config/toml_file.hpp"
 
+#include "config/toml.hpp"
+
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 namespace vedfolnir::config {
 namespace {
@@ -48,17 +49,33 @@ Result<void> flatten(const std::string& prefix, const toml::table& table, TextMa
     return {};
 }
 
+// What the parser says without what it quotes of the file: a password may stand there.
+std::string without_quotations(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const auto open = text.find('\'');
+        out += text.substr(0, open);
+        if (open == std::string_view::npos) break;
+        text.remove_prefix(open + 1);
+        const auto close = text.find('\'');
+        out += "…";
+        text.remove_prefix(close == std::string_view::npos ? text.size() : close + 1);
+    }
+    return out;
+}
+
 }  // namespace
 
 Result<TextMap> parse_toml(std::string_view text) {
     TextMap out;
     try {
-        const auto table = toml::parse(text);
+        const auto table = parse_toml_table(text);
         if (auto done = flatten("", table, out); !done) return std::move(done).error();
     } catch (const toml::parse_error& error) {
         const auto& at = error.source().begin;
-        return Error{Errc::bad_options, fmt::format("the configuration file, line {} column {}: {}",
-                                                    at.line, at.column, error.description())};
+        return Error{Errc::bad_options,
+                     fmt::format("the configuration file, line {} column {}: {}", at.line,
+                                 at.column, without_quotations(error.description()))};
     }
     return out;
 }

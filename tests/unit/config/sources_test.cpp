@@ -1,5 +1,6 @@
 // Precedence between arguments, environment, file and framework; *_FILE; URLs against single variables.
 #include "config/dotenv.hpp"
+#include "config/keys.hpp"
 #include "config/redis_url.hpp"
 #include "config/settings.hpp"
 #include "config/text.hpp"
@@ -234,17 +235,57 @@ INSTANTIATE_TEST_SUITE_P(
         UrlRow{"redis://a/1?db=2", "different databases"}, UrlRow{"redis://:s3cret/x@a", "%2F"},
         UrlRow{"redis://:s3cret#x@a", "%23"}, UrlRow{"redis://:%zz@a", "escape"},
         UrlRow{"redis://::1", "[::1]"}, UrlRow{"unix://run/redis.sock", "three slashes"},
-        UrlRow{"redis://a b", "white space"}));
+        UrlRow{"redis://a b", "white space"}, UrlRow{":s3cret@h/0?next=redis://h", "begins with"},
+        UrlRow{"unix:///run/redis%00.sock", "control character"}));
 
 // ids: S9 S59
 TEST(sources, a_password_in_a_url_is_never_shown) {
     EXPECT_EQ(masked_url("redis://u:s3cret@h:1/0"), "redis://u:********@h:1/0");
     EXPECT_EQ(masked_url("redis://:s3/c@r3t@h"), "redis://:********@h");
     EXPECT_EQ(masked_url("redis://h/0?password=s3cret&db=1"), "redis://h/0?password=********&db=1");
+    EXPECT_EQ(masked_url("redis://h?PassWord=s3cret"), "redis://h?PassWord=********");
+    EXPECT_EQ(masked_url("redis://h?db=1&p%61ssword=s3cret&x"),
+              "redis://h?db=1&p%61ssword=********&x");
+    EXPECT_EQ(masked_url("redis://h:1/0?password=s3@s3cret&db=1"), "redis://h:********&db=1");
+    EXPECT_EQ(masked_url("s3cret"), "********");
     EXPECT_EQ(masked_url("redis://h/0"), "redis://h/0");
     const auto settings = resolve(input({{"REDIS_URL", "redis://u:s3cret@h"}}));
     for (const auto& value : settings.values)
         EXPECT_THAT(value.value, Not(HasSubstr("s3cret"))) << value.name;
+}
+
+// ids: S9 S59
+TEST(sources, a_broken_configuration_file_is_named_without_its_contents) {
+    for (const auto* value : {"98765432109876543210", "\"98765432109876543210", "tr98765432"}) {
+        auto in = input({});
+        in.file = std::string("[redis]\npassword = ") + value + "\n";
+        EXPECT_THAT(resolve(in).errors,
+                    ElementsAre(AllOf(HasSubstr("line 2"), Not(HasSubstr("98765432")))));
+    }
+}
+
+// ids: S9
+TEST(sources, a_stray_character_in_a_table_header_is_an_error_like_any_other) {
+    for (const auto* header : {"[(redis]", "[[(keys]]", "[redis.(]"}) {
+        auto in = input({});
+        in.file = header;
+        EXPECT_THAT(resolve(in).errors, ElementsAre(HasSubstr("line 1")));
+        const auto ring = parse_key_ring(header, in.read_file);
+        ASSERT_FALSE(ring.has_value());
+        EXPECT_THAT(ring.error().detail, HasSubstr("line 1"));
+    }
+}
+
+// ids: S9
+TEST(sources, a_configuration_file_is_ascii_but_for_strings_and_comments) {
+    auto in = input({});
+    in.file = "# größer\n[vedfolnir]\nstate_dir = '/é'  # é\n[redis]\npassword = \"\\\"é\"\n";
+    EXPECT_THAT(resolve(in).errors, IsEmpty());
+    in.file = "[redis]\nurl = 1\nsessS\u00ec = 1\n";
+    EXPECT_THAT(resolve(in).errors,
+                ElementsAre(AllOf(HasSubstr("line 3 column 6"), HasSubstr("not ASCII"))));
+    in.file = "[redis]\nprefix = \"\"\"\n\u00e9\"\"\"\n";
+    EXPECT_THAT(resolve(in).errors, ElementsAre(HasSubstr("line 3")));
 }
 
 // ids: S9
@@ -257,6 +298,8 @@ TEST(sources, database_urls) {
                           HasSubstr("not supported in this version"), Not(HasSubstr("s3cret")))));
     EXPECT_THAT(resolve(input({{"SESSION_DATABASE_URL", "mysql+pymysql://h/d"}})).errors,
                 ElementsAre(HasSubstr("MySQL")));
+    EXPECT_THAT(resolve(input({{"SESSION_DATABASE_URL", "sqlite:///a%00b.db"}})).errors,
+                ElementsAre(HasSubstr("control character")));
     EXPECT_THAT(resolve(input({{"SESSION_DATABASE_URL", "sqlite://"}})).errors,
                 ElementsAre(HasSubstr("slashes")));
     EXPECT_THAT(resolve(input({{"SESSION_DATABASE_URL", "sqlite:///:memory:"}})).errors,
