@@ -52,6 +52,11 @@ public:
     [[nodiscard]] TimePoint last_seen() const noexcept;
     [[nodiscard]] TimePoint absolute_expiry() const noexcept;
     [[nodiscard]] std::uint64_t generation() const noexcept;
+    /// Shortened user agent and client address of the login, as SQL has them; empty when anonymous.
+    [[nodiscard]] const std::string& device() const noexcept;
+    [[nodiscard]] const std::string& place() const noexcept;
+    /// Value of the audited platform key in the stored record, as text; empty if none.
+    [[nodiscard]] std::string platform() const;
 
     [[nodiscard]] std::vector<std::string> keys() const;
     [[nodiscard]] bool contains(std::string_view key) const;

@@ -5,6 +5,7 @@
 #include "vedfolnir/request.hpp"
 #include "vedfolnir/result.hpp"
 #include "vedfolnir/session.hpp"
+#include "vedfolnir/store_info.hpp"
 
 #include <memory>
 #include <optional>
@@ -127,6 +128,10 @@ public:
                                           EndReason reason, std::string_view actor,
                                           std::uint32_t* count = nullptr) const;
 
+    /// Closes the SQL rows of sessions past their absolute end, with reason `expired`; how many. They are refused
+    /// without it: this keeps SQL's picture true. Safe to call from many processes.
+    [[nodiscard]] Result<std::uint64_t> close_expired() const;
+
     /// Server-side access by name (cookie value or handle); empty when there is no live session of that name.
     [[nodiscard]] Result<std::optional<Session>> load_named(std::string_view name) const;
     /// A session made without a request: commits `session` as a login and returns its cookie value.
@@ -143,6 +148,8 @@ public:
 
     /// Asks the hot store and SQL whether they answer; the Error says which does not.
     [[nodiscard]] Result<void> ping() const;
+    /// The hot store's own figures. A store without them, or a user who may not ask, leaves fields empty.
+    [[nodiscard]] Result<StoreInfo> store_info() const;
     [[nodiscard]] Counters counters() const noexcept;
     [[nodiscard]] const ManagerOptions& options() const noexcept;
 

@@ -159,6 +159,26 @@ std::optional<std::string> find_cookie(const nb::bytes& header, std::string_view
     return std::string(found.value);
 }
 
+nb::dict redis_dict(const ManagerOptions& options) {
+    const RedisOptions& redis = options.redis;
+    nb::dict values;
+    values["host"] = redis.host;
+    values["port"] = redis.port;
+    values["db"] = redis.database;
+    values["username"] = redis.username;
+    values["password"] = redis.password;
+    values["ssl"] = redis.tls.has_value();
+    values["ssl_verify"] = !redis.tls || redis.tls->verify;
+    values["ssl_ca_file"] = redis.tls ? redis.tls->ca_file : std::string();
+    values["ssl_certificate_file"] = redis.tls ? redis.tls->certificate_file : std::string();
+    values["ssl_key_file"] = redis.tls ? redis.tls->key_file : std::string();
+    values["unix_socket"] = redis.unix_socket;
+    values["connect_timeout"] = std::chrono::duration<double>(redis.connect_timeout).count();
+    values["session_prefix"] = redis.prefix;
+    values["session_timeout"] = options.lifetimes.idle.count();
+    return values;
+}
+
 /// Where Redis is, as the variables say it. Raises ConfigurationError if one of them cannot be read.
 nb::dict redis_settings(TextDict arguments, TextDict environment) {
     const config::Settings settings = config::resolve({.arguments = std::move(arguments),
@@ -168,18 +188,7 @@ nb::dict redis_settings(TextDict arguments, TextDict environment) {
     for (const std::string& error : settings.errors) {
         if (error.starts_with("REDIS_")) raise(Error{Errc::bad_options, error});
     }
-    const RedisOptions& redis = settings.options.redis;
-    nb::dict values;
-    values["host"] = redis.host;
-    values["port"] = redis.port;
-    values["db"] = redis.database;
-    values["username"] = redis.username;
-    values["password"] = redis.password;
-    values["ssl"] = redis.tls.has_value();
-    values["unix_socket"] = redis.unix_socket;
-    values["session_prefix"] = redis.prefix;
-    values["session_timeout"] = settings.options.lifetimes.idle.count();
-    return values;
+    return redis_dict(settings.options);
 }
 
 void bind_options(nb::class_<BoundManager>& type) {
@@ -201,6 +210,19 @@ void bind_options(nb::class_<BoundManager>& type) {
         .def_prop_ro(
             "absolute_seconds",
             [=](const BoundManager& self) { return options(self).lifetimes.absolute.count(); })
+        .def_prop_ro(
+            "store",
+            [=](const BoundManager& self) -> std::string {
+                const StoreKind kind = options(self).store;
+                return kind == StoreKind::redis ? "redis"
+                       : kind == StoreKind::sql ? "database"
+                                                : "memory";
+            },
+            "Where the records are: redis, database or memory.")
+        .def_prop_ro(
+            "redis", [=](const BoundManager& self) { return redis_dict(options(self)); },
+            nb::sig("def redis(self) -> dict[str, typing.Any]"),
+            "How Redis is reached, password included.")
         .def_prop_ro("prefix", [=](const BoundManager& self) { return options(self).redis.prefix; })
         .def_prop_ro("identity_keys",
                      [=](const BoundManager& self) { return options(self).identity.keys; })
@@ -246,6 +268,18 @@ void bind_manager(nb::module_& module) {
                  "def audit(self, user_id: str = '', handle: str | None = None, type: str = '', "
                  "since: datetime.datetime | None = None, until: datetime.datetime | None = None, "
                  "limit: int = 100, before_id: int = 0) -> list[AuditEntry]"))
+        .def(
+            "close_expired",
+            [](const BoundManager& self) {
+                return waiting([&] { return self.manager.close_expired(); });
+            },
+            "Closes the SQL rows of sessions past their absolute end; how many.")
+        .def(
+            "store_info",
+            [](const BoundManager& self) {
+                return waiting([&] { return self.manager.store_info(); });
+            },
+            "Figures of the hot store's server; None where it has none or may not tell.")
         .def("ping", &ping,
              "Raises StoreUnavailable or AuditUnavailable, naming who does not answer.")
         .def("counters", [](const BoundManager& self) { return self.manager.counters(); })

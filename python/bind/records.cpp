@@ -101,6 +101,16 @@ void bind_session_info(nb::module_& module) {
         .def_ro("stored_bytes", &SessionInfo::stored_bytes);
 }
 
+void bind_store_info(nb::module_& module) {
+    nb::class_<StoreInfo>(module, "StoreInfo", "What the hot store says of itself.")
+        .def_ro("version", &StoreInfo::version)
+        .def_ro("connected_clients", &StoreInfo::connected_clients)
+        .def_ro("used_memory", &StoreInfo::used_memory, "Bytes.")
+        .def_ro("used_memory_human", &StoreInfo::used_memory_human)
+        .def_ro("keyspace_hits", &StoreInfo::keyspace_hits)
+        .def_ro("keyspace_misses", &StoreInfo::keyspace_misses);
+}
+
 void bind_audit_entry(nb::module_& module) {
     nb::class_<AuditEntry>(module, "AuditEntry", "One entry of the audit trail.")
         .def_ro("id", &AuditEntry::id)
@@ -143,6 +153,7 @@ void bind_records(nb::module_& module) {
     bind_request(module);
     bind_commit_result(module);
     bind_session_info(module);
+    bind_store_info(module);
     bind_audit_entry(module);
     bind_counters(module);
 }

@@ -76,6 +76,11 @@ void bind_session(nb::module_& module) {
             "absolute_expiry",
             [](BoundSession& self) { return to_datetime(self.get().absolute_expiry()); },
             nb::sig("def absolute_expiry(self) -> datetime.datetime"))
+        .def_prop_ro("device", [](BoundSession& self) { return self.get().device(); })
+        .def_prop_ro("place", [](BoundSession& self) { return self.get().place(); })
+        .def_prop_ro(
+            "platform", [](BoundSession& self) { return self.get().platform(); },
+            "Value of the audited platform key, as stored.")
         .def_prop_ro("generation", [](BoundSession& self) { return self.get().generation(); })
         .def_prop_ro("committed", [](BoundSession& self) { return self.get().committed(); })
         .def(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -235,6 +239,63 @@ def test_statistics_and_attributes(sessions: RedisSessionManager) -> None:
     assert sessions.monitor is None
     assert sessions.security_manager is None
     assert sessions.get_db_session().get(User, 7).id == 7
+    assert set(sessions.get_session_stats().values()) == {0, None}
+
+
+@pytest.mark.ids("S42")
+def test_no_redis_client_without_redis(
+    sessions: RedisSessionManager, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    with pytest.raises(RedisSessionError, match="SESSION_STORAGE=memory"):
+        _ = sessions.redis_client
+    monkeypatch.setenv("VEDFOLNIR_KEY", "f0" + "".join(f"{n:02x}" for n in range(31)))
+    monkeypatch.setenv("VEDFOLNIR_STATE_DIR", str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "redis", None)
+        with pytest.raises(RedisSessionError, match=r"pip install 'vedfolnir\[redis\]'"):
+            _ = RedisSessionManager(None).redis_client
+
+
+@pytest.mark.ids("S42", "S9")
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://cache:7001/2", {"host": "cache", "port": 7001, "db": 2, "username": None}),
+        ("redis://me:secret@cache", {"username": "me", "password": "secret", "port": 6379}),
+        ("unix:///run/redis.sock", {"path": "/run/redis.sock"}),
+        ("rediss://cache", {"ssl_cert_reqs": "required", "ssl_check_hostname": True}),
+    ],
+)
+def test_the_redis_client_goes_where_the_sessions_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, url: str, expected: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("VEDFOLNIR_KEY", "f0" + "".join(f"{n:02x}" for n in range(31)))
+    monkeypatch.setenv("VEDFOLNIR_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("REDIS_URL", url)
+    manager = RedisSessionManager(None)
+    client = manager.redis_client
+    assert client is manager.redis_client
+    found = client.connection_pool.connection_kwargs
+    assert {name: found.get(name) for name in expected} == expected
+    assert found["decode_responses"] is True
+
+
+@pytest.mark.ids("S45", "S42")
+def test_expired_sessions_are_closed_and_counted(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
+    app = make_app(store="database", state_dir=tmp_path)
+    manager = RedisSessionManager(None, manager=app.extensions["vedfolnir"].manager)
+    for user in ("seven", "seven", "eight"):
+        manager.create_session(user)
+    assert manager.cleanup_expired_sessions() == 0
+    with closing(sqlite3.connect(tmp_path / "sessions.db")) as db, db:
+        db.execute("UPDATE sessions SET absolute_expiry_ms = 1 WHERE user_id = 'seven'")
+    assert manager.cleanup_expired_sessions() == 2
+    assert manager.cleanup_expired_sessions() == 0
+    with closing(sqlite3.connect(tmp_path / "sessions.db")) as db:
+        rows = db.execute("SELECT user_id, ended_ms, end_reason FROM sessions ORDER BY user_id")
+        assert rows.fetchall() == [("eight", None, ""), *[("seven", 1, "expired")] * 2]
 
 
 @pytest.mark.ids("S42", "C28")

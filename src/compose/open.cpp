@@ -29,8 +29,8 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
     if (options.store == StoreKind::sql) {
         return manager::Ports{sql::make_store(*database), std::move(archive)};
     }
-    return manager::Ports{redis::make_store(runtime.executor(), options.redis, &counters),
-                          std::move(archive)};
+    auto store = redis::make_store(runtime.executor(), options.redis, &counters);
+    return manager::Ports{store, std::move(archive), store};
 }
 
 Result<void> complete(ManagerOptions& options) {

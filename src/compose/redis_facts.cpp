@@ -4,6 +4,7 @@
 #include "redis/greeting.hpp"
 #include "redis/library.hpp"
 #include "redis/probe.hpp"
+#include "redis/server_info.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -62,15 +63,6 @@ asio::awaitable<Reply> ask(Connection& connection, const Words& words, Millis pa
     co_return std::move(exchange->replies.front());
 }
 
-// The value of `name:` in an INFO text.
-std::optional<std::string> info_field(const std::string& info, std::string_view name) {
-    const auto wanted = fmt::format("\n{}:", name);
-    const auto at = info.find(wanted);
-    if (at == std::string::npos) return std::nullopt;
-    const auto start = at + wanted.size();
-    return info.substr(start, info.find_first_of("\r\n", start) - start);
-}
-
 std::string text_of(const Reply& reply) {
     if (!reply) return {};
     const auto cells = redis::values(*reply);
@@ -83,11 +75,11 @@ asio::awaitable<void> read_info(Connection& connection, Millis patience, ops::Re
         const Words words{"INFO", section};
         const auto reply = co_await ask(connection, words, patience);
         const auto info = text_of(reply);
-        if (auto policy = info_field(info, "maxmemory_policy"))
-            facts.eviction_policy = std::move(*policy);
-        if (const auto evicted = info_field(info, "evicted_keys"))
+        if (const auto policy = redis::info_field(info, "maxmemory_policy"))
+            facts.eviction_policy = std::string(*policy);
+        if (const auto evicted = redis::info_field(info, "evicted_keys"))
             facts.evicted_keys = redis::number(*evicted);
-        if (const auto enabled = info_field(info, "aof_enabled"))
+        if (const auto enabled = redis::info_field(info, "aof_enabled"))
             facts.append_only_file = *enabled == "1";
     }
 }

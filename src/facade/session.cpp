@@ -1,5 +1,6 @@
 #include "vedfolnir/session.hpp"
 
+#include "manager/describe.hpp"
 #include "manager/session_state.hpp"
 #include "model/codec.hpp"
 
@@ -56,6 +57,18 @@ TimePoint Session::absolute_expiry() const noexcept {
 }
 std::uint64_t Session::generation() const noexcept {
     return state_->loaded ? state_->loaded->header.generation : 0;
+}
+
+const std::string& Session::device() const noexcept {
+    static const std::string unknown;
+    return state_->loaded ? state_->loaded->manager.device : unknown;
+}
+const std::string& Session::place() const noexcept {
+    static const std::string unknown;
+    return state_->loaded ? state_->loaded->manager.place : unknown;
+}
+std::string Session::platform() const {
+    return manager::text_of(state_->base, state_->identity->audited);
 }
 
 std::vector<std::string> Session::keys() const {

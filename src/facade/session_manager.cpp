@@ -66,6 +66,9 @@ Millis durable_budget(const ManagerOptions& options) {
     return options.request_budget + options.sql.statement_timeout;
 }
 
+/// What maintenance may take; each of its statements is bounded by the statement timeout besides.
+constexpr Millis maintenance_budget{60'000};
+
 }  // namespace
 
 SessionManager::SessionManager(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -124,6 +127,12 @@ Result<Ending> SessionManager::end_user(std::string_view user_id, std::optional<
     return outcome->ending;
 }
 
+Result<std::uint64_t> SessionManager::close_expired() const {
+    return run<std::uint64_t>(*impl_, maintenance_budget, [](auto& core, Deadline deadline) {
+        return core.async_close_expired(deadline);
+    });
+}
+
 Result<std::optional<Session>> SessionManager::load_named(std::string_view name) const {
     auto state = run<std::optional<manager::StatePtr>>(
         *impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
@@ -179,6 +188,12 @@ Result<void> SessionManager::ping() const {
                   [&](auto& core, Deadline deadline) { return core.async_ping(deadline); });
     if (!answer) return answer.error();
     return {};
+}
+
+Result<StoreInfo> SessionManager::store_info() const {
+    return run<StoreInfo>(*impl_, load_budget(impl_->options), [](auto& core, Deadline deadline) {
+        return core.async_store_info(deadline);
+    });
 }
 
 Counters SessionManager::counters() const noexcept {

@@ -68,11 +68,15 @@ public:
     [[nodiscard]] Task<Ending> async_end(EndCommand command, Deadline deadline);
     [[nodiscard]] Task<EndUserOutcome> async_end_user(EndUserCommand command, Deadline deadline);
 
+    /// Closes what expired, in batches, until nothing is left or the deadline comes. How many.
+    [[nodiscard]] Task<std::uint64_t> async_close_expired(Deadline deadline);
+
     [[nodiscard]] Task<std::vector<SessionInfo>> async_list(ListQuery query, Deadline deadline);
     [[nodiscard]] Task<std::optional<Inspection>> async_inspect(Handle handle, std::string actor,
                                                                 Deadline deadline);
     [[nodiscard]] Task<std::vector<AuditEntry>> async_audit(AuditFilter filter, Deadline deadline);
     [[nodiscard]] Task<bool> async_ping(Deadline deadline);
+    [[nodiscard]] Task<StoreInfo> async_store_info(Deadline deadline);
 
 private:
     /// Times and budget of one commit, fixed when it starts.

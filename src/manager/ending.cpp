@@ -17,6 +17,8 @@ using runtime::AtomicCounters;
 namespace asio = boost::asio;
 
 constexpr std::uint32_t replay_batch = 100;
+/// Rows closed in one transaction: few enough to stay far below the statement timeout.
+constexpr std::uint32_t expired_batch = 500;
 constexpr Millis synchronise_again{5'000};
 /// What the first request of a process may spend on comparing marks with SQL.
 constexpr Millis synchronise_budget{1'000};
@@ -227,6 +229,19 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
         co_return EndUserOutcome{Ending::pending, count};
     }
     co_return EndUserOutcome{count > 0 ? Ending::ended : Ending::absent, count};
+}
+
+Task<std::uint64_t> Core::async_close_expired(Deadline deadline) {
+    const TimePoint time = co_await ending_time(deadline);
+    std::uint64_t total = 0;
+    for (;;) {
+        const auto closed = co_await ports_.archive->close_expired(time, expired_batch, deadline);
+        if (!closed && total == 0) co_return closed.error();
+        // What was closed so far is closed; whoever asks next goes on with the rest.
+        if (!closed) settings_.report("not all expired sessions were closed", closed.error());
+        if (closed) total += *closed;
+        if (!closed || *closed < expired_batch) co_return total;
+    }
 }
 
 }  // namespace vedfolnir::manager

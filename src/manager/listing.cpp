@@ -69,6 +69,11 @@ void Core::describe_record(SessionInfo& info, const StoreKey& key,
     info.stored_bytes = bytes->size();
 }
 
+Task<StoreInfo> Core::async_store_info(Deadline deadline) {
+    if (!ports_.figures) co_return StoreInfo{};
+    co_return co_await ports_.figures->info(store_deadline(deadline));
+}
+
 Task<std::optional<Inspection>> Core::async_inspect(Handle handle, std::string actor,
                                                     Deadline deadline) {
     using Answer = std::optional<Inspection>;

@@ -6,6 +6,7 @@
 #include "runtime/counters.hpp"
 #include "vedfolnir/async/archive.hpp"
 #include "vedfolnir/async/store.hpp"
+#include "vedfolnir/async/store_figures.hpp"
 #include "vedfolnir/options.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -19,6 +20,7 @@ namespace vedfolnir::manager {
 struct Ports {
     std::shared_ptr<async::SessionStore> store;
     std::shared_ptr<async::Archive> archive;
+    std::shared_ptr<async::StoreFigures> figures{};  ///< Empty: the store has none.
 };
 
 /// Receives errors that no caller waits for; for the operator's log. Called on the runtime's thread.

@@ -85,6 +85,7 @@ struct MemoryArchive::Tables {
     [[nodiscard]] std::optional<async::EndOrder> replace(const async::LoginOrder& order);
     [[nodiscard]] std::vector<async::SessionRow> matching(const async::EndRequest& request) const;
     [[nodiscard]] async::EndReceipt end(const async::EndRequest& request);
+    std::uint32_t close_expired(TimePoint now, std::uint32_t limit);
     [[nodiscard]] std::vector<async::SessionRow> list(const async::SessionQuery& query) const;
     [[nodiscard]] std::vector<async::AuditEvent> find(const async::AuditQuery& query) const;
 };
@@ -196,6 +197,27 @@ async::EndReceipt MemoryArchive::Tables::end(const async::EndRequest& request) {
     return receipt;
 }
 
+std::uint32_t MemoryArchive::Tables::close_expired(TimePoint now, std::uint32_t limit) {
+    std::vector<std::pair<TimePoint, Handle>> due;
+    for (const auto& [handle, row] : rows) {
+        const auto& session = row.session;
+        if (!session.ended && session.absolute_expiry <= now)
+            due.emplace_back(session.absolute_expiry, handle);
+    }
+    std::sort(due.begin(), due.end());
+    if (due.size() > limit) due.resize(limit);
+    for (const auto& [end, handle] : due) {
+        Row& row = rows.at(handle);
+        close(row, end, EndReason::expired);
+        auto event = runtime::expired_event();
+        event.at = end;
+        event.handle = handle;
+        event.user_id = row.session.user_id;
+        write(std::move(event));
+    }
+    return static_cast<std::uint32_t>(due.size());
+}
+
 std::vector<async::SessionRow> MemoryArchive::Tables::list(const async::SessionQuery& query) const {
     const auto after = query.after ? rows.find(*query.after) : rows.end();
     if (query.after && after == rows.end()) return {};
@@ -255,6 +277,13 @@ async::Task<async::EndReceipt> MemoryArchive::end(async::EndRequest request, Dea
     if (auto prepared = runtime::prepare(request); !prepared) co_return prepared.error();
     const std::lock_guard lock(tables_->mutex);
     co_return tables_->end(request);
+}
+
+async::Task<std::uint32_t> MemoryArchive::close_expired(TimePoint now, std::uint32_t limit,
+                                                        Deadline deadline) {
+    if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
+    const std::lock_guard lock(tables_->mutex);
+    co_return tables_->close_expired(now, limit);
 }
 
 async::Task<bool> MemoryArchive::record_change(Handle handle, std::string platform,

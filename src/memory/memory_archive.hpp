@@ -27,6 +27,8 @@ public:
                                                   Deadline deadline) override;
     [[nodiscard]] async::Task<async::EndReceipt> end(async::EndRequest request,
                                                      Deadline deadline) override;
+    [[nodiscard]] async::Task<std::uint32_t> close_expired(TimePoint now, std::uint32_t limit,
+                                                           Deadline deadline) override;
     [[nodiscard]] async::Task<bool> record_change(Handle handle, std::string platform,
                                                   async::AuditEvent event,
                                                   Deadline deadline) override;

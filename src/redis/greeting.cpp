@@ -1,6 +1,7 @@
 #include "redis/greeting.hpp"
 
 #include "redis/library.hpp"
+#include "redis/server_info.hpp"
 
 #include <charconv>
 #include <string_view>
@@ -9,20 +10,6 @@ namespace vedfolnir::redis {
 namespace {
 
 constexpr std::string_view client_name = "vedfolnir";
-
-/// The value of `name:` in the text of INFO.
-std::string field(std::string_view info, std::string_view name) {
-    std::size_t start = 0;
-    while (start < info.size()) {
-        const std::size_t end = std::min(info.find("\r\n", start), info.size());
-        const std::string_view line = info.substr(start, end - start);
-        if (line.starts_with(name) && line.substr(name.size()).starts_with(':')) {
-            return std::string(line.substr(name.size() + 1));
-        }
-        start = end + 2;
-    }
-    return {};
-}
 
 /// The value behind `name` in HELLO's map.
 std::string entry(const std::vector<boost::redis::resp3::node>& map, std::string_view name) {
@@ -63,7 +50,8 @@ boost::system::result<Connection::Server, Failure> read_greeting(const std::vect
     server.role = entry(*replies.front(), "role");
     if (server.version.empty()) return Failure{FailureKind::not_redis, Stage::auth, ""};
     const Reply& info = replies.back();
-    if (info && !info->empty()) server.run_id = field(info->front().value, "run_id");
+    if (info && !info->empty())
+        server.run_id = info_field(info->front().value, "run_id").value_or("");
     return server;
 }
 

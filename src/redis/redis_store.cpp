@@ -3,6 +3,7 @@
 #include "model/bytes.hpp"
 #include "model/record.hpp"
 #include "redis/greeting.hpp"
+#include "redis/server_info.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -250,6 +251,23 @@ Task<TimePoint> RedisStore::now(Deadline deadline) {
     const auto time = clock_.now(Clock::now());
     if (!time) co_return unexpected("vedfolnir_info", "no time");
     co_return *time;
+}
+
+Task<StoreInfo> RedisStore::info(Deadline deadline) {
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    pipeline.request.push("INFO", "server", "clients", "memory", "stats");
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    const Reply& reply = exchange->replies.front();
+    if (!reply && reply.error().kind == FailureKind::not_permitted) {
+        // HELLO told the version; nothing else is known to this user.
+        StoreInfo known;
+        known.version = connection_.server().version;
+        co_return known;
+    }
+    if (!reply) co_return to_error(reply.error());
+    co_return read_server_info(reply->empty() ? std::string_view() : reply->front().value);
 }
 
 void RedisStore::refresh_clock() {

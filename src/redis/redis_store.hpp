@@ -6,6 +6,7 @@
 #include "runtime/counters.hpp"
 #include "runtime/store_clock.hpp"
 #include "vedfolnir/async/store.hpp"
+#include "vedfolnir/async/store_figures.hpp"
 #include "vedfolnir/options.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -20,6 +21,7 @@ namespace vedfolnir::redis {
 /// The SessionStore on Redis. Connects on first use (see Connection). Besides the caller's deadline each call is
 /// bounded by the request timeout of the options.
 class RedisStore final : public async::SessionStore,
+                         public async::StoreFigures,
                          public std::enable_shared_from_this<RedisStore> {
 public:
     RedisStore(boost::asio::any_io_executor executor, const RedisOptions& options,
@@ -46,6 +48,8 @@ public:
     /// Costs a command only when the last word from the server's clock is old: replies of functions carry the time,
     /// and in between the steady clock carries it on (see StoreClock).
     [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;
+
+    [[nodiscard]] async::Task<StoreInfo> info(Deadline deadline) override;
 
     /// What the present connection said of its server; for the doctor.
     [[nodiscard]] const Connection::Server& server() const noexcept { return connection_.server(); }

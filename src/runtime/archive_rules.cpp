@@ -235,6 +235,14 @@ std::vector<async::AuditEvent> events_of(const async::EndRequest& request,
     return events;
 }
 
+async::AuditEvent expired_event() {
+    async::AuditEvent event;
+    event.type = "session.ended";
+    event.actor = "system";
+    event.detail = R"({"reason":"expired"})";
+    return event;
+}
+
 async::AuditEvent replaced_event(const async::AuditEvent& login,
                                  const async::SessionRow& replaced) {
     async::AuditEvent event;

@@ -69,6 +69,9 @@ void assign_sequences(async::EndOrder& order, std::uint64_t last) noexcept;
 [[nodiscard]] std::vector<async::AuditEvent> events_of(const async::EndRequest& request,
                                                        const std::vector<async::SessionRow>& rows);
 
+/// The event of a session whose time was up; time, handle and user are the row's.
+[[nodiscard]] async::AuditEvent expired_event();
+
 /// The event of a session that another user's login ended.
 [[nodiscard]] async::AuditEvent replaced_event(const async::AuditEvent& login,
                                                const async::SessionRow& replaced);

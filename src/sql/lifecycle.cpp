@@ -258,6 +258,22 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request)
     return receipt;
 }
 
+std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit) {
+    const auto event = runtime::expired_event();
+    const std::int64_t page = limit;
+    // The events first: both statements pick the same rows, and the second makes them ineligible.
+    const auto added = db.execute("audit_events_add_expired", {{"now", millis(now)},
+                                                               {"page", page},
+                                                               {"type", event.type},
+                                                               {"actor", event.actor},
+                                                               {"detail", event.detail}});
+    if (added == 0) return 0;
+    return static_cast<std::uint32_t>(db.execute(
+        "sessions_close_expired", {{"now", millis(now)},
+                                   {"page", page},
+                                   {"reason", std::string(to_string(EndReason::expired))}}));
+}
+
 bool record_change(Connection& db, const Handle& handle, const std::string& platform,
                    const async::AuditEvent& event) {
     if (event.operation && was_written(db, *event.operation)) return true;

@@ -33,6 +33,14 @@ async::Task<async::EndReceipt> SqlArchive::end(async::EndRequest request, Deadli
     co_return co_await database_->write<async::EndReceipt>(std::move(work), deadline);
 }
 
+async::Task<std::uint32_t> SqlArchive::close_expired(TimePoint now, std::uint32_t limit,
+                                                     Deadline deadline) {
+    std::function<std::uint32_t(Connection&)> work = [=](Connection& db) {
+        return sql::close_expired(db, now, limit);
+    };
+    co_return co_await database_->write<std::uint32_t>(std::move(work), deadline);
+}
+
 async::Task<bool> SqlArchive::record_change(Handle handle, std::string platform,
                                             async::AuditEvent event, Deadline deadline) {
     if (auto prepared = runtime::prepare(event); !prepared) co_return prepared.error();

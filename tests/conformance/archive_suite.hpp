@@ -567,6 +567,36 @@ TEST_P(ArchiveSuite, sequences_have_no_gap_and_are_told_apart_by_shard) {
     EXPECT_THAT(revocations(9), IsEmpty());
 }
 
+// ids: S45 S41
+TEST_P(ArchiveSuite, expired_sessions_are_closed_once_with_an_event_each) {
+    for (std::uint8_t number = 1; number <= 4; ++number)
+        logged_in(number, "alice", Millis{1000 * number});
+    logged_in(5, "bob", 1h);
+    ok(archive().end(end_key(1), soon()));
+
+    EXPECT_EQ(ok(archive().close_expired(start + 24h, 100, soon())), 0U);
+    EXPECT_EQ(ok(archive().close_expired(start + 24h + 4s, 2, soon())), 2U);
+    EXPECT_EQ(row(4).ended, std::nullopt);
+    EXPECT_EQ(ok(archive().close_expired(start + 24h + 4s, 2, soon())), 1U);
+    EXPECT_EQ(ok(archive().close_expired(start + 24h + 4s, 2, soon())), 0U);
+
+    EXPECT_EQ(row(1).end_reason, "logout");
+    EXPECT_EQ(row(3).end_reason, "expired");
+    EXPECT_EQ(row(3).ended, start + 24h + 3s);
+    EXPECT_EQ(row(5).ended, std::nullopt);
+    async::AuditQuery query;
+    query.type = "session.ended";
+    const auto trail = ok(archive().audit(query, soon()));
+    ASSERT_THAT(trail, SizeIs(4));
+    EXPECT_EQ(trail[0].handle, handle(4));
+    EXPECT_EQ(trail[0].at, start + 24h + 4s);
+    EXPECT_EQ(trail[0].user_id, "alice");
+    EXPECT_EQ(trail[0].actor, "system");
+    EXPECT_EQ(trail[0].detail, R"({"reason":"expired"})");
+    // Nothing had to be revoked: their records died by their own stored times.
+    EXPECT_THAT(revocations(1), IsEmpty());
+}
+
 // ids: E2 S24
 TEST_P(ArchiveSuite, platform_change_updates_the_row_and_writes_one_event) {
     logged_in(1);

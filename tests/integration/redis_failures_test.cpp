@@ -136,6 +136,32 @@ TEST(RedisFailures, permissions) {
     expect_failure(options, ProbeStep::write, FailureKind::not_permitted);
 }
 
+// ids: S42 S64
+TEST(RedisFailures, figures_are_empty_where_the_user_may_not_ask) {
+    RedisServer server({.acl = {"user app on >secret ~* &* +@all -info"}});
+    RedisOptions options = over_socket(server);
+    options.username = "admin";
+    options.password = "test-admin-password";
+    StoreAtWork admin(options);
+    const auto known = admin.run(admin.store().info(deadline_in(Millis{5'000})));
+    ASSERT_TRUE(known);
+    EXPECT_GE(known->connected_clients.value_or(0), 1U);
+    EXPECT_GT(known->used_memory.value_or(0), 100'000U);
+    EXPECT_TRUE(known->keyspace_hits.has_value());
+    EXPECT_TRUE(known->keyspace_misses.has_value());
+    EXPECT_FALSE(known->used_memory_human.empty());
+    EXPECT_EQ(known->version, admin.store().server().version);
+
+    options.username = "app";
+    options.password = "secret";
+    StoreAtWork app(options);
+    const auto hidden = app.run(app.store().info(deadline_in(Millis{5'000})));
+    ASSERT_TRUE(hidden) << hidden.error().detail;
+    EXPECT_FALSE(hidden->used_memory.has_value());
+    EXPECT_FALSE(hidden->connected_clients.has_value());
+    EXPECT_EQ(hidden->version, known->version);
+}
+
 // ids: S95
 TEST(RedisFailures, too_many_clients) {
     RedisServer server({.tcp = true});

@@ -134,6 +134,12 @@ public:
     /// Closes rows, takes the shard's next sequences, writes revocations, epoch and events: one commit.
     [[nodiscard]] virtual Task<EndReceipt> end(EndRequest request, Deadline deadline) = 0;
 
+    /// Closes rows past their absolute end, with reason `expired` and one event each: one commit. The session ended when
+    /// its time was up, not now. Takes at most `limit` rows, those that ended first; answers how many it closed.
+    /// Not repeatable by operation id: a repetition finds what is still open.
+    [[nodiscard]] virtual Task<std::uint32_t> close_expired(TimePoint now, std::uint32_t limit,
+                                                            Deadline deadline) = 0;
+
     /// An audited change (platform switch): updates the live row and appends the event in one commit.
     /// False, and nothing written, if the session has ended. A repeated operation id writes once.
     [[nodiscard]] virtual Task<bool> record_change(Handle handle, std::string platform,

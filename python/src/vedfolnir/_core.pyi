@@ -86,6 +86,28 @@ class SessionInfo:
     @property
     def stored_bytes(self) -> int: ...
 
+class StoreInfo:
+    """What the hot store says of itself."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def connected_clients(self) -> int | None: ...
+
+    @property
+    def used_memory(self) -> int | None:
+        """Bytes."""
+
+    @property
+    def used_memory_human(self) -> str: ...
+
+    @property
+    def keyspace_hits(self) -> int | None: ...
+
+    @property
+    def keyspace_misses(self) -> int | None: ...
+
 class AuditEntry:
     """One entry of the audit trail."""
 
@@ -199,6 +221,16 @@ class Session:
     def absolute_expiry(self) -> datetime.datetime: ...
 
     @property
+    def device(self) -> str: ...
+
+    @property
+    def place(self) -> str: ...
+
+    @property
+    def platform(self) -> str:
+        """Value of the audited platform key, as stored."""
+
+    @property
     def generation(self) -> int: ...
 
     @property
@@ -266,6 +298,14 @@ class SessionManager:
 
     def audit(self, user_id: str = '', handle: str | None = None, type: str = '', since: datetime.datetime | None = None, until: datetime.datetime | None = None, limit: int = 100, before_id: int = 0) -> list[AuditEntry]: ...
 
+    def close_expired(self) -> int:
+        """Closes the SQL rows of sessions past their absolute end; how many."""
+
+    def store_info(self) -> StoreInfo:
+        """
+        Figures of the hot store's server; None where it has none or may not tell.
+        """
+
     def ping(self) -> None:
         """
         Raises StoreUnavailable or AuditUnavailable, naming who does not answer.
@@ -296,6 +336,14 @@ class SessionManager:
 
     @property
     def absolute_seconds(self) -> int: ...
+
+    @property
+    def store(self) -> str:
+        """Where the records are: redis, sql or memory."""
+
+    @property
+    def redis(self) -> dict[str, Any]:
+        """How Redis is reached, password included."""
 
     @property
     def prefix(self) -> str: ...

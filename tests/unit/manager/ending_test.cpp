@@ -218,5 +218,17 @@ TEST_F(EndingTest, inspection_masks_secrets_and_leaves_an_event) {
     EXPECT_EQ(event_types().back(), "session.inspected");
 }
 
+// ids: S45 S65
+TEST_F(EndingTest, expired_sessions_are_closed_in_sql_with_the_time_they_ended) {
+    constexpr std::size_t users = 1003;
+    for (std::size_t user = 0; user < users; ++user) (void)sign_in(std::to_string(user));
+    EXPECT_EQ(manager->close_expired().value(), 0U);
+    clock_ms += 86'400'000;
+    EXPECT_EQ(manager->close_expired().value(), users);
+    EXPECT_EQ(manager->close_expired().value(), 0U);
+    archive->set_down(true);
+    EXPECT_EQ(manager->close_expired().error().code, Errc::audit_unavailable);
+}
+
 }  // namespace
 }  // namespace vedfolnir::test

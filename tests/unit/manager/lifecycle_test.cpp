@@ -247,5 +247,27 @@ TEST_F(Lifecycle, store_that_cannot_answer_is_unknown_and_never_none) {
     EXPECT_EQ(text(load(cookie), "x"), "<none>");
 }
 
+// ids: S64
+TEST_F(Lifecycle, a_store_without_figures_has_empty_ones) {
+    const StoreInfo info = manager->store_info().value();
+    EXPECT_FALSE(info.used_memory.has_value());
+    EXPECT_FALSE(info.connected_clients.has_value());
+    EXPECT_EQ(info.version, "");
+}
+
+// ids: S24 E2
+TEST_F(Lifecycle, device_place_and_platform_are_in_the_session) {
+    std::string cookie = sign_in("7");
+    Session session = load(cookie);
+    EXPECT_EQ(session.device(), "Mozilla/5.0 (test)");
+    EXPECT_EQ(session.place(), "127.0.0.1");
+    EXPECT_EQ(session.platform(), "");
+    set(session, "platform_connection_id", std::int64_t{5});
+    EXPECT_EQ(session.platform(), "");
+    commit(session, cookie);
+    EXPECT_EQ(load(cookie).platform(), "5");
+    EXPECT_EQ(Session().device(), "");
+}
+
 }  // namespace
 }  // namespace vedfolnir::test

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ..errors import Error
 
 
@@ -19,3 +22,14 @@ class SessionExpiredError(SessionValidationError):
 
 class SessionNotFoundError(SessionValidationError):
     """There is no live session of that name."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What the core raises, as the exception the original's callers expect."""
+    try:
+        yield
+    except (RedisSessionError, SessionValidationError):
+        raise
+    except Error as error:
+        raise RedisSessionError(str(error), error.detail) from error

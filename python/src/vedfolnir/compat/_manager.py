@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from flask import has_request_context
 
 from .. import _core
-from ..errors import Error
 from ..flask import current_session_object
+from ._client import redis_client_of
 from ._config import REPLACED, RedisConfig, arguments_of
 from ._directory import Directory
-from ._errors import RedisSessionError, SessionValidationError
+from ._errors import SessionValidationError, translated
 
 LIST_MAX = 1000
 PLATFORM_KEY = "current_platform_id"
@@ -73,6 +73,13 @@ class RedisSessionManager:
     def session_index_prefix(self) -> str:
         return self._manager.prefix
 
+    @cached_property
+    def redis_client(self) -> Any:
+        """A redis-py client to the same Redis, for the application's own keys; sessions are sealed.
+
+        Errors: RedisSessionError, where sessions are not in Redis or redis-py is not installed."""
+        return redis_client_of(self._manager)
+
     # One session.
 
     def create_session(self, user_id: Any, platform_connection_id: Any = None) -> str:
@@ -80,7 +87,7 @@ class RedisSessionManager:
 
         Errors: SessionValidationError, for an unknown or inactive user or somebody else's platform."""
         platform = self._directory.platform_for(user_id, platform_connection_id)
-        with _translated():
+        with translated():
             session = self._manager.load(_core.RequestContext())
             session.set("user_id", user_id)
             session.set("_user_id", str(user_id))
@@ -98,7 +105,7 @@ class RedisSessionManager:
         session = self._load(session_id)
         if session is None:
             return None
-        with _translated():
+        with translated():
             self._manager.touch_named(session_id)
         last_activity = datetime.now(UTC)
         return {
@@ -118,7 +125,7 @@ class RedisSessionManager:
 
     def update_session_activity(self, session_id: str) -> bool:
         """Moves the idle end, never the absolute one."""
-        with _translated():
+        with translated():
             return self._manager.touch_named(_name(session_id))
 
     def extend_session(self, session_id: str, additional_seconds: int | None = None) -> bool:
@@ -132,7 +139,7 @@ class RedisSessionManager:
             return False
         for key, value in updates.items():
             session.set(key, value)
-        with _translated():
+        with translated():
             return self._manager.commit(session, _core.RequestContext()).action != "dropped"
 
     def update_platform_context(self, session_id: str, platform_connection_id: Any) -> bool:
@@ -148,14 +155,14 @@ class RedisSessionManager:
 
     def destroy_session(self, session_id: str) -> bool:
         """Ends the session, durably where SQL answers. True if there was one."""
-        with _translated():
+        with translated():
             return self._manager.end(_name(session_id), "logout", "system") != "absent"
 
     # A user's sessions, and all of them.
 
     def get_user_sessions(self, user_id: Any) -> list[dict[str, Any]]:
         """The user's live sessions, newest first."""
-        with _translated():
+        with translated():
             found = self._manager.sessions(user_id=str(user_id), limit=LIST_MAX)
         current = _current_handle()
         return [self._row(info, current) for info in found if info.live is not False]
@@ -163,22 +170,26 @@ class RedisSessionManager:
     def cleanup_user_sessions(self, user_id: Any, keep_current: str | bool | None = None) -> int:
         """Ends the user's sessions; how many. ``keep_current`` names one to keep, or says True for this request's."""
         keep = self._handle_to_keep(keep_current)
-        with _translated():
+        with translated():
             return self._manager.end_user(str(user_id), keep, "ended_by_operator", "system")[1]
 
     def cleanup_expired_sessions(self) -> int:
-        """Nothing is left to do, so 0: expired sessions are refused at once and leave Redis by their time to live."""
-        return 0
+        """Closes the SQL rows of sessions past their absolute end; how many. Such sessions are refused at once, and
+        their records leave Redis by their time to live, without it."""
+        with translated():
+            return self._manager.close_expired()
 
     def get_session_stats(self) -> dict[str, int | None]:
-        """Live authenticated sessions, as SQL counts them. Redis' own figures are not known to the runtime's Redis
-        user, which may not ask for them: None."""
+        """Live authenticated sessions, and Redis' own figures (memory in bytes): None where Redis does not tell
+        them, because its user has no permission for INFO or sessions are not in Redis."""
+        with translated():
+            info = self._manager.store_info()
         return {
             "total_sessions": self._count(),
-            "redis_connected_clients": None,
-            "redis_used_memory": None,
-            "redis_keyspace_hits": None,
-            "redis_keyspace_misses": None,
+            "redis_connected_clients": info.connected_clients,
+            "redis_used_memory": info.used_memory,
+            "redis_keyspace_hits": info.keyspace_hits,
+            "redis_keyspace_misses": info.keyspace_misses,
         }
 
     def get_db_session(self) -> Any:
@@ -196,7 +207,7 @@ class RedisSessionManager:
     # Private.
 
     def _load(self, session_id: str) -> _core.Session | None:
-        with _translated():
+        with translated():
             return self._manager.load_named(_name(session_id))
 
     def _handle_to_keep(self, keep: str | bool | None) -> str | None:
@@ -208,7 +219,7 @@ class RedisSessionManager:
     def _count(self) -> int:
         total, after = 0, None
         while True:
-            with _translated():
+            with translated():
                 page = self._manager.sessions(limit=LIST_MAX, after=after)
             total += sum(info.live is not False for info in page)
             if len(page) < LIST_MAX:
@@ -231,7 +242,7 @@ class RedisSessionManager:
 
 def generate_session_id(manager: _core.SessionManager) -> str:
     """A new id that no store knows: 256 random bits, with the signature of this key ring."""
-    with _translated():
+    with translated():
         return manager.mint_id()
 
 
@@ -264,14 +275,3 @@ def _user_number(session: _core.Session) -> int | str:
 def _current_handle() -> str | None:
     session = current_session_object() if has_request_context() else None
     return None if session is None else session.core.handle
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """What the core raises, as the exception the original's callers expect."""
-    try:
-        yield
-    except RedisSessionError:
-        raise
-    except Error as error:
-        raise RedisSessionError(str(error), error.detail) from error

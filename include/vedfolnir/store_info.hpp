@@ -1,0 +1,20 @@
+// What the hot store says of itself; for people and statistics, never for decisions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace vedfolnir {
+
+/// Empty fields: the store has no such figure, or its user may not ask for it (Redis: INFO).
+struct StoreInfo {
+    std::string version;
+    std::optional<std::uint64_t> connected_clients;
+    std::optional<std::uint64_t> used_memory;  ///< Bytes.
+    std::string used_memory_human;             ///< As the server spells it: "1.21M".
+    std::optional<std::uint64_t> keyspace_hits;
+    std::optional<std::uint64_t> keyspace_misses;
+};
+
+}  // namespace vedfolnir

@@ -1,0 +1,46 @@
+#include "redis/server_info.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+
+namespace vedfolnir::redis {
+namespace {
+
+std::optional<std::uint64_t> figure(std::string_view info, std::string_view name) {
+    const auto text = info_field(info, name);
+    if (!text) return std::nullopt;
+    std::uint64_t value = 0;
+    const char* const end = text->data() + text->size();
+    const auto parsed = std::from_chars(text->data(), end, value);
+    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+std::optional<std::string_view> info_field(std::string_view info, std::string_view name) {
+    std::size_t start = 0;
+    while (start < info.size()) {
+        const std::size_t end = std::min(info.find("\r\n", start), info.size());
+        const std::string_view line = info.substr(start, end - start);
+        if (line.starts_with(name) && line.substr(name.size()).starts_with(':')) {
+            return line.substr(name.size() + 1);
+        }
+        start = end + 2;
+    }
+    return std::nullopt;
+}
+
+StoreInfo read_server_info(std::string_view info) {
+    StoreInfo found;
+    found.version = info_field(info, "redis_version").value_or("");
+    found.connected_clients = figure(info, "connected_clients");
+    found.used_memory = figure(info, "used_memory");
+    found.used_memory_human = info_field(info, "used_memory_human").value_or("");
+    found.keyspace_hits = figure(info, "keyspace_hits");
+    found.keyspace_misses = figure(info, "keyspace_misses");
+    return found;
+}
+
+}  // namespace vedfolnir::redis

@@ -1,0 +1,19 @@
+// The text of Redis' INFO, read. No I/O.
+#pragma once
+
+#include "vedfolnir/store_info.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vedfolnir::redis {
+
+/// The value of `name:` in the text of INFO; empty if it is not there.
+[[nodiscard]] std::optional<std::string_view> info_field(std::string_view info,
+                                                         std::string_view name);
+
+/// The figures of INFO's sections server, clients, memory and stats, as far as they are in `info`.
+[[nodiscard]] StoreInfo read_server_info(std::string_view info);
+
+}  // namespace vedfolnir::redis
