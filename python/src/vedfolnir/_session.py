@@ -52,6 +52,10 @@ UNCHANGING: Final = frozenset(
 #: the SQL file, a certificate) was there when the process started, and has gone.
 UNAVAILABLE: Final = (StoreUnavailable, Conflict, ConfigurationError)
 
+#: Where Flask-Login keeps what its ``after_request`` is to do with the remember cookie, and the word for "delete it".
+REMEMBER_KEY: Final = "_remember"
+REMEMBER_CLEAR: Final = "clear"
+
 _MISSING: Final = object()
 
 
@@ -180,7 +184,10 @@ class Session(SessionMixin):
         core = self._write()
         core.clear()
         self._values.clear()
-        self._local.clear()
+        # `logout_user(); session.clear()` is a usual sign-out. The first leaves an order for the end of the request: to
+        # delete the remember cookie. It is no session data, and without it the next request would log in again.
+        keep = self._local.get(REMEMBER_KEY) == REMEMBER_CLEAR
+        self._local = {REMEMBER_KEY: REMEMBER_CLEAR} if keep else {}
         self._modified = True
 
     def __contains__(self, key: object) -> bool:
