@@ -21,6 +21,7 @@ enum class CommitAction : std::uint8_t {
     created,  ///< A new anonymous session.
     saved,
     logged_in,  ///< The id rotated; the old one is dead.
+    joined,     ///< The session of a parallel login by the same remember-me token.
     ended,      ///< Logged out (see `ending`).
     dropped     ///< The session had ended meanwhile; this request's changes were not written.
 };
@@ -118,6 +119,14 @@ public:
     /// Writes what the request changed, once. On an Error nothing of it counts as written, and no cookie may be sent.
     [[nodiscard]] Result<CommitResult> commit(Session& session,
                                               const RequestContext& request) const;
+
+    /// Logs `session` in by a remember-me token, now: requests that come at once with the same token, in whatever
+    /// process, share one session for 10 s; only one of them makes it. `session` then is that session and may be changed
+    /// and committed as usual; send the result's cookie. A session that was found, or names no user, is left alone
+    /// (action `none`): commit it. Waits up to 3 s for another request's login, then logs in alone.
+    [[nodiscard]] Result<CommitResult> login_remembered(Session& session,
+                                                        const RequestContext& request,
+                                                        std::string_view token) const;
 
     /// Ends one session, named by handle or by cookie value. With `owner`, only a session of that user: others are
     /// `absent`, and a handle still resolves (through the user's index) while SQL is down.

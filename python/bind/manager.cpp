@@ -77,6 +77,12 @@ CommitResult commit(const BoundManager& self, BoundSession& session,
     return waiting([&] { return self.manager.commit(lease.session(), request); });
 }
 
+CommitResult login_remembered(const BoundManager& self, BoundSession& session,
+                              const RequestContext& request, const std::string& token) {
+    BoundSession::Lease lease(session);
+    return waiting([&] { return self.manager.login_remembered(lease.session(), request, token); });
+}
+
 std::string create_named(const BoundManager& self, BoundSession& session,
                          const RequestContext& request) {
     BoundSession::Lease lease(session);
@@ -245,6 +251,9 @@ void bind_manager(nb::module_& module) {
             "Reads the settings and wires the stores. Opens no socket and starts no thread.")
         .def("load", &load, "request"_a)
         .def("commit", &commit, "session"_a, "request"_a)
+        .def("login_remembered", &login_remembered, "session"_a, "request"_a, "token"_a,
+             "Logs the session in by a remember-me token, together with parallel requests of that "
+             "token. The session goes on afterwards.")
         .def("create_named", &create_named, "session"_a, "request"_a,
              "Commits a login made without a request; the cookie value.")
         .def("load_named", &load_named, "name"_a,

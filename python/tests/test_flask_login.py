@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -34,7 +36,10 @@ class User(UserMixin):
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
-    app = make_app()
+    return build(make_app())
+
+
+def build(app: Flask) -> Flask:
     login = LoginManager(app)
     login.user_loader(User)
 
@@ -58,6 +63,12 @@ def app(make_app: Callable[..., Flask]) -> Flask:
     def log_out() -> str:
         logout_user()
         return "out"
+
+    @app.get("/logout/clear")
+    def log_out_and_clear() -> str:
+        logout_user()
+        session.clear()
+        return repr(dict(session))
 
     @app.get("/who")
     def who() -> str:
@@ -172,6 +183,67 @@ def test_parallel_requests_with_a_remember_cookie_make_one_session(
     assert counters().logins == before + 1
     with app.test_request_context(headers={"Cookie": f"session={answers[0][1]}"}):
         assert sum(key.startswith("mark_") for key in session) == 6
+
+
+@pytest.mark.ids("E1", "S32")
+def test_requests_of_several_processes_with_one_remember_cookie_make_one_session(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
+    """Two applications that share stores, as two worker processes do."""
+    options = {"store": "database", "state_dir": tmp_path, "key": secrets.token_hex(32)}
+    workers = [build(make_app(**options)) for _ in range(2)]
+    client = workers[0].test_client()
+    client.get("/login")
+    token = value_of(client, "remember_token") or ""
+    barrier = Barrier(6)
+
+    def visit(number: int) -> tuple[str, str]:
+        visitor = workers[number % 2].test_client()
+        visitor.set_cookie("remember_token", token)
+        barrier.wait(10)
+        return visitor.get(f"/mark/{number}").text, value_of(visitor) or ""
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(visit, range(6)))
+    assert {who for who, _ in answers} == {"7"}
+    assert len({cookie for _, cookie in answers}) == 1
+    manager = workers[1].extensions["vedfolnir"].manager
+    assert len(manager.audit(type="session.remembered")) == 1
+    with workers[1].test_request_context(headers={"Cookie": f"session={answers[0][1]}"}):
+        assert sum(key.startswith("mark_") for key in session) == 6
+
+
+@pytest.mark.ids("E1", "S45")
+def test_a_cleared_session_takes_the_remember_cookie_along(app: Flask, client: FlaskClient) -> None:
+    """What Flask-Login noted for the end of the request outlives ``session.clear()``."""
+    client.get("/login")
+    client.get("/logout/clear")
+    assert value_of(client) is None
+    assert value_of(client, "remember_token") is None
+    assert client.get("/who").text == "nobody"
+
+
+@pytest.mark.ids("E1")
+def test_clear_forgets_other_request_local_keys(app: Flask) -> None:
+    with app.test_request_context():
+        session["_remember"], session["_remember_seconds"] = "set", 5
+        session.clear()
+        assert dict(session) == {}
+
+
+@pytest.mark.ids("E1")
+def test_a_permanent_remembered_session_has_a_lasting_cookie(
+    app: Flask, client: FlaskClient
+) -> None:
+    @app.before_request
+    def permanent() -> None:
+        session.permanent = True
+
+    client.get("/login")
+    client.delete_cookie("session")
+    answer = client.get("/who")
+    [cookie] = [c for c in answer.headers.getlist("Set-Cookie") if c.startswith("session=")]
+    assert "Max-Age=" in cookie
 
 
 @pytest.mark.ids("E1")

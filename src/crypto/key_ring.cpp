@@ -13,6 +13,7 @@ constexpr std::size_t secret_size_min = 32;
 constexpr std::string_view cookie_info = "vedfolnir cookie v1";
 constexpr std::string_view record_info = "vedfolnir record v1";
 constexpr std::string_view user_info = "vedfolnir user v1";
+constexpr std::string_view meeting_info = "vedfolnir remembered v1";
 constexpr std::string_view index_info = "vedfolnir index v1";
 constexpr std::string_view store_key_label = "vedfolnir store key v1";
 
@@ -51,7 +52,8 @@ Result<KeyRing> KeyRing::open(const KeyOptions& options) {
                              ? hkdf(entries.back().secret.bytes(), {}, index_info)
                              : Secret(std::string_view(options.index_secret));
     const Secret user_key = hkdf(index.bytes(), {}, user_info);
-    return KeyRing(std::move(entries), Mac(user_key.bytes()));
+    const Secret meeting_key = hkdf(index.bytes(), {}, meeting_info);
+    return KeyRing(std::move(entries), Mac(user_key.bytes()), Mac(meeting_key.bytes()));
 }
 
 const KeyRing::Entry* KeyRing::find(std::uint16_t key_id) const noexcept {
@@ -78,6 +80,22 @@ bool KeyRing::verify(const model::SessionId& id) const {
 
 UserTag KeyRing::user_tag(std::string_view user_id) const {
     return {head<16>(user_mac_.compute(model::as_bytes(user_id)))};
+}
+
+MeetingPlace KeyRing::meeting_place(std::string_view user_id, std::string_view token) const {
+    // The length in front keeps ("ab", "c") and ("a", "bc") apart.
+    std::string message(1, '\x01');
+    model::append_be(message, static_cast<std::uint32_t>(user_id.size()));
+    message.append(user_id).append(token);
+    const Digest where = meeting_mac_.compute(model::as_bytes(message));
+    message[0] = '\x02';
+    const Digest seal = meeting_mac_.compute(model::as_bytes(message));
+
+    MeetingPlace place;
+    place.key.shard = where[0];
+    std::copy_n(where.begin() + 1, place.key.digest.size(), place.key.digest.begin());
+    place.seal = Secret(std::string_view(reinterpret_cast<const char*>(seal.data()), seal.size()));
+    return place;
 }
 
 std::optional<Secret> KeyRing::record_key(std::uint16_t key_id, const StoreKey& key) const {

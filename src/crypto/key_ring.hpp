@@ -16,6 +16,13 @@
 
 namespace vedfolnir::crypto {
 
+/// Where logins by one remember-me token meet, and the key that seals what they share: both need the ring *and* the
+/// token (docs/internals/remembered_login.md).
+struct MeetingPlace {
+    StoreKey key;
+    Secret seal;
+};
+
 /// Immutable after `open`; thread-safe.
 class KeyRing {
 public:
@@ -28,6 +35,8 @@ public:
     [[nodiscard]] bool verify(const model::SessionId& id) const;
 
     [[nodiscard]] UserTag user_tag(std::string_view user_id) const;
+    [[nodiscard]] MeetingPlace meeting_place(std::string_view user_id,
+                                             std::string_view token) const;
 
     [[nodiscard]] std::uint16_t write_key_id() const noexcept { return keys_.front().id; }
     [[nodiscard]] bool has(std::uint16_t key_id) const noexcept { return find(key_id) != nullptr; }
@@ -40,12 +49,15 @@ private:
         Secret secret;
         Mac cookie_mac;
     };
-    KeyRing(std::vector<Entry> keys, Mac user_mac)
-        : keys_(std::move(keys)), user_mac_(std::move(user_mac)) {}
+    KeyRing(std::vector<Entry> keys, Mac user_mac, Mac meeting_mac)
+        : keys_(std::move(keys)),
+          user_mac_(std::move(user_mac)),
+          meeting_mac_(std::move(meeting_mac)) {}
     [[nodiscard]] const Entry* find(std::uint16_t key_id) const noexcept;
 
     std::vector<Entry> keys_;
     Mac user_mac_;
+    Mac meeting_mac_;
 };
 
 /// Where the record of `id` lives. One-way: the id cannot be found from it.

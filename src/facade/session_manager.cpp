@@ -106,6 +106,26 @@ Result<CommitResult> SessionManager::commit(Session& session, const RequestConte
     return std::move(outcome->result);
 }
 
+Result<CommitResult> SessionManager::login_remembered(Session& session,
+                                                      const RequestContext& request,
+                                                      std::string_view token) const {
+    manager::SessionState& state = *session.state_;
+    if (state.committed) return Error{Errc::read_only, "the session was committed before"};
+    state.remembered = true;
+    // As in `commit`: a task that outlives its deadline goes on reading this state, so nobody may change it then.
+    state.committed = true;
+    auto outcome = run<manager::RememberedOutcome>(
+        *impl_, durable_budget(impl_->options) + manager::remembered_patience,
+        [&](auto& core, Deadline deadline) {
+            return core.async_login_remembered(session.state_, request, std::string(token),
+                                               deadline);
+        });
+    if (!outcome) return outcome.error();
+    state.committed = false;
+    if (outcome->session) session.state_ = std::move(outcome->session);
+    return std::move(outcome->result);
+}
+
 Result<Ending> SessionManager::end(std::string_view name, EndReason reason, std::string_view actor,
                                    std::string_view owner) const {
     const manager::EndCommand command{std::string(name), reason, std::string(actor),
@@ -235,6 +255,8 @@ std::string_view to_string(CommitAction action) noexcept {
         return "saved";
     case CommitAction::logged_in:
         return "logged_in";
+    case CommitAction::joined:
+        return "joined";
     case CommitAction::ended:
         return "ended";
     case CommitAction::dropped:

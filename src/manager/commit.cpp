@@ -25,28 +25,32 @@ bool differs(const model::Entries& a, const model::Entries& b, const std::string
 
 }  // namespace
 
+/// What a commit of this state amounts to. A refusal is audited.
+Result<policy::CommitPlan> Core::plan_of(const SessionState& state) {
+    const policy::Usage usage{.base = state.base,
+                              .current = state.current,
+                              .loaded = state.loaded.has_value(),
+                              .user_before = state.loaded
+                                                 ? std::string_view(state.loaded->manager.user_id)
+                                                 : std::string_view(),
+                              .cleared = state.cleared && state.loaded,
+                              .login_marked = state.login_marked,
+                              .written_after_logout = state.written_after_logout,
+                              .written = &state.written};
+    auto plan = policy::plan_commit(usage, *identity_);
+    if (plan) return plan;
+    auto event = event_of("identity.conflict", system_now(),
+                          state.loaded ? std::optional(state.loaded->header.handle) : std::nullopt,
+                          std::string(usage.user_before), "user");
+    event.detail = json_object({{"reason", plan.error().detail}});
+    note_event(std::move(event));
+    return plan;
+}
+
 Task<CommitOutcome> Core::async_commit(ConstStatePtr state, RequestContext request,
                                        Deadline deadline) {
-    const policy::Usage usage{.base = state->base,
-                              .current = state->current,
-                              .loaded = state->loaded.has_value(),
-                              .user_before = state->loaded
-                                                 ? std::string_view(state->loaded->manager.user_id)
-                                                 : std::string_view(),
-                              .cleared = state->cleared && state->loaded,
-                              .login_marked = state->login_marked,
-                              .written_after_logout = state->written_after_logout,
-                              .written = &state->written};
-    auto plan = policy::plan_commit(usage, *identity_);
-    if (!plan) {
-        auto event =
-            event_of("identity.conflict", system_now(),
-                     state->loaded ? std::optional(state->loaded->header.handle) : std::nullopt,
-                     std::string(usage.user_before), "user");
-        event.detail = json_object({{"reason", plan.error().detail}});
-        note_event(std::move(event));
-        co_return plan.error();
-    }
+    auto plan = plan_of(*state);
+    if (!plan) co_return plan.error();
     // An id that rotated moments ago: this request runs without a session. Only a login makes a new one.
     if (state->reason == LoadReason::rotated && plan->plan != policy::Plan::login)
         co_return CommitOutcome{};

@@ -35,6 +35,12 @@ struct CommitOutcome {
     std::string cookie_value;  ///< Of a session this commit created; empty otherwise.
 };
 
+/// What a login by a remember-me token did, and the session that the request goes on in (null: its own, unchanged).
+struct RememberedOutcome {
+    CommitResult result;
+    StatePtr session;
+};
+
 struct EndCommand {
     std::string name;  ///< Handle or cookie value.
     EndReason reason = EndReason::ended_by_operator;
@@ -54,6 +60,10 @@ struct EndUserOutcome {
     std::uint32_t count = 0;
 };
 
+/// How long one request waits for another's login by the same token before it makes a session of its own: better two
+/// than none.
+inline constexpr Millis remembered_patience{3'000};
+
 class Core : public std::enable_shared_from_this<Core> {
 public:
     Core(CoreSettings settings, Ports ports);
@@ -63,6 +73,11 @@ public:
                                                                  Deadline deadline);
     [[nodiscard]] Task<CommitOutcome> async_commit(ConstStatePtr state, RequestContext request,
                                                    Deadline deadline);
+    /// Nothing is done for a state that is loaded or logs nobody in.
+    [[nodiscard]] Task<RememberedOutcome> async_login_remembered(ConstStatePtr state,
+                                                                 RequestContext request,
+                                                                 std::string token,
+                                                                 Deadline deadline);
     [[nodiscard]] Task<bool> async_touch_named(std::string name, Deadline deadline);
 
     [[nodiscard]] Task<Ending> async_end(EndCommand command, Deadline deadline);
@@ -105,6 +120,7 @@ private:
                          const std::optional<std::string>& bytes, TimePoint now);
 
     // commit.cpp
+    [[nodiscard]] Result<policy::CommitPlan> plan_of(const SessionState& state);
     [[nodiscard]] Task<CommitOutcome> commit_nothing(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_create(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_save(Commit commit);
@@ -127,6 +143,11 @@ private:
     [[nodiscard]] std::optional<CommitOutcome> login_after_end(const Commit& commit);
     [[nodiscard]] Task<bool> leave_note(StoreKey key, const Commit& commit);
     [[nodiscard]] Task<bool> end_replaced(async::EndOrder order, const Commit& commit);
+
+    // remembered.cpp
+    [[nodiscard]] Task<RememberedOutcome> log_in_alone(const Commit& commit);
+    [[nodiscard]] Task<std::optional<RememberedOutcome>> join(const Commit& commit,
+                                                              std::string cookie_value);
 
     // ending.cpp
     [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import Browser, Stack
@@ -209,6 +211,32 @@ def test_a_remember_cookie_brings_the_user_back(shop: Stack, browser: Browser) -
     browser.get("/logout")
     assert browser.cookies == {}
     assert browser.get("/who").text == "nobody"
+
+
+@pytest.mark.ids("E1", "S32")
+def test_parallel_requests_with_a_remember_cookie_make_one_session_over_all_workers(
+    shop: Stack, browser: Browser
+) -> None:
+    browser.get("/login/parallel?remember=1")
+    token = browser.cookies["remember_token"]
+    for round_number in range(1, 6):
+        browser.get("/logout")
+        tabs = []
+        for _ in range(6):
+            tab = shop.browser()
+            tab.cookies["remember_token"] = token
+            tabs.append(tab)
+        barrier = threading.Barrier(len(tabs))
+
+        def visit(tab: Browser, barrier: threading.Barrier = barrier) -> str:
+            barrier.wait(10)
+            return tab.get("/who").text
+
+        with ThreadPoolExecutor(len(tabs)) as pool:
+            assert set(pool.map(visit, tabs)) == {"parallel"}
+        assert len({tab.session_id for tab in tabs}) == 1
+        assert events(shop, "parallel").count("session.remembered") == round_number
+        browser = tabs[0]
 
 
 @pytest.mark.ids("V02", "V01", "S87", "C22", "C25")

@@ -84,6 +84,18 @@ def user_tag(index_secret: bytes, user_id: str) -> bytes:
     return hmac_sha256(hkdf(index_secret, b"vedfolnir user v1"), user_id.encode())[:16]
 
 
+# --- remembered_login.md ------------------------------------------------------------------------------------------
+
+
+def meeting_place(index_secret: bytes, user_id: str, token: str) -> tuple[str, bytes]:
+    """The store key, and the key of the seal."""
+    key = hkdf(index_secret, b"vedfolnir remembered v1")
+    user = user_id.encode()
+    message = struct.pack(">I", len(user)) + user + token.encode()
+    where = hmac_sha256(key, b"\x01" + message)
+    return store_key_text(where[0], where[1:17]), hmac_sha256(key, b"\x02" + message)
+
+
 # --- record.md ----------------------------------------------------------------------------------------------------
 
 HEADER = struct.Struct(">BBHQQ16s16sQQIQQQ16sB7x")

@@ -117,6 +117,30 @@ def user_tag() -> dict[str, Any]:
     }
 
 
+def remembered_login() -> dict[str, Any]:
+    def case(name: str, user: str, token: str, index: bytes = b"") -> dict[str, Any]:
+        secret = index or formats.index_secret_of(RING)
+        store_key, seal = formats.meeting_place(secret, user, token)
+        return {
+            "name": name,
+            "oldest_ring_secret": RING.hex(),
+            "index_secret": index.hex(),
+            "user_id": user,
+            "token": token,
+            "store_key": store_key,
+            "seal": seal.hex(),
+        }
+
+    return {
+        "places": [
+            case("flask-login", "7", "7|0a1b2c"),
+            case("own index secret", "7", "7|0a1b2c", OTHER_RING),
+            case("the border counts", "7|", "0a1b2c"),
+            case("not ascii", "ængell", "t" * 300),
+        ]
+    }
+
+
 def record() -> dict[str, Any]:
     user = formats.user_tag(formats.index_secret_of(RING), "7")
     shard = user[0]  # sessions of one user share a shard
@@ -400,6 +424,7 @@ def set_cookie() -> dict[str, Any]:
 FILES = {
     "session_id": session_id,
     "user_tag": user_tag,
+    "remembered_login": remembered_login,
     "record": record,
     "payload": payload,
     "set_cookie": set_cookie,

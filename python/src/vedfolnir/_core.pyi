@@ -279,6 +279,11 @@ class SessionManager:
 
     def commit(self, session: Session, request: RequestContext) -> CommitResult: ...
 
+    def login_remembered(self, session: Session, request: RequestContext, token: str) -> CommitResult:
+        """
+        Logs the session in by a remember-me token, together with parallel requests of that token. The session goes on afterwards.
+        """
+
     def create_named(self, session: Session, request: RequestContext) -> str:
         """Commits a login made without a request; the cookie value."""
 
@@ -339,7 +344,7 @@ class SessionManager:
 
     @property
     def store(self) -> str:
-        """Where the records are: redis, sql or memory."""
+        """Where the records are: redis, database or memory."""
 
     @property
     def redis(self) -> dict[str, Any]:

@@ -253,9 +253,20 @@ class Session(SessionMixin):
             if g:
                 g.pop(key, None)
 
-    def mark_remembered(self) -> None:
-        """The identity came from a remember-me cookie: audited as that, not as a login by password."""
-        self._write().mark_remembered()
+    def log_in_remembered(self, token: str) -> None:
+        """A remember-me cookie named this user. Logs in at once, together with parallel requests of the same cookie;
+        a session of its own (a cart, say) logs in with its own response. Audited as remembered."""
+        core = self._write()
+        core.mark_remembered()
+        self._store_nested_changes()
+        self._announce_lifetime(core)
+        with self._guarded() as manager:
+            result = manager.login_remembered(core, self._context, token)
+        if result.action == "none":
+            return
+        self._cookie = result.set_cookie or self._cookie
+        self._values.clear()
+        self._modified = None
 
     def commit_now(self) -> _core.CommitResult:
         """Commits before the response is made, and goes on with what stands afterwards. For login and logout."""
@@ -271,26 +282,6 @@ class Session(SessionMixin):
         self._values.clear()
         self._modified = None
         return result
-
-    def adopt(self, cookie: str) -> bool:
-        """Goes on in the session that ``cookie`` (``name=value``) names, taking along what this request wrote.
-        False, and nothing happens, unless it is a live session of the same user."""
-        before = self._write()
-        with self._guarded() as manager:
-            found = manager.load(self._context_with(cookie))
-        identities = [key for key in self._interface.identity_keys if before.contains(key)]
-        if not found.found or any(found.encoded(key) != before.encoded(key) for key in identities):
-            return False
-        for key in before.keys():  # noqa: SIM118  (the core's session is no mapping)
-            data = before.encoded(key)
-            if data is not None and key not in identities:
-                found.set_encoded(key, data)
-        self._loaded = found
-        return True
-
-    def send_cookie(self, header: str) -> None:
-        """Sends this Set-Cookie value with the response, unless the commit has a newer one."""
-        self._cookie = header
 
     def _context_with(self, cookie: str) -> _core.RequestContext:
         return self._context.with_cookie(cookie.encode("ascii"))
@@ -360,9 +351,7 @@ class Session(SessionMixin):
         core = self._loaded
         if core is None or self._modified is False:
             return
-        lifetime = self._interface.permanent_lifetime if self._is_permanent(core) else None
-        if lifetime is not None:
-            self._context.cookie_max_age = int(lifetime.total_seconds())
+        lifetime = self._announce_lifetime(core)
         manager = self._interface.manager
         try:
             self._store_nested_changes()
@@ -381,8 +370,15 @@ class Session(SessionMixin):
             cookie += f"; Expires={http_date(dt.datetime.now(dt.UTC) + lifetime)}"
         self._cookie = cookie or self._cookie
 
-    @staticmethod
-    def _is_permanent(core: _core.Session) -> bool:
+    def _announce_lifetime(self, core: _core.Session) -> dt.timedelta | None:
+        """How long the browser is to keep the cookie of a permanent session; None for any other."""
+        if not self._is_permanent(core):
+            return None
+        lifetime = self._interface.permanent_lifetime
+        self._context.cookie_max_age = int(lifetime.total_seconds())
+        return lifetime
+
+    def _is_permanent(self, core: _core.Session) -> bool:
         return core.get("_permanent", False) is True
 
     def _end_if_logged_out(self, core: _core.Session) -> None:

@@ -16,7 +16,6 @@ from flask import session as flask_session
 from flask.sessions import SessionInterface
 
 from . import _core
-from ._remember import RememberedLogins
 from ._session import Session
 from ._settings import COOKIE_NAMES, arguments_as_text, framework_as_text
 from ._wsgi import Guard
@@ -75,7 +74,6 @@ class VedfolnirInterface(SessionInterface):
         self._app_reference = weakref.ref(app)
         self._arguments = arguments_as_text(options)
         self._lock = threading.Lock()
-        self._remembered = RememberedLogins()
         self._open()
 
     @property
@@ -162,10 +160,8 @@ class VedfolnirInterface(SessionInterface):
         session = current_session_object()
         if session is None:
             return
-        session.mark_remembered()
         name = sender.config.get("REMEMBER_COOKIE_NAME", "remember_token")
-        user_id = str(session.get("_user_id", ""))
-        self._remembered.share(session, user_id, request.cookies.get(name, ""))
+        session.log_in_remembered(request.cookies.get(name, ""))
 
 
 def current_session_object() -> Session | None:

@@ -60,6 +60,19 @@ TEST(UserTagVectors, tags_agree) {
     }
 }
 
+// ids: E1 V27
+TEST(MeetingPlaceVectors, places_agree) {
+    for (const auto& vector : test::vectors("remembered_login", "places")) {
+        const auto ring =
+            ring_of({{1, vector.bytes("oldest_ring_secret")}}, vector.bytes("index_secret"));
+        const auto place = ring.meeting_place(vector.text("user_id"), vector.text("token"));
+        EXPECT_EQ(place.key.text(), vector.text("store_key")) << vector.text("name");
+        const auto seal = place.seal.bytes();
+        EXPECT_EQ(test::to_hex({reinterpret_cast<const char*>(seal.data()), seal.size()}),
+                  vector.text("seal"));
+    }
+}
+
 // ids: S48 S6 C01
 TEST(KeyRing, minted_ids_are_read_back_and_verified) {
     const auto ring = ring_of({{1, random_secret(1)}});

@@ -20,7 +20,15 @@ from ..flask import EXTENSION_KEY, VedfolnirInterface
 __all__ = ["memory_options", "outage"]
 
 LOADING = ("load", "load_named")
-SAVING = ("commit", "create_named", "touch_named", "end", "end_user")
+SAVING = (
+    "commit",
+    "login_remembered",
+    "create_named",
+    "touch_named",
+    "end",
+    "end_user",
+    "close_expired",
+)
 
 
 def memory_options() -> dict[str, object]:
