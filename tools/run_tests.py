@@ -131,7 +131,7 @@ def sanitized(preset: str, pattern: str, *targets: str) -> Outcome:
 
 def fuzz() -> Outcome:
     """Runs every target for a while on a copy of its corpus; what it finds stays in build-fuzz/found."""
-    if not build("fuzz"):
+    if not build("fuzz", "fuzz_targets"):
         return FAILED
     outcome = Outcome()
     found = ROOT / "build-fuzz" / "found"
