@@ -59,7 +59,7 @@ def count(url: str, redis: stack.Redis) -> Cost:
     """Counts each operation on sessions made for it."""
     cost = Cost()
     cookies = make_sessions(url, REQUESTS)
-    # Once in the life of a process the marks of all shards are read, before its first answer.
+    # Once per connection the marks of all shards are read, before the first answer over it.
     request("GET", f"{url}/read", cookies[0])
     for name, method in (("untouched", "GET"), ("read", "GET"), ("write", "POST")):
         with counting(url, redis, name, cost):

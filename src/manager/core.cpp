@@ -59,10 +59,20 @@ Task<StatePtr> Core::async_load(RequestContext request, Deadline deadline) {
     co_return co_await load_record(std::move(state), crypto::store_key_of(*id), deadline);
 }
 
+/// What stands under `key`, from a store whose marks were compared with SQL since it was connected to (R5).
+Task<std::optional<std::string>> Core::load_compared(StoreKey key, Deadline deadline) {
+    for (bool again = false;; again = true) {
+        co_await ready(deadline);
+        const auto connection = ports_.store->connection_number();
+        auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
+        // What came over a connection made meanwhile may have been ended long ago: compare, and ask again.
+        if (!bytes || again || ports_.store->connection_number() == connection) co_return bytes;
+    }
+}
+
 Task<StatePtr> Core::load_record(StatePtr state, StoreKey key, Deadline deadline) {
     auto& counters = settings_.counters;
-    co_await ready(deadline);
-    auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
+    auto bytes = co_await load_compared(key, deadline);
     if (!bytes) {
         AtomicCounters::raise(counters.loads_unknown);
         co_return bytes.error();

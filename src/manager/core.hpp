@@ -108,6 +108,7 @@ private:
     };
 
     // core.cpp: loading
+    [[nodiscard]] Task<std::optional<std::string>> load_compared(StoreKey key, Deadline deadline);
     [[nodiscard]] Task<StatePtr> load_record(StatePtr state, StoreKey key, Deadline deadline);
     LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
                             TimePoint now);
@@ -159,7 +160,7 @@ private:
     [[nodiscard]] Task<bool> apply(std::vector<async::EndOrder> orders, Deadline deadline);
     [[nodiscard]] Task<bool> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
     [[nodiscard]] Task<bool> synchronise(Deadline deadline);
-    /// Compares marks with SQL once per process before the first answer (R5); later calls return at once.
+    /// Compares marks with SQL before the first answer over each connection (R5); later calls return at once.
     [[nodiscard]] boost::asio::awaitable<void> ready(Deadline deadline);
 
     // audit_queue.cpp: events that belong to no transaction
@@ -177,8 +178,8 @@ private:
     std::shared_ptr<const IdentityOptions> identity_;
     DenySet denied_;
     MinimumEpochs epochs_;
-    bool synchronised_ = false;
-    Deadline next_synchronisation_{};
+    std::optional<std::uint64_t> compared_;  ///< The connection whose marks were compared with SQL.
+    Deadline next_synchronisation_{};        ///< Not before, because the last comparison failed.
     std::shared_ptr<boost::asio::steady_timer> synchronising_;
     std::deque<async::AuditEvent> events_;
     bool draining_ = false;

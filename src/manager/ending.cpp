@@ -20,7 +20,7 @@ constexpr std::uint32_t replay_batch = 100;
 /// Rows closed in one transaction: few enough to stay far below the statement timeout.
 constexpr std::uint32_t expired_batch = 500;
 constexpr Millis synchronise_again{5'000};
-/// What the first request of a process may spend on comparing marks with SQL.
+/// What the first request over a connection may spend on comparing marks with SQL.
 constexpr Millis synchronise_budget{1'000};
 
 }  // namespace
@@ -79,6 +79,7 @@ Task<bool> Core::synchronise(Deadline deadline) {
     if (!sequences) co_return sequences.error();
     const auto marks = co_await ports_.store->marks(store_deadline(deadline));
     if (!marks) co_return marks.error();
+    const auto connection = ports_.store->connection_number();
     for (std::size_t shard = 0; shard < std::min(sequences->size(), marks->size()); ++shard) {
         if ((*marks)[shard] >= (*sequences)[shard]) continue;
         const auto replayed =
@@ -89,11 +90,12 @@ Task<bool> Core::synchronise(Deadline deadline) {
         system_now() - settings_.options.lifetimes.absolute, deadline);
     if (!raised) co_return raised.error();
     for (const async::UserEpoch& epoch : *raised) epochs_.raise(epoch.user, epoch.epoch);
+    compared_ = connection;
     co_return true;
 }
 
 asio::awaitable<void> Core::ready(Deadline deadline) {
-    if (synchronised_) co_return;
+    if (compared_ == ports_.store->connection_number()) co_return;
     if (synchronising_) {
         co_await synchronising_->async_wait(asio::as_tuple(asio::use_awaitable));
         co_return;
@@ -104,10 +106,10 @@ asio::awaitable<void> Core::ready(Deadline deadline) {
     synchronising_ =
         std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, until);
     const auto done = co_await synchronise(until);
-    synchronised_ = done.has_value();
-    next_synchronisation_ = deadline_in(synchronise_again);
-    if (!done)
+    if (!done) {
+        next_synchronisation_ = deadline_in(synchronise_again);
         settings_.report("marks could not be compared with SQL; trying again in 5 s", done.error());
+    }
     std::exchange(synchronising_, nullptr)->cancel();
 }
 

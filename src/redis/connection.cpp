@@ -145,6 +145,7 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
     std::shared_ptr<Link> link;             ///< The present one, or the last.
     std::set<asio::steady_timer*> waiting;  ///< Requests that wait for a change of `state`.
     std::size_t requests = 0;
+    std::uint64_t number = 0;  ///< Of the connection that stands, or stood last.
     asio::steady_timer pause;
     std::minstd_rand jitter;
     Clock::time_point recycled{};
@@ -270,6 +271,7 @@ asio::awaitable<std::optional<Failure>> Connection::Impl::attempt() {
     if (failure || state == State::closed) {
         fresh->connection.cancel();
     } else {
+        ++number;
         become(State::up);
     }
     while (!fresh->over) co_await fresh->changed.async_wait(completion);
@@ -416,6 +418,7 @@ asio::awaitable<std::optional<Failure>> Connection::contact(Deadline deadline) {
     co_return co_await impl->until_up(deadline);
 }
 
+std::uint64_t Connection::number() const noexcept { return impl_->number; }
 const std::string& Connection::incarnation() const noexcept { return impl_->server.run_id; }
 const Connection::Server& Connection::server() const noexcept { return impl_->server; }
 

@@ -68,6 +68,9 @@ public:
     /// Run id of the server of the present connection: changes when the server restarts. Empty before first contact.
     [[nodiscard]] const std::string& incarnation() const noexcept;
 
+    /// How many connections have stood so far, this one included. Rises before anything is sent over a new one.
+    [[nodiscard]] std::uint64_t number() const noexcept;
+
     /// "7.0.15", "master" or "replica", version of the library; empty or 0 before first contact.
     struct Server {
         std::string version;

@@ -34,6 +34,7 @@ public:
                                                                         Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override;
     [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;
+    [[nodiscard]] std::uint64_t connection_number() const noexcept override { return 0; }
 
 private:
     template <class T>

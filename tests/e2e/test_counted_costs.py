@@ -33,7 +33,7 @@ def url(redis: stack.Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         python_path=BENCH,
         options=("--workers", "1", "--worker-class", "gthread", "--threads", "4"),
     ) as web:
-        # Once in the life of a process the marks of all shards are read, before its first answer.
+        # Once per connection the marks of all shards are read, before the first answer over it.
         counts.log_in(web.url, "first-contact")
         yield web.url
 

@@ -136,8 +136,10 @@ TEST(RedisConnection, a_killed_connection_costs_no_request) {
     RedisServer server;
     StoreAtWork at_work(over_socket(server));
     const Stored record{1};
+    EXPECT_EQ(at_work.store().connection_number(), 0U);
     ASSERT_TRUE(at_work.create(record));
-    for (int i = 0; i < 5; ++i) {
+    for (std::uint64_t connection = 1; connection <= 5; ++connection) {
+        EXPECT_EQ(at_work.store().connection_number(), connection);
         server.admin({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
         const auto loaded = at_work.load(record);
         ASSERT_TRUE(loaded) << loaded.error().detail;

@@ -114,6 +114,11 @@ public:
 
     /// The store's clock. Errors as the other calls.
     [[nodiscard]] virtual Task<TimePoint> now(Deadline deadline) = 0;
+
+    /// Which connection to the store this is, counted from the first. After it changed the store may have lost endings
+    /// (restart, failover, restored data): compare the marks before trusting what it says. Constant where nothing can be
+    /// lost without this process. Changes before the first answer over the new connection.
+    [[nodiscard]] virtual std::uint64_t connection_number() const noexcept = 0;
 };
 
 }  // namespace vedfolnir::async

@@ -4,6 +4,8 @@
 #include "vedfolnir/async/archive.hpp"
 #include "vedfolnir/async/store.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -21,56 +23,60 @@ public:
 
     Hook before = [](std::string_view) {};
     Hook after = [](std::string_view) {};
+    std::atomic<bool> unreachable{false};  ///< Calls answer `store_unavailable` and go no further.
+    std::atomic<std::uint64_t> connection{1};
+
+    std::uint64_t connection_number() const noexcept override { return connection; }
 
     async::Task<async::CreateStatus> create(StoreKey key, std::string record, Millis ttl,
                                             Deadline deadline) override {
-        before("create");
+        if (auto entered = enter("create"); !entered) co_return entered.error();
         auto answer = co_await inner_->create(key, std::move(record), ttl, deadline);
         after("create");
         co_return answer;
     }
     async::Task<std::optional<std::string>> load(StoreKey key, Deadline deadline) override {
-        before("load");
+        if (auto entered = enter("load"); !entered) co_return entered.error();
         auto answer = co_await inner_->load(key, deadline);
         after("load");
         co_return answer;
     }
     async::Task<async::SaveReply> save(StoreKey key, std::uint64_t expected_generation,
                                        std::string record, Millis ttl, Deadline deadline) override {
-        before("save");
+        if (auto entered = enter("save"); !entered) co_return entered.error();
         auto answer =
             co_await inner_->save(key, expected_generation, std::move(record), ttl, deadline);
         after("save");
         co_return answer;
     }
     async::Task<async::TouchStatus> touch(StoreKey key, Millis ttl, Deadline deadline) override {
-        before("touch");
+        if (auto entered = enter("touch"); !entered) co_return entered.error();
         auto answer = co_await inner_->touch(key, ttl, deadline);
         after("touch");
         co_return answer;
     }
     async::Task<bool> erase(StoreKey key, std::string note, Millis note_ttl,
                             Deadline deadline) override {
-        before("erase");
+        if (auto entered = enter("erase"); !entered) co_return entered.error();
         auto answer = co_await inner_->erase(key, std::move(note), note_ttl, deadline);
         after("erase");
         co_return answer;
     }
     async::Task<async::EndReply> end(async::EndOrder order, Deadline deadline) override {
-        before("end");
+        if (auto entered = enter("end"); !entered) co_return entered.error();
         auto answer = co_await inner_->end(std::move(order), deadline);
         after("end");
         co_return answer;
     }
     async::Task<std::vector<async::IndexEntry>> list_user(UserTag user,
                                                           Deadline deadline) override {
-        before("list_user");
+        if (auto entered = enter("list_user"); !entered) co_return entered.error();
         auto answer = co_await inner_->list_user(user, deadline);
         after("list_user");
         co_return answer;
     }
     async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override {
-        before("marks");
+        if (auto entered = enter("marks"); !entered) co_return entered.error();
         auto answer = co_await inner_->marks(deadline);
         after("marks");
         co_return answer;
@@ -78,6 +84,12 @@ public:
     async::Task<TimePoint> now(Deadline deadline) override { return inner_->now(deadline); }
 
 private:
+    [[nodiscard]] Result<void> enter(std::string_view call) const {
+        before(call);
+        if (unreachable) return Error{Errc::store_unavailable, "the watched store is cut off"};
+        return {};
+    }
+
     std::shared_ptr<async::SessionStore> inner_;
 };
 
