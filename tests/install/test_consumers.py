@@ -90,7 +90,7 @@ def test_boost_of_a_python_environment_is_found(tmp_path: Path) -> None:
         "find_package(VedfolnirBoost REQUIRED)\n"
     )
     python = f"-DVEDFOLNIR_BOOST_PYTHON={environment}/bin/python"
-    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", python)
+    run("cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "build", python)
     cache = (tmp_path / "build" / "CMakeCache.txt").read_text()
     assert f"VEDFOLNIR_BOOST_INCLUDE_DIR:PATH={environment}" in cache
 
@@ -98,7 +98,7 @@ def test_boost_of_a_python_environment_is_found(tmp_path: Path) -> None:
 def test_missing_boost_is_named(prefix: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    command = ["cmake", "-S", str(CONSUMER), "-B", str(tmp_path / "b")]
+    command = ["cmake", "-G", "Ninja", "-S", str(CONSUMER), "-B", str(tmp_path / "b")]
     command += [f"-DCMAKE_PREFIX_PATH={prefix}", f"-DVEDFOLNIR_BOOST_INCLUDE_DIR={empty}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode != 0
