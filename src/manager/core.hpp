@@ -147,8 +147,7 @@ private:
 
     // remembered.cpp
     [[nodiscard]] Task<RememberedOutcome> log_in_alone(const Commit& commit);
-    [[nodiscard]] Task<std::optional<RememberedOutcome>> join(const Commit& commit,
-                                                              std::string cookie_value);
+    [[nodiscard]] Task<RememberedOutcome> join(const Commit& commit, std::string cookie_value);
 
     // ending.cpp
     [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor,

@@ -4,6 +4,7 @@
 #include "model/bytes.hpp"
 
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace vedfolnir::manager {
@@ -34,14 +35,15 @@ Task<Meeting::Turn> Meeting::claim(Deadline deadline) {
 }
 
 Task<Meeting::Seen> Meeting::look(Deadline deadline) {
-    const auto bytes = co_await store_->load(place_.key, deadline);
-    if (!bytes) co_return bytes.error();
-    if (!*bytes) co_return Seen{Turn::absent, {}};
-    const auto header = model::parse_header(**bytes);
+    const auto loaded = co_await store_->load(place_.key, deadline);
+    if (!loaded) co_return loaded.error();
+    const std::optional<std::string>& bytes = *loaded;
+    if (!bytes) co_return Seen{Turn::absent, {}};
+    const auto header = model::parse_header(*bytes);
     if (!header) co_return Seen{Turn::taken, {}};
     header_ = *header;
     // Bytes that do not open are nobody's: whoever wrote them is waited for, within bounds.
-    std::string cookie_value = open(**bytes);
+    std::string cookie_value = open(*bytes);
     const Turn turn = cookie_value.empty() ? Turn::taken : Turn::shared;
     co_return Seen{turn, std::move(cookie_value)};
 }
@@ -59,7 +61,7 @@ Task<bool> Meeting::share(std::string cookie_value, Deadline deadline) {
 }
 
 Task<bool> Meeting::leave(Deadline deadline) {
-    co_return co_await store_->erase(place_.key, std::string(), Millis{0}, deadline);
+    return store_->erase(place_.key, std::string(), Millis{0}, deadline);
 }
 
 /// Compare and set: of several who saw the same, one succeeds.

@@ -43,9 +43,9 @@ Task<RememberedOutcome> Core::async_login_remembered(ConstStatePtr state, Reques
         if (seen->turn == Meeting::Turn::absent) {
             turn = co_await meeting.claim(store_deadline(deadline));
         } else if (seen->turn == Meeting::Turn::shared) {
-            auto joined = co_await join(commit, seen->cookie_value);
+            const auto joined = co_await join(commit, seen->cookie_value);
             if (!joined) co_return joined.error();
-            if (*joined) co_return std::move(**joined);
+            if (joined->session) co_return *joined;
             // Logged out, or logged in anew, since it was shared.
             turn = co_await meeting.take_over(store_deadline(deadline));
         } else {
@@ -78,7 +78,8 @@ Task<RememberedOutcome> Core::log_in_alone(const Commit& commit) {
     if (!outcome) co_return outcome.error();
     RememberedOutcome answer{std::move(outcome->result), fresh_state()};
     answer.session->reason = LoadReason::ended;
-    if (!outcome->loaded) co_return answer;  // Ended before it began: the request goes on without one.
+    if (!outcome->loaded)
+        co_return answer;  // Ended before it began: the request goes on without one.
     answer.session->reason = LoadReason::found;
     answer.session->cookie_value = std::move(outcome->cookie_value);
     answer.session->loaded = std::move(outcome->loaded);
@@ -87,19 +88,19 @@ Task<RememberedOutcome> Core::log_in_alone(const Commit& commit) {
     co_return answer;
 }
 
-/// The shared session with what this request wrote; empty unless it is a live session of the same user.
-Task<std::optional<RememberedOutcome>> Core::join(const Commit& commit, std::string cookie_value) {
-    using Answer = std::optional<RememberedOutcome>;
+/// The shared session with what this request wrote; none unless it is a live session of the same user.
+Task<RememberedOutcome> Core::join(const Commit& commit, std::string cookie_value) {
     const auto id = model::SessionId::parse(cookie_value);
-    if (!id || !settings_.ring.verify(*id)) co_return Answer{};
+    if (!id || !settings_.ring.verify(*id)) co_return RememberedOutcome{};
     StatePtr fresh = fresh_state();
     fresh->cookie_value = std::move(cookie_value);
     const StoreKey key = crypto::store_key_of(*id);
     const auto loaded = co_await load_record(std::move(fresh), key, commit.deadline);
     if (!loaded) co_return loaded.error();
     SessionState& shared = **loaded;
-    if (shared.reason != LoadReason::found || shared.loaded->manager.user_id != commit.plan.user)
-        co_return Answer{};
+    if (!shared.loaded || shared.loaded->manager.user_id != commit.plan.user)
+        co_return RememberedOutcome{};
+    const model::RecordHeader& header = shared.loaded->header;
     for (const auto& [name, bytes] : commit.plan.entries) {
         const auto present = shared.current.find(name);
         if (present != shared.current.end() && present->second == bytes) continue;
@@ -110,9 +111,9 @@ Task<std::optional<RememberedOutcome>> Core::join(const Commit& commit, std::str
     RememberedOutcome answer;
     answer.result.action = CommitAction::joined;
     answer.result.set_cookie = web::set_cookie(cookie_options(commit), shared.cookie_value,
-                                               max_age_cap(shared.loaded->header, commit.now));
+                                               max_age_cap(header, commit.now));
     answer.session = *loaded;
-    co_return Answer{std::move(answer)};
+    co_return answer;
 }
 
 }  // namespace vedfolnir::manager
