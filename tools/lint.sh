@@ -21,6 +21,7 @@ tools/build.sh >/dev/null || die "the build failed; run ./x build"
 
 check "repository" python3 tools/tidy.py
 check "coverage table" python3 tools/coverage.py --check
+check "compatibility page" python3 tools/compat_page.py --check
 check "clang-format" clang_format
 check "ruff check" .venv/bin/ruff check .
 check "ruff format" .venv/bin/ruff format --check .

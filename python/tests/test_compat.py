@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import vedfolnir
+from compat_database import Database, User
 from flask import Flask, Response, session
 from redis_session_manager import RedisSessionManager
 from vedfolnir import compat
@@ -28,42 +29,6 @@ from vedfolnir.compat import (
     create_session_cookie_manager,
 )
 from vedfolnir.testing import outage
-
-
-class User:
-    def __init__(self, user_id: int, is_active: bool = True) -> None:
-        self.id, self.is_active = user_id, is_active
-
-
-class Platform:
-    def __init__(self, platform_id: int, user_id: int) -> None:
-        self.id, self.user_id = platform_id, user_id
-
-
-class Database:
-    """Looks like the application's db_manager, with SQLAlchemy-like sessions."""
-
-    User, PlatformConnection = User, Platform
-
-    def __init__(self) -> None:
-        self.open = 0
-        self.rows: dict[tuple[type, Any], Any] = {
-            (User, 7): User(7),
-            (User, 8): User(8, is_active=False),
-            (Platform, 70): Platform(70, 7),
-            (Platform, 90): Platform(90, 9),
-        }
-
-    def get_session(self) -> Any:
-        self.open += 1
-        first = SimpleNamespace(first=lambda: self.rows[Platform, 70])
-        query = SimpleNamespace(filter_by=lambda **_: first)
-        return SimpleNamespace(
-            get=lambda model, key: self.rows.get((model, key)), query=lambda _: query
-        )
-
-    def close_session(self, db: Any) -> None:
-        self.open -= 1
 
 
 @pytest.fixture

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import vedfolnir
 from conftest import ROOT, Stack, environment_of
-from flask import Flask, session
+from flask import Flask, g, session
 from support.gates import Gates
 from vedfolnir import Vedfolnir
 from vedfolnir.compat import RedisConfig
@@ -135,6 +137,27 @@ def test_direct_access(running: Stack, redis_environment: dict[str, str]) -> Non
     assert names["session_data"] == {"cart": [1], "user_id": 7}
     names = run("direct", db_manager=None, config=config, session_id="unknown")
     assert names["session_data"] is None
+
+
+@pytest.mark.ids("E9", "S42")
+def test_compatibility_names(redis_environment: dict[str, str]) -> None:
+    before = set(sys.modules)
+    names = run("compat", app=run("start")["app"], db_manager=None)
+    try:
+        app = names["app"]
+        app.add_url_rule("/in", "in_", lambda: vedfolnir.login(7) or "in")
+        app.add_url_rule("/me", "me", lambda: str(names["get_current_user_id"]()))
+        app.add_url_rule("/context", "context", lambda: g.session_context["session_id"])
+        client = app.test_client()
+        assert client.get("/me").text == "None"
+        client.get("/in")
+        assert client.get("/me").text == "7"
+        rows = app.unified_session_manager.get_user_sessions(7)
+        assert client.get("/context").text in [row["session_id"] for row in rows]
+    finally:
+        for name in set(sys.modules) - before:
+            if "." not in name:
+                del sys.modules[name]
 
 
 @pytest.mark.ids("S77")

@@ -49,7 +49,7 @@ def login(user_id: str | int, **keys: object) -> None:
     """Logs the user in: the id rotates with this response. ``keys`` are written into the session.
 
     For applications without Flask-Login. Keys written before the login stay, CSRF secrets do not."""
-    session = _session()
+    session = session_of_request()
     session["_user_id"] = str(user_id)
     session["user_id"] = user_id
     session["_fresh"] = True
@@ -61,7 +61,7 @@ def logout() -> Ending:
     """Ends the current session now, whatever becomes of the response.
 
     The cookie is cleared with the response. ``Ending.PENDING``: SQL is down; the session is dead here and in Redis."""
-    session = _session()
+    session = session_of_request()
     ended = session.core.found
     session.clear()
     if not ended:
@@ -71,12 +71,12 @@ def logout() -> Ending:
 
 def switch_platform(platform_id: object) -> None:
     """Changes the current platform. Audited: the SQL transaction goes before the save."""
-    _session()["current_platform_id"] = platform_id
+    session_of_request()["current_platform_id"] = platform_id
 
 
 def current_session() -> SessionInfo | None:
     """The stored session of this request; None while there is none. Costs nothing besides the session's own load."""
-    core = _session().core
+    core = session_of_request().core
     if core.handle is None:
         return None
     return SessionInfo(
@@ -94,7 +94,7 @@ def current_session() -> SessionInfo | None:
 
 def sessions(user_id: str | int | None = None) -> list[SessionInfo]:
     """The live sessions of a user (by default the current one), newest first."""
-    core = _session().core
+    core = session_of_request().core
     wanted = core.user_id if user_id is None else str(user_id)
     if not wanted:
         return []
@@ -106,7 +106,7 @@ def end_session(handle: str, *, any_user: bool = False) -> Ending:
     """Ends one session of the current user. ``any_user=True`` is for operators' pages: it ends anybody's.
 
     Errors: Denied, when nobody is logged in."""
-    session = _session()
+    session = session_of_request()
     core = session.core
     if handle == core.handle:
         return logout()
@@ -121,7 +121,7 @@ def end_other_sessions() -> int:
     """Ends all sessions of the current user but this one; how many there were.
 
     Errors: Denied, when nobody is logged in."""
-    core = _session().core
+    core = session_of_request().core
     if not core.user_id:
         raise Denied("Nobody is logged in.")
     _, count = _manager().end_user(core.user_id, core.handle, "ended_by_user", "user")
@@ -133,7 +133,7 @@ def passive(view: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(view)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        _session().context.passive = True
+        session_of_request().context.passive = True
         return view(*args, **kwargs)
 
     return wrapper
@@ -157,7 +157,8 @@ def _info(info: _core.SessionInfo, current: str | None) -> SessionInfo:
     )
 
 
-def _session() -> Session:
+def session_of_request() -> Session:
+    """The session of this request. Errors: RuntimeError where it is not one of ours."""
     session = current_session_object()
     if session is None:
         raise RuntimeError(

@@ -69,6 +69,8 @@ class Vedfolnir:
 class VedfolnirInterface(SessionInterface):
     """What Flask asks: opens and saves the session of each request."""
 
+    session_class: type[Session] = Session
+
     def __init__(self, app: Flask, options: dict[str, object]) -> None:
         # An application is freed with its last reference (Flask promises that), so nothing here may hold one.
         self._app_reference = weakref.ref(app)
@@ -135,7 +137,7 @@ class VedfolnirInterface(SessionInterface):
         return self._app.permanent_session_lifetime
 
     def open_session(self, app: Flask, request: Request) -> Session:
-        return Session(self, request.environ)
+        return self.session_class(self, request.environ)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if isinstance(session, Session):

@@ -95,6 +95,18 @@ def test_errors_are_those_of_the_code() -> None:
     assert classes == set(python_errors().__all__) - {"Error"}
 
 
+@pytest.mark.ids("E9")
+def test_compatibility_page_is_made_of_the_table_that_is_tested() -> None:
+    path = ROOT / "tools" / "compat_page.py"
+    spec = importlib.util.spec_from_file_location("compat_page", path)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    page = (ROOT / "docs" / "reference" / "compat.md").read_text(encoding="utf-8")
+    assert page == tool.page(), "run: ./x docs"
+
+
 def test_audit_events_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "reference" / "audit_events.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", text, re.M))

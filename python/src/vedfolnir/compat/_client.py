@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from typing import Any
+from urllib.parse import quote
 
 from .. import _core
 from ._errors import RedisSessionError
@@ -50,3 +51,23 @@ def _arguments_of(settings: dict[str, Any]) -> dict[str, Any]:
         "ssl_certfile": settings["ssl_certificate_file"] or None,
         "ssl_keyfile": settings["ssl_key_file"] or None,
     }
+
+
+def options_of_client(client: Any) -> dict[str, object]:
+    """Where a redis-py client goes, as options of ``Vedfolnir(app)``. The client itself is not used."""
+    given: dict[str, Any] = client.connection_pool.connection_kwargs
+    secured = any(name.startswith("ssl_") for name in given)
+    user = quote(given.get("username") or "", safe="")
+    password = quote(given.get("password") or "", safe="")
+    login = f"{user}:{password}@" if user or password else ""
+    number = given.get("db") or 0
+    if "path" in given:
+        return {"redis_url": f"unix://{login}{given['path']}?db={number}"}
+    place = f"{given.get('host', 'localhost')}:{given.get('port', 6379)}/{number}"
+    options: dict[str, object] = {
+        "redis_url": f"{'rediss' if secured else 'redis'}://{login}{place}"
+    }
+    for name in ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        if given.get(name) is not None:
+            options[f"redis_{name}"] = given[name]
+    return options

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 from ._errors import SessionValidationError
+
+USER_FIELDS = ("id", "username", "email", "role")
+PLATFORM_FIELDS = ("id", "name", "platform_type", "instance_url", "username", "is_active")
 
 
 class Directory:
@@ -32,15 +36,32 @@ class Directory:
     def check_platform(self, user_id: Any, platform_id: Any) -> None:
         if self._platforms is None:
             return
-        with self._database() as db:
+        with self.database() as db:
             platform = db.get(self._platforms, platform_id)
             if platform is None or str(platform.user_id) != str(user_id):
                 raise SessionValidationError("The platform is not one of this user.")
 
+    def user_info(self, user_id: Any) -> dict[str, Any] | None:
+        """``id, username, email, role`` of a user; None where nobody knows."""
+        return self._describe(self._users, user_id, USER_FIELDS)
+
+    def platform_info(self, platform_id: Any) -> dict[str, Any] | None:
+        """``id, name, platform_type, instance_url, username, is_active`` of a platform; None where nobody knows."""
+        return self._describe(self._platforms, platform_id, PLATFORM_FIELDS)
+
+    def _describe(self, model: Any, key: Any, fields: tuple[str, ...]) -> dict[str, Any] | None:
+        if model is None or key is None:
+            return None
+        with self.database() as db:
+            found = db.get(model, int(key) if str(key).isdecimal() else key)
+            if found is None:
+                return None
+            return {name: _plain(getattr(found, name, None)) for name in fields}
+
     def _check_user(self, user_id: Any) -> None:
         if self._users is None:
             return
-        with self._database() as db:
+        with self.database() as db:
             user = db.get(self._users, user_id)
             if user is None or not user.is_active:
                 raise SessionValidationError("The user is unknown or inactive.")
@@ -48,13 +69,13 @@ class Directory:
     def _default_platform(self, user_id: Any) -> Any:
         if self._platforms is None:
             return None
-        with self._database() as db:
+        with self.database() as db:
             wanted = {"user_id": user_id, "is_default": True, "is_active": True}
             platform = db.query(self._platforms).filter_by(**wanted).first()
             return None if platform is None else platform.id
 
     @contextmanager
-    def _database(self) -> Iterator[Any]:
+    def database(self) -> Iterator[Any]:
         db = self._db_manager.get_session()
         try:
             yield db
@@ -64,3 +85,8 @@ class Directory:
                 db.close()
             else:
                 close(db)
+
+
+def _plain(value: Any) -> Any:
+    """An enum by its value: what is handed out has to be storable and usable without the model."""
+    return value.value if isinstance(value, Enum) else value

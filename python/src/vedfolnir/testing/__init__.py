@@ -19,7 +19,7 @@ from ..flask import EXTENSION_KEY, VedfolnirInterface
 
 __all__ = ["memory_options", "outage"]
 
-LOADING = ("load", "load_named")
+LOADING = ("load", "load_named", "store_info", "ping")
 SAVING = (
     "commit",
     "login_remembered",

@@ -14,6 +14,8 @@ from .. import _core
 if TYPE_CHECKING:
     from flask import Response
 
+__all__ = ["SessionCookieManager", "create_session_cookie_manager"]
+
 log = logging.getLogger("vedfolnir")
 
 MAX_AGE_MIN = 300
