@@ -25,6 +25,8 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment.setdefault("CCACHE_BASEDIR", str(ROOT))
     environment.setdefault("CCACHE_NOHASHDIR", "1")
+    # The compiler's name counts in the cache, and Python would have its own name for it.
+    environment.setdefault("CXX", cached("CMAKE_CXX_COMPILER"))
     result = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
