@@ -1,4 +1,4 @@
-"""The same small Flask application on four kinds of sessions; BENCH_KIND chooses. Run by bench/run.py."""
+"""The same small Flask application on several kinds of sessions; BENCH_KIND chooses. Run by bench/run.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIELDS = {
     "csrf_token": "b7f7a1f0c3d94e0a8f2e6d5c4b3a29180f1e2d3c",
     "counter": 0,
 }
-KINDS = ("bare", "signed cookie", "Flask-Session", "Vedfolnir")
+KINDS = ("bare", "signed cookie", "Flask-Session", "Vedfolnir", "Vedfolnir, no near cache")
 
 
 def create() -> Flask:
@@ -39,8 +39,8 @@ def create() -> Flask:
     regenerate = clear
     if kind == "Flask-Session":
         regenerate = use_flask_session(app)
-    elif kind == "Vedfolnir":
-        use_vedfolnir(app)
+    elif kind.startswith("Vedfolnir"):
+        use_vedfolnir(app, near_cache=kind == "Vedfolnir")
 
     def login() -> ResponseReturnValue:
         regenerate()
@@ -95,10 +95,10 @@ def use_flask_session(app: Flask) -> Callable[[], None]:
     return regenerate
 
 
-def use_vedfolnir(app: Flask) -> None:
+def use_vedfolnir(app: Flask, near_cache: bool) -> None:
     from vedfolnir import Vedfolnir  # noqa: PLC0415
 
-    extension = Vedfolnir(app)
+    extension = Vedfolnir(app, near_cache=near_cache)
 
     def figures() -> ResponseReturnValue:
         return {"sql_statements": extension.manager.counters().sql_statements}

@@ -97,6 +97,17 @@ struct SizeLimits {
     std::size_t depth_max = 64;
 };
 
+/// Records this process keeps in memory so that reading a session needs no round trip (design section 5).
+struct NearCacheOptions {
+    std::size_t entries_max = 20'000;
+    std::size_t bytes_max =
+        64UL * 1024 * 1024;  ///< An estimate: sealed bytes, opened form, tables.
+    /// The longest time a change made elsewhere can go unseen if the store fails to tell it.
+    Millis age_max{5000};
+    /// Workers that share `state_dir` see each other's writes at once, through a small file there.
+    bool share_between_workers = true;
+};
+
 enum class StoreKind : std::uint8_t { redis, memory, sql };
 
 struct ManagerOptions {
@@ -110,8 +121,9 @@ struct ManagerOptions {
     SizeLimits limits;
     Millis request_budget{1000};  ///< Total time one load or commit may take.
     std::string state_dir;        ///< Private files: keys, SQLite. Empty: ~/.local/state/vedfolnir.
-    bool development = false;     ///< Permits generated keys and plain http, with a warning.
-    bool plain_records = false;   ///< Records are readable in Redis. Development only.
+    std::optional<NearCacheOptions> near_cache = NearCacheOptions{};  ///< Redis only. Empty: off.
+    bool development = false;    ///< Permits generated keys and plain http, with a warning.
+    bool plain_records = false;  ///< Records are readable in Redis. Development only.
 };
 
 }  // namespace vedfolnir

@@ -44,6 +44,8 @@ public:
 
     [[nodiscard]] LoadReason reason() const noexcept;
     [[nodiscard]] bool found() const noexcept { return reason() == LoadReason::found; }
+    /// The store has not been asked yet (SessionManager::begin_load); nothing else of the session counts so far.
+    [[nodiscard]] bool pending() const noexcept;
     /// Empty until a record exists.
     [[nodiscard]] std::optional<Handle> handle() const noexcept;
     /// Identity of the loaded record; empty when anonymous.

@@ -101,6 +101,10 @@ struct Counters {
     std::uint64_t creates = 0, saves = 0, touches = 0, logins = 0, endings = 0, endings_pending = 0;
     std::uint64_t merges = 0, conflicts_same_key = 0, commits_dropped = 0;
     std::uint64_t audit_dropped = 0;
+    /// Near cache: loads answered from memory, records found but too old or changed, records kept, answers not kept
+    /// because a change overtook them, changes told by the store.
+    std::uint64_t near_hits = 0, near_stale = 0, near_fills = 0, near_fills_refused = 0,
+                  near_invalidations = 0;
 };
 
 class SessionManager {
@@ -115,7 +119,13 @@ public:
 
     /// Loads by cookie. Always a Session (maybe empty, see `reason()`); "could not find out" is an Error.
     [[nodiscard]] Result<Session> load(const RequestContext& request) const;
+    /// The same in two steps, for callers that do something around waiting (Python gives up its lock). The first never
+    /// waits; if its session is `pending()`, the second asks the store, else it gives back what it got.
+    [[nodiscard]] Result<Session> begin_load(const RequestContext& request) const;
+    [[nodiscard]] Result<Session> finish_load(Session session) const;
 
+    /// False: a commit of `session` would write nothing; the answer itself asks no store. Any thread.
+    [[nodiscard]] bool commit_due(const Session& session, const RequestContext& request) const;
     /// Writes what the request changed, once. On an Error nothing of it counts as written, and no cookie may be sent.
     [[nodiscard]] Result<CommitResult> commit(Session& session,
                                               const RequestContext& request) const;

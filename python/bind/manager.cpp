@@ -68,7 +68,16 @@ auto waiting(Call call) {
 }
 
 BoundSession load(const BoundManager& self, const RequestContext& request) {
-    return {waiting([&] { return self.manager.load(request); }), self.manager.options().limits};
+    // What is at hand is given without letting another thread have the GIL.
+    Session session = unwrap(self.manager.begin_load(request));
+    if (session.pending())
+        session = waiting([&] { return self.manager.finish_load(std::move(session)); });
+    return {std::move(session), self.manager.options().limits};
+}
+
+/// Takes no time, so the GIL is kept.
+bool commit_due(const BoundManager& self, BoundSession& session, const RequestContext& request) {
+    return self.manager.commit_due(session.get(), request);
 }
 
 CommitResult commit(const BoundManager& self, BoundSession& session,
@@ -250,6 +259,8 @@ void bind_manager(nb::module_& module) {
             "open", &open, "arguments"_a, "environment"_a, "framework"_a = nb::none(),
             "Reads the settings and wires the stores. Opens no socket and starts no thread.")
         .def("load", &load, "request"_a)
+        .def("commit_due", &commit_due, "session"_a, "request"_a,
+             "False: a commit would write nothing.")
         .def("commit", &commit, "session"_a, "request"_a)
         .def("login_remembered", &login_remembered, "session"_a, "request"_a, "token"_a,
              "Logs the session in by a remember-me token, together with parallel requests of that "

@@ -144,7 +144,12 @@ void bind_counters(nb::module_& module) {
         .def_ro("merges", &Counters::merges)
         .def_ro("conflicts_same_key", &Counters::conflicts_same_key)
         .def_ro("commits_dropped", &Counters::commits_dropped)
-        .def_ro("audit_dropped", &Counters::audit_dropped);
+        .def_ro("audit_dropped", &Counters::audit_dropped)
+        .def_ro("near_hits", &Counters::near_hits)
+        .def_ro("near_stale", &Counters::near_stale)
+        .def_ro("near_fills", &Counters::near_fills)
+        .def_ro("near_fills_refused", &Counters::near_fills_refused)
+        .def_ro("near_invalidations", &Counters::near_invalidations);
 }
 
 }  // namespace

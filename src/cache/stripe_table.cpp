@@ -11,7 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Millis turn_timeout{2000};
 constexpr auto touch_interval = 1h;
 
 Result<std::uint64_t> random_start() {
@@ -51,11 +50,11 @@ Result<CounterMemory::Shared> make(const StripeFile& file) {
     return made;
 }
 
-Result<CounterMemory::Shared> find_or_make(const StripeFile& file) {
+Result<CounterMemory::Shared> find_or_make(const StripeFile& file, Millis patience) {
     auto found = find(file);
     if (!found) return std::move(found).error();
     if (Found table = *std::move(found)) return *std::move(table);
-    auto turn = StripeTurn::take(file.directory(), deadline_in(turn_timeout));
+    auto turn = StripeTurn::take(file.directory(), deadline_in(patience));
     if (!turn) return std::move(turn).error();
     // Whoever had the turn before may have made it.
     auto ready = find(file);
@@ -88,14 +87,14 @@ StripeTable::StripeTable(Passkey, std::string directory, std::string_view identi
       memory_(CounterMemory::anonymous(private_start())),
       counters_(memory_.counters()) {}
 
-Result<void> StripeTable::reopen() {
+Result<void> StripeTable::reopen(Millis patience) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return busy();
     if (directory_.empty())
         return Error{Errc::bad_options, "shared stripe counters: no folder was named"};
     auto file = StripeFile::in(directory_, identity_);
     if (!file) return std::move(file).error();
-    auto found = find_or_make(*file);
+    auto found = find_or_make(*file, patience);
     if (!found) return std::move(found).error();
     if (!shared() || found->name != name_) {
         if (!memory_.replace_by(std::move(found->memory)))

@@ -62,14 +62,15 @@ public:
     [[nodiscard]] std::uint64_t read(const StoreKey& key) const noexcept {
         return read(key.digest);
     }
-    void raise(const StoreKey& key) noexcept { raise(key.digest); }
+    /// The count afterwards.
+    std::uint64_t raise(const StoreKey& key) noexcept { return raise(key.digest); }
 
     /// The same for all sessions of a user at once: an ending of them all raises the user's stripe, and a hit compares
     /// it besides the key's.
     [[nodiscard]] std::uint64_t read(const UserTag& user) const noexcept {
         return read(user.bytes);
     }
-    void raise(const UserTag& user) noexcept { raise(user.bytes); }
+    std::uint64_t raise(const UserTag& user) noexcept { return raise(user.bytes); }
 
     /// Whether other processes can be in it. False: own writes only; others' come by push and by age.
     [[nodiscard]] bool shared() const noexcept { return shared_.load(std::memory_order_acquire); }
@@ -79,8 +80,9 @@ public:
     [[nodiscard]] bool healthy(Clock::time_point now = Clock::now()) noexcept;
 
     /// Shares the table that the file names now, or makes one; nothing changes if it is this one. Readers need not
-    /// stop. Errors: as `open`, and then nothing has changed; bad_options without a folder.
-    [[nodiscard]] Result<void> reopen();
+    /// stop. Waits at most `patience` for others who make one. Errors: as `open`, and then nothing has changed;
+    /// bad_options without a folder.
+    [[nodiscard]] Result<void> reopen(Millis patience = Millis{2000});
 
     /// Leaves the shared table for counters of this process alone. Readers need not stop. Errors: unsupported.
     [[nodiscard]] Result<void> go_private();
@@ -102,7 +104,7 @@ private:
     [[nodiscard]] std::uint64_t read(const Digest& digest) const noexcept {
         return counter(digest).load(std::memory_order_acquire);
     }
-    void raise(const Digest& digest) noexcept { counter(digest).fetch_add(1); }
+    std::uint64_t raise(const Digest& digest) noexcept { return counter(digest).fetch_add(1) + 1; }
 
     [[nodiscard]] bool check(Clock::time_point now) noexcept;
     [[nodiscard]] bool is_still_named() const;

@@ -1,4 +1,5 @@
 // SessionManager::open: the one place that knows which stores there are.
+#include "cache/cached.hpp"
 #include "compose/operator_log.hpp"
 #include "compose/state_dir.hpp"
 #include "compose/validate.hpp"
@@ -9,10 +10,29 @@
 #include "sql/sql.hpp"
 #include "vedfolnir/session_manager.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace vedfolnir {
 namespace {
+
+/// The counters that this host's workers share; of this process alone where they cannot be shared, which is said.
+std::shared_ptr<cache::StripeTable> stripes_for(const ManagerOptions& options) {
+    const RedisOptions& redis = options.redis;
+    const std::string identity = fmt::format("{} {} {} {} {}", redis.host, redis.port,
+                                             redis.unix_socket, redis.database, redis.prefix);
+    // A folder of its own: others may have to enter the state folder.
+    const std::string folder = options.state_dir + "/near-cache";
+    if (!options.near_cache->share_between_workers)
+        return cache::StripeTable::private_table(folder, identity);
+    auto shared = cache::StripeTable::open(folder, identity);
+    if (shared) return std::move(*shared);
+    compose::operator_log()(
+        "workers of this host see each other's session changes through Redis only, a moment later",
+        shared.error());
+    return cache::StripeTable::private_table(folder, identity);
+}
 
 /// Runs in each process on first use, on the options that `open` completed.
 Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOptions& options,
@@ -30,7 +50,10 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         return manager::Ports{sql::make_store(*database), std::move(archive)};
     }
     auto store = redis::make_store(runtime.executor(), options.redis, &counters);
-    return manager::Ports{store, std::move(archive), store};
+    if (!options.near_cache) return manager::Ports{store, std::move(archive), store};
+    auto near =
+        cache::Cached::make(store, store, stripes_for(options), *options.near_cache, &counters);
+    return manager::Ports{near, std::move(archive), store, near};
 }
 
 Result<void> complete(ManagerOptions& options) {

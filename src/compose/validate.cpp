@@ -47,6 +47,9 @@ Result<void> check_limits(const ManagerOptions& options) {
     if (limits.payload_max == 0 || limits.keys_max == 0 || limits.depth_max == 0) {
         return refuse("limits: payload_max, keys_max and depth_max must be positive");
     }
+    if (const auto& near = options.near_cache;
+        near && (near->age_max <= Millis::zero() || near->entries_max == 0 || near->bytes_max == 0))
+        return refuse("near_cache: age_max, entries_max and bytes_max must be positive");
     if (options.identity.keys.empty())
         return refuse("identity.keys: at least one key names the user");
     return {};

@@ -172,6 +172,27 @@ void apply_identity(Resolving& to) {
     if (auto names = layers.names("VEDFOLNIR_AUDITED_KEYS")) identity.audited = std::move(*names);
 }
 
+namespace {
+
+void apply_near_cache(Resolving& to) {
+    const auto& layers = to.layers;
+    NearCacheOptions near;
+    if (const auto entries = layers.integer("VEDFOLNIR_NEAR_CACHE_ENTRIES"))
+        near.entries_max = static_cast<std::size_t>(*entries);
+    if (const auto megabytes = layers.integer("VEDFOLNIR_NEAR_CACHE_MB"))
+        near.bytes_max = static_cast<std::size_t>(*megabytes) * 1024 * 1024;
+    if (const auto ms = layers.integer("VEDFOLNIR_NEAR_CACHE_AGE_MS")) near.age_max = Millis(*ms);
+    near.share_between_workers = layers.boolean("VEDFOLNIR_NEAR_CACHE_SHARED").value_or(true);
+    auto& chosen = to.settings.options.near_cache;
+    if (layers.boolean("VEDFOLNIR_NEAR_CACHE").value_or(true)) {
+        chosen = near;
+    } else {
+        chosen.reset();
+    }
+}
+
+}  // namespace
+
 void apply_bounds(Resolving& to) {
     auto& options = to.settings.options;
     if (const auto ms = to.layers.integer("VEDFOLNIR_REQUEST_BUDGET_MS"))
@@ -184,6 +205,7 @@ void apply_bounds(Resolving& to) {
     if (const auto depth = to.layers.integer("VEDFOLNIR_DEPTH_MAX")) {
         options.limits.depth_max = static_cast<std::size_t>(*depth);
     }
+    apply_near_cache(to);
     if (options.redis.request_timeout > options.request_budget) {
         to.report.warn(
             "VEDFOLNIR_REDIS_REQUEST_TIMEOUT_MS is longer than VEDFOLNIR_REQUEST_BUDGET_MS, which ends calls first");

@@ -13,14 +13,11 @@ constexpr std::size_t ciphertext_at = nonce_at + aead_nonce_size;
 }  // namespace
 
 Result<std::string> seal_record(const KeyRing& ring, RandomSource& random, const StoreKey& key,
-                                model::RecordHeader header, const model::Payload& payload,
-                                const SizeLimits& limits, bool plain) {
-    const std::string encoded = model::encode_payload(payload);
-    if (auto fits = model::check_size(payload, encoded.size(), limits); !fits) return fits.error();
+                                model::RecordHeader header, std::string_view payload, bool plain) {
     header.sealed = !plain;
     header.key_id = ring.write_key_id();
     std::string record = model::pack_header(header);
-    if (plain) return record + encoded;
+    if (plain) return record.append(payload);
 
     std::array<std::uint8_t, aead_nonce_size> nonce{};
     if (auto filled = random.fill(nonce); !filled) return filled.error();
@@ -28,7 +25,7 @@ Result<std::string> seal_record(const KeyRing& ring, RandomSource& random, const
     if (!record_key) return Error{Errc::key_unavailable, "the write key is not in the ring"};
     const std::string additional = model::additional_data(record, key);
     record.append(reinterpret_cast<const char*>(nonce.data()), nonce.size());
-    record += aead_seal(record_key->bytes(), nonce, additional, encoded);
+    record += aead_seal(record_key->bytes(), nonce, additional, payload);
     return record;
 }
 

@@ -16,12 +16,11 @@ struct Opened {
     model::Payload payload;
 };
 
-/// The record's bytes. `header.key_id` and `header.sealed` are set here: the ring's write key, and `plain` by
-/// configuration only. Errors: random_unavailable, too_large.
+/// The record's bytes around an encoded payload. `header.key_id` and `header.sealed` are set here: the ring's write key, and `plain` by
+/// configuration only. Errors: random_unavailable, key_unavailable.
 [[nodiscard]] Result<std::string> seal_record(const KeyRing& ring, RandomSource& random,
                                               const StoreKey& key, model::RecordHeader header,
-                                              const model::Payload& payload,
-                                              const SizeLimits& limits, bool plain);
+                                              std::string_view payload, bool plain);
 
 /// Empty unless the bytes are a record of this format, for this key, untouched. Whether it must be sealed is decided
 /// by `plain`, never by the record's flag; a failure is final: no other decoder is tried (V02).

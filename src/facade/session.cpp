@@ -34,6 +34,8 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
+bool Session::pending() const noexcept { return state_->pending.has_value(); }
+
 LoadReason Session::reason() const noexcept { return state_->reason; }
 
 std::optional<Handle> Session::handle() const noexcept {
@@ -43,7 +45,7 @@ std::optional<Handle> Session::handle() const noexcept {
 
 const std::string& Session::user_id() const noexcept {
     static const std::string anonymous;
-    return state_->loaded ? state_->loaded->manager.user_id : anonymous;
+    return state_->loaded ? state_->loaded->user_id() : anonymous;
 }
 
 TimePoint Session::created() const noexcept {
@@ -61,22 +63,22 @@ std::uint64_t Session::generation() const noexcept {
 
 const std::string& Session::device() const noexcept {
     static const std::string unknown;
-    return state_->loaded ? state_->loaded->manager.device : unknown;
+    return state_->loaded ? state_->loaded->manager->device : unknown;
 }
 const std::string& Session::place() const noexcept {
     static const std::string unknown;
-    return state_->loaded ? state_->loaded->manager.place : unknown;
+    return state_->loaded ? state_->loaded->manager->place : unknown;
 }
 std::string Session::platform() const {
-    return manager::text_of(state_->base, state_->identity->audited);
+    return manager::text_of(*state_->base, state_->identity->audited);
 }
 
 std::vector<std::string> Session::keys() const {
     std::vector<std::string> names;
-    for (const auto& [key, value] : state_->current) names.push_back(key);
+    for (const auto& [key, value] : state_->current()) names.push_back(key);
     // Every name of a value is a key of its own to the reader.
     for (const auto& twins : state_->identity->twins) {
-        if (twins.empty() || !state_->current.contains(twins.front())) continue;
+        if (twins.empty() || !state_->current().contains(twins.front())) continue;
         names.insert(names.end(), twins.begin() + 1, twins.end());
     }
     return names;
@@ -85,8 +87,9 @@ std::vector<std::string> Session::keys() const {
 bool Session::contains(std::string_view key) const { return encoded(key).has_value(); }
 
 std::optional<std::string_view> Session::encoded(std::string_view key) const {
-    const auto found = state_->current.find(stored_name(*state_->identity, key));
-    if (found == state_->current.end()) return std::nullopt;
+    const model::Entries& entries = state_->current();
+    const auto found = entries.find(stored_name(*state_->identity, key));
+    if (found == entries.end()) return std::nullopt;
     return std::string_view(found->second);
 }
 
@@ -109,19 +112,20 @@ Result<void> Session::set_encoded(std::string key, std::string bytes) {
     key = stored_name(*state_->identity, key);
     state_->written.insert(key);
     if (state_->logged_out) state_->written_after_logout.insert(key);
-    state_->current[std::move(key)] = std::move(bytes);
+    state_->edit()[std::move(key)] = std::move(bytes);
     return {};
 }
 
 bool Session::erase(std::string_view key) {
     if (state_->committed) return false;
-    const auto found = state_->current.find(stored_name(*state_->identity, key));
-    if (found == state_->current.end()) return false;
-    if (is_identity(*state_->identity, found->first) && state_->base.contains(found->first)) {
+    const std::string_view name = stored_name(*state_->identity, key);
+    if (!state_->current().contains(name)) return false;
+    if (is_identity(*state_->identity, name) && state_->base->contains(name)) {
         state_->logged_out = true;
         state_->written_after_logout.clear();
     }
-    state_->current.erase(found);
+    model::Entries& entries = state_->edit();
+    entries.erase(entries.find(name));
     return true;
 }
 
@@ -130,7 +134,7 @@ void Session::clear() {
     state_->cleared = true;
     state_->logged_out = true;
     state_->written_after_logout.clear();
-    state_->current.clear();
+    state_->edit().clear();
 }
 
 void Session::mark_login() { state_->login_marked = true; }

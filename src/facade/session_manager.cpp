@@ -76,18 +76,38 @@ SessionManager::SessionManager(SessionManager&&) noexcept = default;
 SessionManager& SessionManager::operator=(SessionManager&&) noexcept = default;
 SessionManager::~SessionManager() = default;
 
-Result<Session> SessionManager::load(const RequestContext& request) const {
+Result<Session> SessionManager::begin_load(const RequestContext& request) const {
+    auto instance = impl_->instance();
+    if (!instance) return instance.error();
+    return Session((*instance)->core->begin_load(request));
+}
+
+Result<Session> SessionManager::finish_load(Session session) const {
+    if (!session.pending()) return session;
     auto state = run<manager::StatePtr>(
-        *impl_, load_budget(impl_->options),
-        [&](auto& core, Deadline deadline) { return core.async_load(request, deadline); });
+        *impl_, load_budget(impl_->options), [&](auto& core, Deadline deadline) {
+            return core.async_load(std::move(session.state_), deadline);
+        });
     if (!state) return state.error();
     return Session(std::move(*state));
+}
+
+Result<Session> SessionManager::load(const RequestContext& request) const {
+    auto session = begin_load(request);
+    if (!session) return session.error();
+    return finish_load(std::move(*session));
+}
+
+bool SessionManager::commit_due(const Session& session, const RequestContext& request) const {
+    const auto instance = impl_->instance();
+    return !instance || !(*instance)->core->nothing_to_commit(*session.state_, request);
 }
 
 Result<CommitResult> SessionManager::commit(Session& session, const RequestContext& request) const {
     manager::SessionState& state = *session.state_;
     if (state.committed) return Error{Errc::read_only, "the session was committed before"};
     state.committed = true;
+    if (!commit_due(session, request)) return CommitResult{};
     auto outcome = run<manager::CommitOutcome>(
         *impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
             return core.async_commit(session.state_, request, deadline);
@@ -96,8 +116,8 @@ Result<CommitResult> SessionManager::commit(Session& session, const RequestConte
     if (outcome->loaded) {
         state.loaded = std::move(outcome->loaded);
         state.reason = LoadReason::found;
-        state.base = outcome->entries;
-        state.current = std::move(outcome->entries);
+        state.base = std::move(outcome->entries);
+        state.changed.reset();
     } else if (outcome->result.action != CommitAction::none) {
         state.loaded.reset();
         state.reason = LoadReason::ended;
@@ -238,6 +258,11 @@ Counters SessionManager::counters() const noexcept {
     to.conflicts_same_key = from.conflicts_same_key;
     to.commits_dropped = from.commits_dropped;
     to.audit_dropped = from.audit_dropped;
+    to.near_hits = from.near_hits;
+    to.near_stale = from.near_stale;
+    to.near_fills = from.near_fills;
+    to.near_fills_refused = from.near_fills_refused;
+    to.near_invalidations = from.near_invalidations;
     return to;
 }
 

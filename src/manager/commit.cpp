@@ -27,11 +27,11 @@ bool differs(const model::Entries& a, const model::Entries& b, const std::string
 
 /// What a commit of this state amounts to. A refusal is audited.
 Result<policy::CommitPlan> Core::plan_of(const SessionState& state) {
-    const policy::Usage usage{.base = state.base,
-                              .current = state.current,
+    const policy::Usage usage{.base = *state.base,
+                              .current = state.current(),
                               .loaded = state.loaded.has_value(),
                               .user_before = state.loaded
-                                                 ? std::string_view(state.loaded->manager.user_id)
+                                                 ? std::string_view(state.loaded->user_id())
                                                  : std::string_view(),
                               .cleared = state.cleared && state.loaded,
                               .login_marked = state.login_marked,
@@ -143,9 +143,12 @@ Task<CommitOutcome> Core::commit_create(Commit commit) {
         header.clock = model::next_clock(0, commit.now);
         header.operation = *operation;
         const StoreKey key = crypto::store_key_of(*id);
-        const model::Payload payload{{}, commit.plan.entries};
+        const std::string payload = model::encode_payload({}, commit.plan.entries);
+        if (auto fits = model::check_size(commit.plan.entries, payload.size(), options.limits);
+            !fits)
+            co_return fits.error();
         auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload,
-                                          options.limits, options.plain_records);
+                                          options.plain_records);
         if (!record) co_return record.error();
         const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
         const auto created = co_await ports_.store->create(key, std::move(*record), ttl,
@@ -154,7 +157,11 @@ Task<CommitOutcome> Core::commit_create(Commit commit) {
         if (*created != async::CreateStatus::created) continue;
 
         AtomicCounters::raise(settings_.counters.creates);
-        CommitOutcome outcome{{}, Loaded{key, header, {}}, commit.plan.entries, id->cookie_value()};
+        CommitOutcome outcome{
+            {},
+            Loaded{key, header, std::make_shared<const model::ManagerFields>()},
+            std::make_shared<const model::Entries>(std::move(commit.plan.entries)),
+            id->cookie_value()};
         outcome.result.action = CommitAction::created;
         outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
                                                     max_age_cap(header, commit.now));
@@ -168,13 +175,13 @@ Task<bool> Core::record_audited_changes(const Commit& commit, OperationId operat
     const Loaded& loaded = *commit.state->loaded;
     if (loaded.header.user.anonymous()) co_return true;
     const bool audited = std::ranges::any_of(identity_->audited, [&](const std::string& key) {
-        return differs(commit.state->base, commit.plan.entries, key);
+        return differs(*commit.state->base, commit.plan.entries, key);
     });
     if (!audited) co_return true;
-    const std::string before = text_of(commit.state->base, identity_->audited);
+    const std::string before = text_of(*commit.state->base, identity_->audited);
     const std::string after = text_of(commit.plan.entries, identity_->audited);
     auto event = event_of("session.platform_switched", commit.now, loaded.header.handle,
-                          loaded.manager.user_id, "user");
+                          loaded.user_id(), "user");
     event.operation = operation;
     event.detail = json_object({{"from", before}, {"to", after}});
     co_return co_await ports_.archive->record_change(loaded.header.handle, after, std::move(event),
@@ -186,15 +193,12 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
     const auto operation = crypto::random_operation(settings_.random);
     if (!operation) co_return operation.error();
     Loaded loaded = *commit.state->loaded;
-    model::Entries base = commit.state->base;
+    SharedEntries base = commit.state->base;
     model::Entries ours = commit.plan.entries;
-    {
-        // Refuse what cannot be stored before SQL hears of it.
-        const model::Payload payload{loaded.manager, ours};
-        const auto size = model::encode_payload(payload).size();
-        if (auto fits = model::check_size(payload, size, options.limits); !fits)
-            co_return fits.error();
-    }
+    std::string payload = model::encode_payload(*loaded.manager, ours);
+    // What cannot be stored is refused before SQL hears of it.
+    if (auto fits = model::check_size(ours, payload.size(), options.limits); !fits)
+        co_return fits.error();
     const auto live = co_await record_audited_changes(commit, *operation);
     if (!live) co_return live.error();
     if (!*live) {
@@ -208,9 +212,8 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
         header.last_seen = commit.now;
         header.clock = model::next_clock(loaded.header.clock, commit.now);
         header.operation = *operation;
-        auto record =
-            crypto::seal_record(settings_.ring, settings_.random, loaded.key, header,
-                                {loaded.manager, ours}, options.limits, options.plain_records);
+        auto record = crypto::seal_record(settings_.ring, settings_.random, loaded.key, header,
+                                          payload, options.plain_records);
         if (!record) co_return record.error();
         const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
         auto reply =
@@ -220,7 +223,8 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
         if (reply->status == async::SaveStatus::saved) {
             AtomicCounters::raise(settings_.counters.saves);
             loaded.header = header;
-            CommitOutcome outcome{{}, std::move(loaded), std::move(ours), {}};
+            CommitOutcome outcome{
+                {}, std::move(loaded), std::make_shared<const model::Entries>(std::move(ours)), {}};
             outcome.result.action = CommitAction::saved;
             resend_cookie(commit, outcome);
             co_return outcome;
@@ -231,13 +235,17 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
                                           options.limits, options.plain_records);
         // Another session under this key, or one that does not open: nothing of ours belongs into it.
         if (!theirs || theirs->header.handle != loaded.header.handle) co_return dropped(commit);
-        auto merged = model::merge(base, ours, theirs->payload.entries);
+        auto merged = model::merge(*base, ours, theirs->payload.entries);
         AtomicCounters::raise(settings_.counters.merges);
         AtomicCounters::raise(settings_.counters.conflicts_same_key, merged.same_key_conflicts);
         loaded.header = theirs->header;
-        loaded.manager = std::move(theirs->payload.manager);
-        base = std::move(theirs->payload.entries);
+        loaded.manager =
+            std::make_shared<const model::ManagerFields>(std::move(theirs->payload.manager));
+        base = std::make_shared<const model::Entries>(std::move(theirs->payload.entries));
         ours = std::move(merged.entries);
+        payload = model::encode_payload(*loaded.manager, ours);
+        if (auto fits = model::check_size(ours, payload.size(), options.limits); !fits)
+            co_return fits.error();
         if (std::chrono::steady_clock::now() >= commit.deadline) break;
     }
     co_return Error{Errc::conflict, "the record kept changing until the deadline"};
@@ -246,14 +254,14 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
 Task<CommitOutcome> Core::commit_end(Commit commit) {
     const Loaded& loaded = *commit.state->loaded;
     CommitOutcome outcome;
-    if (loaded.manager.user_id.empty()) {
+    if (!loaded.authenticated()) {
         const auto erased = co_await ports_.store->erase(loaded.key, std::string(), Millis{0},
                                                          store_deadline(commit.deadline));
         if (!erased) co_return erased.error();
         denied_.deny(loaded.key, loaded.header.absolute_expiry, commit.now);
         outcome.result.ending = Ending::ended;
     } else {
-        Name name{loaded.key, loaded.manager.user_id};
+        Name name{loaded.key, loaded.user_id()};
         const auto ending =
             co_await end_session(std::move(name), EndReason::logout, "user", commit.deadline);
         if (!ending) co_return ending.error();

@@ -5,6 +5,8 @@
 #include "policy/lifetime.hpp"
 #include "web/cookie.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -30,33 +32,91 @@ StatePtr Core::fresh_state() const {
     return state;
 }
 
-Task<StatePtr> Core::async_load(RequestContext request, Deadline deadline) {
+void Core::note_ambiguous(const RequestContext& request) {
+    auto event = event_of("cookie.ambiguous", system_now(), std::nullopt, {}, "user");
+    event.detail = json_object({{"client", request.client_address}});
+    boost::asio::post(settings_.executor,
+                      [self = shared_from_this(), event = std::move(event)]() mutable {
+                          self->note_event(std::move(event));
+                      });
+}
+
+/// The store key of the session that the request names; else `state` says why there is none.
+std::optional<StoreKey> Core::read_cookie(const RequestContext& request, SessionState& state) {
     auto& counters = settings_.counters;
-    AtomicCounters::raise(counters.loads);
-    StatePtr state = fresh_state();
     const auto cookie = web::find_cookie(request.cookie_header, settings_.options.cookie.name);
-    if (cookie.state == web::CookieState::absent) co_return state;
+    if (cookie.state == web::CookieState::absent) return std::nullopt;
     if (cookie.state == web::CookieState::ambiguous) {
         AtomicCounters::raise(counters.cookies_ambiguous);
-        state->reason = LoadReason::ambiguous;
-        auto event = event_of("cookie.ambiguous", system_now(), std::nullopt, {}, "user");
-        event.detail = json_object({{"client", request.client_address}});
-        note_event(std::move(event));
-        co_return state;
+        state.reason = LoadReason::ambiguous;
+        note_ambiguous(request);
+        return std::nullopt;
     }
     const auto id = model::SessionId::parse(cookie.value);
     if (!id) {
         AtomicCounters::raise(counters.cookies_malformed);
-        state->reason = LoadReason::malformed;
-        co_return state;
+        state.reason = LoadReason::malformed;
+        return std::nullopt;
     }
     if (!settings_.ring.verify(*id)) {
         AtomicCounters::raise(counters.cookies_forged);
-        state->reason = LoadReason::forged;
-        co_return state;
+        state.reason = LoadReason::forged;
+        return std::nullopt;
     }
-    state->cookie_value = std::string(cookie.value);
-    co_return co_await load_record(std::move(state), crypto::store_key_of(*id), deadline);
+    state.cookie_value = cookie.value;
+    return crypto::store_key_of(*id);
+}
+
+StatePtr Core::begin_load(const RequestContext& request) {
+    AtomicCounters::raise(settings_.counters.loads);
+    StatePtr state = fresh_state();
+    const auto key = read_cookie(request, *state);
+    if (key && !load_near(*state, *key)) state->pending = key;
+    return state;
+}
+
+namespace {
+
+/// A record of the near cache, opened once for all its readers.
+struct OpenedMemo final : runtime::NearRecord::Memo {
+    explicit OpenedMemo(crypto::Opened opened_) : opened(std::move(opened_)) {}
+    crypto::Opened opened;
+};
+
+}  // namespace
+
+bool Core::load_near(SessionState& state, const StoreKey& key) const {
+    // Over a connection whose marks were not compared with SQL, only the store's own way is open (R5).
+    if (!ports_.near || compared_ != ports_.store->connection_number()) return false;
+    const auto steady = std::chrono::steady_clock::now();
+    const auto record = ports_.near->find(key, steady);
+    const auto time = ports_.near->time_at(steady);
+    if (!record || !time) return false;
+    const auto* memo = static_cast<const OpenedMemo*>(record->memo());
+    if (memo == nullptr) {
+        auto opened =
+            crypto::open_record(settings_.ring, key, record->bytes(), settings_.options.limits,
+                                settings_.options.plain_records);
+        if (!opened) return false;
+        memo = static_cast<const OpenedMemo*>(
+            &record->keep(std::make_unique<const OpenedMemo>(std::move(*opened))));
+    }
+    // Anything but a live session is for the store to say: it may know better than what is kept here.
+    const auto reason = judge_opened(
+        state, key, std::shared_ptr<const crypto::Opened>(record, &memo->opened), *time);
+    if (reason != LoadReason::found) return false;
+    state.reason = reason;
+    AtomicCounters::raise(settings_.counters.loads_found);
+    AtomicCounters::raise(settings_.counters.near_hits);
+    return true;
+}
+
+bool Core::nothing_to_commit(const SessionState& state, const RequestContext& request) const {
+    if (!state.untouched()) return false;
+    if (!state.loaded || request.passive) return true;
+    if (!ports_.near) return false;
+    const auto time = ports_.near->time_at(std::chrono::steady_clock::now());
+    return time && !policy::touch_due(state.loaded->header, settings_.options.lifetimes, *time);
 }
 
 /// What stands under `key`, from a store whose marks were compared with SQL since it was connected to (R5).
@@ -70,8 +130,9 @@ Task<std::optional<std::string>> Core::load_compared(StoreKey key, Deadline dead
     }
 }
 
-Task<StatePtr> Core::load_record(StatePtr state, StoreKey key, Deadline deadline) {
+Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
     auto& counters = settings_.counters;
+    const StoreKey key = *std::exchange(state->pending, std::nullopt);
     auto bytes = co_await load_compared(key, deadline);
     if (!bytes) {
         AtomicCounters::raise(counters.loads_unknown);
@@ -98,7 +159,7 @@ Task<StatePtr> Core::load_record(StatePtr state, StoreKey key, Deadline deadline
 }
 
 LoadReason Core::judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
-                              TimePoint now) {
+                              TimePoint now) const {
     const ManagerOptions& options = settings_.options;
     if (const auto note = model::parse_note(bytes)) {
         return now < note->until ? LoadReason::rotated : LoadReason::missing;
@@ -106,7 +167,14 @@ LoadReason Core::judge_record(SessionState& state, const StoreKey& key, const st
     auto opened =
         crypto::open_record(settings_.ring, key, bytes, options.limits, options.plain_records);
     if (!opened) return LoadReason::unreadable;
-    switch (policy::judge(opened->header, options.lifetimes, now)) {
+    return judge_opened(state, key, std::make_shared<const crypto::Opened>(std::move(*opened)),
+                        now);
+}
+
+LoadReason Core::judge_opened(SessionState& state, const StoreKey& key,
+                              std::shared_ptr<const crypto::Opened> opened, TimePoint now) const {
+    const model::RecordHeader& header = opened->header;
+    switch (policy::judge(header, settings_.options.lifetimes, now)) {
     case policy::Life::alive:
         break;
     case policy::Life::implausible:
@@ -115,12 +183,13 @@ LoadReason Core::judge_record(SessionState& state, const StoreKey& key, const st
     case policy::Life::absolute_expired:
         return LoadReason::expired;
     }
-    if (denied_.denies(key, now) || opened->header.epoch < epochs_.of(opened->header.user)) {
+    if (denied_.denies(key, now) || header.epoch < epochs_.of(header.user)) {
         return LoadReason::ended;
     }
-    state.loaded = Loaded{key, opened->header, std::move(opened->payload.manager)};
-    state.base = std::move(opened->payload.entries);
-    state.current = state.base;
+    const model::Payload& payload = opened->payload;
+    state.loaded =
+        Loaded{key, header, std::shared_ptr<const model::ManagerFields>(opened, &payload.manager)};
+    state.base = SharedEntries(std::move(opened), &payload.entries);
     return LoadReason::found;
 }
 
@@ -159,7 +228,8 @@ Task<std::optional<StatePtr>> Core::async_load_named(std::string name, Deadline 
     if (!*resolved) co_return Answer{};
     StatePtr state = fresh_state();
     if (model::SessionId::parse(name)) state->cookie_value = name;
-    auto loaded = co_await load_record(std::move(state), (*resolved)->key, deadline);
+    state->pending = (*resolved)->key;
+    auto loaded = co_await async_load(std::move(state), deadline);
     if (!loaded) co_return loaded.error();
     if ((*loaded)->reason != LoadReason::found) co_return Answer{};
     co_return Answer{std::move(*loaded)};

@@ -11,8 +11,10 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +33,7 @@ using ConstStatePtr = std::shared_ptr<const SessionState>;
 struct CommitOutcome {
     CommitResult result;
     std::optional<Loaded> loaded;
-    model::Entries entries;
+    SharedEntries entries = no_entries();
     std::string cookie_value;  ///< Of a session this commit created; empty otherwise.
 };
 
@@ -68,7 +70,14 @@ class Core : public std::enable_shared_from_this<Core> {
 public:
     Core(CoreSettings settings, Ports ports);
 
-    [[nodiscard]] Task<StatePtr> async_load(RequestContext request, Deadline deadline);
+    /// What can be said of a request without asking a store: no cookie of ours, or one the near cache answers. Else
+    /// `pending` is set, and `async_load` asks. Any thread.
+    [[nodiscard]] StatePtr begin_load(const RequestContext& request);
+    /// True if a commit would write nothing. Any thread.
+    [[nodiscard]] bool nothing_to_commit(const SessionState& state,
+                                         const RequestContext& request) const;
+
+    [[nodiscard]] Task<StatePtr> async_load(StatePtr state, Deadline deadline);
     [[nodiscard]] Task<std::optional<StatePtr>> async_load_named(std::string name,
                                                                  Deadline deadline);
     [[nodiscard]] Task<CommitOutcome> async_commit(ConstStatePtr state, RequestContext request,
@@ -109,9 +118,15 @@ private:
 
     // core.cpp: loading
     [[nodiscard]] Task<std::optional<std::string>> load_compared(StoreKey key, Deadline deadline);
-    [[nodiscard]] Task<StatePtr> load_record(StatePtr state, StoreKey key, Deadline deadline);
     LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
-                            TimePoint now);
+                            TimePoint now) const;
+    LoadReason judge_opened(SessionState& state, const StoreKey& key,
+                            std::shared_ptr<const crypto::Opened> opened, TimePoint now) const;
+    /// True, and `state` filled, if the near cache holds a live record.
+    [[nodiscard]] bool load_near(SessionState& state, const StoreKey& key) const;
+    [[nodiscard]] std::optional<StoreKey> read_cookie(const RequestContext& request,
+                                                      SessionState& state);
+    void note_ambiguous(const RequestContext& request);
     [[nodiscard]] Task<std::optional<Name>> resolve(std::string name, std::string owner,
                                                     Deadline deadline);
     [[nodiscard]] StatePtr fresh_state() const;
@@ -177,8 +192,9 @@ private:
     std::shared_ptr<const IdentityOptions> identity_;
     DenySet denied_;
     MinimumEpochs epochs_;
-    std::optional<std::uint64_t> compared_;  ///< The connection whose marks were compared with SQL.
-    Deadline next_synchronisation_{};        ///< Not before, because the last comparison failed.
+    /// The connection whose marks were compared with SQL. Read by any thread.
+    std::atomic<std::uint64_t> compared_{std::numeric_limits<std::uint64_t>::max()};
+    Deadline next_synchronisation_{};  ///< Not before, because the last comparison failed.
     std::shared_ptr<boost::asio::steady_timer> synchronising_;
     std::deque<async::AuditEvent> events_;
     bool draining_ = false;

@@ -3,6 +3,8 @@
 
 #include "vedfolnir/types.hpp"
 
+#include <boost/unordered/concurrent_flat_map.hpp>
+
 #include <cstddef>
 #include <map>
 #include <mutex>
@@ -12,7 +14,7 @@
 namespace vedfolnir::manager {
 
 /// Bounded: each entry lapses when the session it denies would have expired anyway; at the bound the entry that would
-/// lapse first makes room. Thread-safe.
+/// lapse first makes room. Thread-safe; `denies`, which every load asks, takes no lock that all threads share.
 class DenySet {
 public:
     explicit DenySet(std::size_t entries_max = 200'000) : entries_max_(entries_max) {}
@@ -22,11 +24,16 @@ public:
     [[nodiscard]] std::size_t size() const;
 
 private:
+    struct Hash {
+        using is_avalanching = void;
+        std::size_t operator()(const StoreKey& key) const noexcept;
+    };
+
     void drop_first();
 
-    mutable std::mutex mutex_;
+    boost::concurrent_flat_map<StoreKey, TimePoint, Hash> until_;
+    mutable std::mutex mutex_;  ///< Of writers, and of `order_`.
     std::size_t entries_max_;
-    std::map<StoreKey, TimePoint> until_;
     std::set<std::pair<TimePoint, StoreKey>> order_;
 };
 

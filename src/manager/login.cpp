@@ -23,8 +23,8 @@ constexpr std::size_t place_bytes_max = 45;  // the longest text of an IPv6 addr
 async::LoginOrder Core::login_order(const Commit& commit, const StoreKey& key, Handle handle,
                                     OperationId operation, bool replaces) const {
     const auto& loaded = commit.state->loaded;
-    const bool was_authenticated = replaces && loaded && !loaded->manager.user_id.empty();
-    const bool same_user = was_authenticated && loaded->manager.user_id == commit.plan.user;
+    const bool was_authenticated = replaces && loaded && loaded->authenticated();
+    const bool same_user = was_authenticated && loaded->user_id() == commit.plan.user;
     async::LoginOrder order;
     order.row = {.handle = handle,
                  .key = key,
@@ -94,7 +94,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     const auto fresh_handle = crypto::random_handle(settings_.random);
     if (!fresh_handle) co_return fresh_handle.error();
     const StoreKey key = crypto::store_key_of(*id);
-    const bool keeps_handle = first_try && loaded && loaded->manager.user_id == commit.plan.user;
+    const bool keeps_handle = first_try && loaded && loaded->user_id() == commit.plan.user;
     const Handle handle = keeps_handle ? loaded->header.handle : *fresh_handle;
 
     const auto order = login_order(commit, key, handle, *operation, first_try);
@@ -110,8 +110,9 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     const model::Payload payload{{commit.plan.user, order.row.device, order.row.place},
                                  commit.plan.entries};
     // Whatever cannot be sealed is refused here, before SQL hears of it.
-    const auto size = model::encode_payload(payload).size();
-    if (auto fits = model::check_size(payload, size, options.limits); !fits) co_return fits.error();
+    const std::string encoded = model::encode_payload(payload.manager, payload.entries);
+    if (auto fits = model::check_size(payload.entries, encoded.size(), options.limits); !fits)
+        co_return fits.error();
 
     auto grant = co_await ports_.archive->begin_login(order, commit.deadline);
     if (!grant) {
@@ -128,8 +129,8 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         if (!replaced) co_return replaced.error();
     }
     header.epoch = grant->epoch;
-    auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, payload,
-                                      options.limits, options.plain_records);
+    auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, encoded,
+                                      options.plain_records);
     if (!record) co_return record.error();
     const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
     const auto created = co_await ports_.store->create(key, std::move(*record), ttl,
@@ -152,7 +153,10 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         co_return Answer{std::move(outcome)};
     }
     CommitOutcome outcome{
-        {}, Loaded{key, header, payload.manager}, commit.plan.entries, id->cookie_value()};
+        {},
+        Loaded{key, header, std::make_shared<const model::ManagerFields>(payload.manager)},
+        std::make_shared<const model::Entries>(commit.plan.entries),
+        id->cookie_value()};
     outcome.result.action = CommitAction::logged_in;
     outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
                                                 max_age_cap(header, commit.now));
@@ -167,7 +171,7 @@ Task<CommitOutcome> Core::commit_login(Commit commit) {
         if ((*outcome)->result.action == CommitAction::dropped) co_return std::move(**outcome);
         AtomicCounters::raise(settings_.counters.logins);
         const auto& old = commit.state->loaded;
-        if (old && old->manager.user_id.empty()) {
+        if (old && !old->authenticated()) {
             // The anonymous record goes last: a crash before leaves only an anonymous record. Its note hands nobody
             // the new id, least of all whoever planted the old one.
             denied_.deny(old->key, old->header.absolute_expiry, commit.now);

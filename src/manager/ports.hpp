@@ -4,6 +4,7 @@
 #include "crypto/key_ring.hpp"
 #include "crypto/random.hpp"
 #include "runtime/counters.hpp"
+#include "runtime/near_cache.hpp"
 #include "vedfolnir/async/archive.hpp"
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/async/store_figures.hpp"
@@ -21,6 +22,8 @@ struct Ports {
     std::shared_ptr<async::SessionStore> store;
     std::shared_ptr<async::Archive> archive;
     std::shared_ptr<async::StoreFigures> figures{};  ///< Empty: the store has none.
+    /// In front of `store`; null: none.
+    std::shared_ptr<runtime::NearCache> near{};
 };
 
 /// Receives errors that no caller waits for; for the operator's log. Called on the runtime's thread.

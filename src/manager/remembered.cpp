@@ -83,8 +83,7 @@ Task<RememberedOutcome> Core::log_in_alone(const Commit& commit) {
     answer.session->reason = LoadReason::found;
     answer.session->cookie_value = std::move(outcome->cookie_value);
     answer.session->loaded = std::move(outcome->loaded);
-    answer.session->base = outcome->entries;
-    answer.session->current = std::move(outcome->entries);
+    answer.session->base = std::move(outcome->entries);
     co_return answer;
 }
 
@@ -94,19 +93,19 @@ Task<RememberedOutcome> Core::join(const Commit& commit, std::string cookie_valu
     if (!id || !settings_.ring.verify(*id)) co_return RememberedOutcome{};
     StatePtr fresh = fresh_state();
     fresh->cookie_value = std::move(cookie_value);
-    const StoreKey key = crypto::store_key_of(*id);
-    const auto loaded = co_await load_record(std::move(fresh), key, commit.deadline);
+    fresh->pending = crypto::store_key_of(*id);
+    const auto loaded = co_await async_load(std::move(fresh), commit.deadline);
     if (!loaded) co_return loaded.error();
     SessionState& shared = **loaded;
-    if (!shared.loaded || shared.loaded->manager.user_id != commit.plan.user)
+    if (!shared.loaded || shared.loaded->user_id() != commit.plan.user)
         co_return RememberedOutcome{};
     const model::RecordHeader& header = shared.loaded->header;
     for (const auto& [name, bytes] : commit.plan.entries) {
-        const auto present = shared.current.find(name);
-        if (present != shared.current.end() && present->second == bytes) continue;
+        const auto present = shared.current().find(name);
+        if (present != shared.current().end() && present->second == bytes) continue;
         if (std::ranges::find(identity_->keys, name) != identity_->keys.end()) continue;
         shared.written.insert(name);
-        shared.current[name] = bytes;
+        shared.edit()[name] = bytes;
     }
     RememberedOutcome answer;
     answer.result.action = CommitAction::joined;

@@ -19,8 +19,20 @@ namespace vedfolnir::manager {
 struct Loaded {
     StoreKey key;
     model::RecordHeader header;
-    model::ManagerFields manager;
+    /// Shared with the near cache; never null.
+    std::shared_ptr<const model::ManagerFields> manager;
+
+    [[nodiscard]] const std::string& user_id() const noexcept { return manager->user_id; }
+    [[nodiscard]] bool authenticated() const noexcept { return !manager->user_id.empty(); }
 };
+
+using SharedEntries = std::shared_ptr<const model::Entries>;
+
+/// One empty map for all sessions without entries.
+[[nodiscard]] inline const SharedEntries& no_entries() {
+    static const SharedEntries none = std::make_shared<const model::Entries>();
+    return none;
+}
 
 struct SessionState {
     std::shared_ptr<const IdentityOptions> identity = std::make_shared<IdentityOptions>();
@@ -28,9 +40,13 @@ struct SessionState {
     LoadReason reason = LoadReason::no_cookie;
     /// The cookie that named this session; sent again when its Max-Age must move. Never logged, never stored.
     std::string cookie_value;
+    /// The record that still has to be asked for (Core::begin_load).
+    std::optional<StoreKey> pending;
     std::optional<Loaded> loaded;
-    model::Entries base;
-    model::Entries current;
+    /// As loaded, shared with the near cache; never null.
+    SharedEntries base = no_entries();
+    /// As this request leaves it; empty while it only read.
+    std::optional<model::Entries> changed;
     std::set<std::string, std::less<>>
         written;  ///< In this request, also to the value that stood there.
     std::set<std::string, std::less<>> written_after_logout;
@@ -39,6 +55,17 @@ struct SessionState {
     bool login_marked = false;
     bool remembered = false;
     bool committed = false;
+
+    [[nodiscard]] const model::Entries& current() const noexcept {
+        return changed ? *changed : *base;
+    }
+    /// The entries to write to: a copy, made once.
+    [[nodiscard]] model::Entries& edit() {
+        if (!changed) changed = *base;
+        return *changed;
+    }
+    /// Nothing that a commit would have to look at.
+    [[nodiscard]] bool untouched() const noexcept { return !changed && !cleared && !login_marked; }
 };
 
 }  // namespace vedfolnir::manager

@@ -84,20 +84,20 @@ bool read_entries(std::string_view bytes, std::size_t& at, Entries& entries,
 
 }  // namespace
 
-std::string encode_payload(const Payload& payload) {
+std::string encode_payload(const ManagerFields& manager, const Entries& entries) {
     std::string fields;
     std::uint32_t field_count = 0;
-    put_field(fields, field_count, user_field, payload.manager.user_id);
-    put_field(fields, field_count, device_field, payload.manager.device);
-    put_field(fields, field_count, place_field, payload.manager.place);
+    put_field(fields, field_count, user_field, manager.user_id);
+    put_field(fields, field_count, device_field, manager.device);
+    put_field(fields, field_count, place_field, manager.place);
 
     std::string out;
     out.push_back(static_cast<char>(0x93));  // MessagePack: array of 3
     out.push_back(static_cast<char>(payload_version));
     append_map_head(out, field_count);
     out += fields;
-    append_map_head(out, static_cast<std::uint32_t>(payload.entries.size()));
-    for (const auto& [key, value] : payload.entries) {
+    append_map_head(out, static_cast<std::uint32_t>(entries.size()));
+    for (const auto& [key, value] : entries) {
         out += encode_text(key);
         out += value;
     }
@@ -116,12 +116,12 @@ std::optional<Payload> decode_payload(std::string_view bytes, const SizeLimits& 
     return payload;
 }
 
-Result<void> check_size(const Payload& payload, std::size_t encoded_size,
+Result<void> check_size(const Entries& entries, std::size_t encoded_size,
                         const SizeLimits& limits) {
-    if (payload.entries.size() > limits.keys_max) {
+    if (entries.size() > limits.keys_max) {
         return Error{Errc::too_large,
-                     "The session has " + std::to_string(payload.entries.size()) +
-                         " keys; at most " + std::to_string(limits.keys_max) + " are allowed.",
+                     "The session has " + std::to_string(entries.size()) + " keys; at most " +
+                         std::to_string(limits.keys_max) + " are allowed.",
                      "limits.keys_max"};
     }
     if (encoded_size > limits.payload_max) {

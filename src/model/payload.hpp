@@ -30,14 +30,17 @@ struct Payload {
     friend bool operator==(const Payload&, const Payload&) = default;
 };
 
-[[nodiscard]] std::string encode_payload(const Payload& payload);
+[[nodiscard]] std::string encode_payload(const ManagerFields& manager, const Entries& entries);
+[[nodiscard]] inline std::string encode_payload(const Payload& payload) {
+    return encode_payload(payload.manager, payload.entries);
+}
 
 /// Empty unless `bytes` is exactly one payload of a known version: no other decoder is ever tried.
 [[nodiscard]] std::optional<Payload> decode_payload(std::string_view bytes,
                                                     const SizeLimits& limits);
 
 /// Errors: too_large, naming both sizes, when the payload or its number of keys exceeds the limits.
-[[nodiscard]] Result<void> check_size(const Payload& payload, std::size_t encoded_size,
+[[nodiscard]] Result<void> check_size(const Entries& entries, std::size_t encoded_size,
                                       const SizeLimits& limits);
 
 }  // namespace vedfolnir::model

@@ -14,6 +14,7 @@
 #include <boost/redis/connection.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <random>
 #include <set>
@@ -70,6 +71,24 @@ any_adapter collect(std::vector<Reply>& replies, Stage stage) {
     }};
 }
 
+/// Reads pushes while they are parsed, ahead of the replies behind them: an invalidation is known before any reply
+/// that follows it. Told once a push is complete.
+any_adapter read_pushes(std::shared_ptr<const ChangeHandler> handler) {
+    return any_adapter{[handler = std::move(handler),
+                        invalidates = false](any_adapter::parse_event event, const node_view& node,
+                                             error_code&) mutable {
+        if (event != any_adapter::parse_event::node) return;
+        const bool scalar = !boost::redis::resp3::is_aggregate(node.data_type);
+        if (node.depth == 0) invalidates = false;
+        if (node.depth == 1 && scalar) {
+            const bool null = node.data_type == boost::redis::resp3::type::null;
+            if (invalidates && null) handler->changed_all();
+            if (!null) invalidates = node.value == "invalidate";
+        }
+        if (node.depth == 2 && scalar && invalidates) handler->changed(node.value);
+    }};
+}
+
 /// One physical connection. A new one is made for each attempt: nothing of a broken one is reused.
 struct Link {
     Link(const asio::any_io_executor& executor, asio::ssl::context tls)
@@ -99,6 +118,18 @@ struct Link {
                now - silent_since > silence_max;
     }
 };
+
+/// Pushes are read as they are parsed; their notices only have to be taken away, or the reader would stop for them.
+asio::awaitable<void> discard_pushes(std::shared_ptr<Link> on) {
+    while (!on->over) {
+        const auto [error, size] = co_await on->connection.async_receive(completion);
+        if (error) co_return;
+        error_code none;
+        do {
+            on->connection.receive(none);
+        } while (!none);
+    }
+}
 
 boost::redis::config configuration(const RedisOptions& options) {
     boost::redis::config config;
@@ -145,15 +176,19 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
     std::shared_ptr<Link> link;             ///< The present one, or the last.
     std::set<asio::steady_timer*> waiting;  ///< Requests that wait for a change of `state`.
     std::size_t requests = 0;
-    std::uint64_t number = 0;  ///< Of the connection that stands, or stood last.
+    std::atomic<std::uint64_t> number{0};  ///< Of the connection that stands, or stood last.
     asio::steady_timer pause;
     std::minstd_rand jitter;
     Clock::time_point recycled{};
+    std::shared_ptr<const ChangeHandler> handler;
+    std::atomic<bool> tracking{false};
 
     asio::awaitable<void> run();
     asio::awaitable<std::optional<Failure>> attempt();
     asio::awaitable<std::optional<Failure>> greet(std::shared_ptr<Link> fresh);
     asio::awaitable<std::optional<Failure>> require_library();
+    asio::awaitable<void> start_tracking(std::shared_ptr<Link> on);
+    void stop_tracking();
     asio::awaitable<std::optional<Failure>> until_up(Deadline deadline);
     asio::awaitable<boost::system::result<Exchange, Failure>> exec(Pipeline pipeline,
                                                                    Deadline deadline);
@@ -174,6 +209,7 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
 void Connection::Impl::become(State next) {
     if (state == State::closed) return;
     state = next;
+    if (next != State::up) stop_tracking();
     for (asio::steady_timer* timer : waiting) timer->cancel();
 }
 
@@ -244,6 +280,11 @@ asio::awaitable<std::optional<Failure>> Connection::Impl::attempt() {
     }
     auto fresh = std::make_shared<Link>(executor, std::move(tls));
     link = fresh;
+    if (handler) {
+        auto pushes = read_pushes(handler);
+        fresh->connection.set_receive_response(pushes);
+        asio::co_spawn(executor, discard_pushes(fresh), asio::detached);
+    }
     const auto hello = greeting_request(options);
     count(hello);
     // Queued before the connection opens, so that even an error the server sends at once answers it.
@@ -258,6 +299,7 @@ asio::awaitable<std::optional<Failure>> Connection::Impl::attempt() {
         fresh->over = true;
         fresh->why = error;
         fresh->connection.cancel(boost::redis::operation::exec);
+        fresh->connection.cancel(boost::redis::operation::receive);
         fresh->changed.cancel();
     });
     auto failure = co_await greet(fresh);
@@ -268,6 +310,7 @@ asio::awaitable<std::optional<Failure>> Connection::Impl::attempt() {
         failure = told ? fresh->greeting.front().error()
                        : classify_connection(fresh->why, evidence->verify_error, Stage::auth);
     }
+    if (!failure && handler) co_await start_tracking(fresh);
     if (failure || state == State::closed) {
         fresh->connection.cancel();
     } else {
@@ -320,6 +363,21 @@ asio::awaitable<std::optional<Failure>> Connection::Impl::require_library() {
         if (!loaded->replies.front()) refusal = loaded->replies.front().error();
     }
     co_return Failure{FailureKind::not_installed, Stage::functions, refusal ? refusal->detail : ""};
+}
+
+/// NOLOOP: our own writes are not told to us; functions end with a read, so that the key stays tracked. What may not
+/// be tracked is served all the same, only never from a near cache.
+asio::awaitable<void> Connection::Impl::start_tracking(std::shared_ptr<Link> on) {
+    boost::redis::request request;
+    request.push("CLIENT", "TRACKING", "ON", "NOLOOP");
+    const auto deadline = Clock::now() + options.connect_timeout;
+    const auto answer = co_await send(on, request, deadline, Stage::functions);
+    handler->changed_all();
+    tracking = answer && answer->replies.front() && !on->over;
+}
+
+void Connection::Impl::stop_tracking() {
+    if (tracking.exchange(false)) handler->changed_all();
 }
 
 asio::awaitable<std::optional<Failure>> Connection::Impl::until_up(Deadline deadline) {
@@ -419,6 +477,12 @@ asio::awaitable<std::optional<Failure>> Connection::contact(Deadline deadline) {
 }
 
 std::uint64_t Connection::number() const noexcept { return impl_->number; }
+void Connection::watch(ChangeHandler handler) {
+    impl_->handler = std::make_shared<const ChangeHandler>(std::move(handler));
+}
+
+bool Connection::tracking() const noexcept { return impl_->tracking; }
+
 const std::string& Connection::incarnation() const noexcept { return impl_->server.run_id; }
 const Connection::Server& Connection::server() const noexcept { return impl_->server; }
 

@@ -14,9 +14,11 @@
 #include <boost/system/result.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,12 @@ struct Exchange {
     std::vector<Reply> replies;  ///< One per command.
     std::chrono::steady_clock::time_point sent;
     std::chrono::steady_clock::time_point answered;
+};
+
+/// What the server tells by itself: keys that others changed (RESP3 client tracking).
+struct ChangeHandler {
+    std::function<void(std::string_view key)> changed;
+    std::function<void()> changed_all;  ///< Flushed, or told about no longer: forget everything.
 };
 
 /// What is sent as one pipeline. `repeatable`: sent once more if the connection breaks before the answer.
@@ -64,6 +72,12 @@ public:
 
     /// Waits for the connection to stand. Empty when it does; else why not.
     [[nodiscard]] boost::asio::awaitable<std::optional<Failure>> contact(Deadline deadline);
+
+    /// Before first use: asks the server to tell of changes to keys read here. Where the user may not (ACL), the
+    /// connection serves without; `tracking()` stays false.
+    void watch(ChangeHandler handler);
+    /// True while the present connection is told of changes. Any thread.
+    [[nodiscard]] bool tracking() const noexcept;
 
     /// Run id of the server of the present connection: changes when the server restarts. Empty before first contact.
     [[nodiscard]] const std::string& incarnation() const noexcept;

@@ -19,6 +19,16 @@ std::string Keyspace::record(const StoreKey& key) const {
     return in_shard(key.shard, model::base64url_encode(key.digest));
 }
 
+std::optional<StoreKey> Keyspace::record_of(std::string_view name) const noexcept {
+    if (!name.starts_with(prefix_)) return std::nullopt;
+    name.remove_prefix(prefix_.size());
+    // {2a}: and then the text that SQL writes behind `2a:`.
+    if (name.size() < 5 || name[0] != '{' || name[3] != '}' || name[4] != ':') return std::nullopt;
+    std::string text(name.substr(1, 2));
+    text += name.substr(4);
+    return StoreKey::parse(text);
+}
+
 std::string Keyspace::user(const UserTag& tag) const {
     return in_shard(tag.shard(), "user:" + model::base64url_encode(tag.bytes));
 }

@@ -4,7 +4,9 @@
 #include "vedfolnir/types.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace vedfolnir::redis {
 
@@ -14,6 +16,8 @@ public:
     explicit Keyspace(std::string prefix) : prefix_(std::move(prefix)) {}
 
     [[nodiscard]] std::string record(const StoreKey& key) const;
+    /// The record that `name` stands for; empty for any other key.
+    [[nodiscard]] std::optional<StoreKey> record_of(std::string_view name) const noexcept;
     [[nodiscard]] std::string user(const UserTag& tag) const;
     [[nodiscard]] std::string epoch(const UserTag& tag) const;
     [[nodiscard]] std::string expiry(std::uint8_t shard) const;

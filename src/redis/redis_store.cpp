@@ -286,6 +286,19 @@ void RedisStore::refresh_clock() {
         asio::detached);
 }
 
+void RedisStore::listen(std::weak_ptr<async::ChangeListener> listener) {
+    connection_.watch({.changed =
+                           [keys = keys_, listener](std::string_view name) {
+                               const auto key = keys.record_of(name);
+                               if (!key) return;  // an index or an epoch that a function read
+                               if (const auto hears = listener.lock()) hears->changed(*key);
+                           },
+                       .changed_all =
+                           [listener] {
+                               if (const auto hears = listener.lock()) hears->changed_all();
+                           }});
+}
+
 std::shared_ptr<RedisStore> make_store(asio::any_io_executor executor, const RedisOptions& options,
                                        runtime::AtomicCounters* counters) {
     return std::make_shared<RedisStore>(std::move(executor), options, counters);

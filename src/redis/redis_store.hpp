@@ -22,6 +22,7 @@ namespace vedfolnir::redis {
 /// bounded by the request timeout of the options.
 class RedisStore final : public async::SessionStore,
                          public async::StoreFigures,
+                         public async::ChangeFeed,
                          public std::enable_shared_from_this<RedisStore> {
 public:
     RedisStore(boost::asio::any_io_executor executor, const RedisOptions& options,
@@ -53,6 +54,12 @@ public:
     }
 
     [[nodiscard]] async::Task<StoreInfo> info(Deadline deadline) override;
+    void listen(std::weak_ptr<async::ChangeListener> listener) override;
+    [[nodiscard]] bool tells() const noexcept override { return connection_.tracking(); }
+    [[nodiscard]] std::optional<TimePoint> time_at(
+        std::chrono::steady_clock::time_point steady) const noexcept override {
+        return clock_.peek(steady);
+    }
 
     /// What the present connection said of its server; for the doctor.
     [[nodiscard]] const Connection::Server& server() const noexcept { return connection_.server(); }

@@ -3,10 +3,11 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <optional>
+#include <pthread.h>
 #include <thread>
-#include <unistd.h>
 
 namespace vedfolnir::runtime {
 namespace asio = boost::asio;
@@ -29,6 +30,17 @@ private:
     sigset_t previous_{};
 };
 
+/// Counts the forks that led to this process. Asked on every load: a system call for the process id would cost more
+/// than the rest of a near-cache hit's bookkeeping.
+std::atomic<unsigned> forks{0};
+
+unsigned forks_so_far() {
+    static const int registered =
+        pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    static_cast<void>(registered);
+    return forks.load(std::memory_order_relaxed);
+}
+
 }  // namespace
 
 struct Runtime::Impl {
@@ -38,7 +50,7 @@ struct Runtime::Impl {
     std::thread thread;
 };
 
-Runtime::Runtime() : impl_(std::make_unique<Impl>()), pid_(getpid()) {
+Runtime::Runtime() : impl_(std::make_unique<Impl>()), forks_(forks_so_far()) {
     const BlockedSignals blocked;
     impl_->thread = std::thread([loop = &impl_->loop] { loop->run(); });
 }
@@ -47,7 +59,7 @@ Runtime::~Runtime() { stop(); }
 
 asio::any_io_executor Runtime::executor() const noexcept { return impl_->loop.get_executor(); }
 
-bool Runtime::belongs_here() const noexcept { return pid_ == getpid(); }
+bool Runtime::belongs_here() const noexcept { return forks_ == forks_so_far(); }
 
 void Runtime::stop() noexcept {
     if (!impl_ || !impl_->thread.joinable()) return;

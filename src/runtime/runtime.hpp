@@ -4,7 +4,6 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
-#include <sys/types.h>
 
 namespace vedfolnir::runtime {
 
@@ -29,7 +28,7 @@ public:
 private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
-    pid_t pid_;
+    unsigned forks_;
 };
 
 }  // namespace vedfolnir::runtime

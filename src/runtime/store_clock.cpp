@@ -12,6 +12,7 @@ void StoreClock::observe(TimePoint store, Steady before, Steady after) noexcept 
     if (!offset_) {
         offset_ = least;
         observed_ = after;
+        publish();
         return;
     }
     const Offset elapsed = std::max(Offset{0}, Offset(after - observed_));
@@ -22,6 +23,7 @@ void StoreClock::observe(TimePoint store, Steady before, Steady after) noexcept 
     } else if (ahead_ > Offset{0}) {
         *offset_ -= std::min(ahead_, elapsed / 1'000'000 * drift_max_per_million);
     }
+    publish();
 }
 
 std::optional<TimePoint> StoreClock::now(Steady steady) noexcept {
@@ -29,6 +31,12 @@ std::optional<TimePoint> StoreClock::now(Steady steady) noexcept {
     const auto time = std::chrono::floor<Millis>(steady.time_since_epoch() + *offset_);
     latest_ = std::max(latest_, TimePoint(time));
     return latest_;
+}
+
+std::optional<TimePoint> StoreClock::peek(Steady steady) const noexcept {
+    const Offset::rep offset = published_.load(std::memory_order_relaxed);
+    if (offset == unknown) return {};
+    return TimePoint(std::chrono::floor<Millis>(steady.time_since_epoch() + Offset(offset)));
 }
 
 bool StoreClock::is_due(Steady steady, Millis age_max) const noexcept {

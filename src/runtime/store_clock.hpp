@@ -3,6 +3,7 @@
 
 #include "vedfolnir/types.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <optional>
 
@@ -15,7 +16,7 @@ namespace vedfolnir::runtime {
 ///   observation gives a lower bound of the offset, and the highest one counts.
 /// - It follows a forward step of the store's clock at once (lives may end early), and a backward step never: it goes
 ///   on at its own pace and gives way by at most `drift_max`, so that no life becomes longer by more than that.
-/// Not thread-safe.
+/// One thread observes and calls `now`; any thread may `peek`.
 class StoreClock {
 public:
     using Steady = std::chrono::steady_clock::time_point;
@@ -30,6 +31,9 @@ public:
     /// Store time at `steady`; empty before the first observation.
     [[nodiscard]] std::optional<TimePoint> now(Steady steady) noexcept;
 
+    /// As `now`, from any thread; the one promise it does not keep is that time never goes backwards.
+    [[nodiscard]] std::optional<TimePoint> peek(Steady steady) const noexcept;
+
     /// True if there is no observation younger than `age_max`.
     [[nodiscard]] bool is_due(Steady steady, Millis age_max) const noexcept;
 
@@ -40,7 +44,13 @@ public:
 private:
     using Offset = std::chrono::nanoseconds;  ///< Store time since 1970 minus steady time.
 
+    static constexpr Offset::rep unknown = Offset::min().count();
+
+    /// Lock-free copy of `offset_` for other threads.
+    void publish() noexcept { published_.store(offset_->count(), std::memory_order_relaxed); }
+
     std::optional<Offset> offset_;
+    std::atomic<Offset::rep> published_{unknown};
     Steady observed_{};  ///< When the last observation ended.
     Offset ahead_{0};
     TimePoint latest_ = TimePoint::min();

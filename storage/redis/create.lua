@@ -38,6 +38,8 @@ local function create(keys, args)
         redis.call('ZADD', dirty, digits(now), digest)
         sweep_some(shard_of_record_key(keys[1]), expiry, dirty, now)
     end
+    -- Ends with a read: the writer's own connection tracks the key from here on (client-side caching).
+    redis.call('STRLEN', keys[1])
     return { 'created', now }
 end
 

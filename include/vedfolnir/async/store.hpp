@@ -9,7 +9,9 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -119,6 +121,31 @@ public:
     /// (restart, failover, restored data): compare the marks before trusting what it says. Constant where nothing can be
     /// lost without this process. Changes before the first answer over the new connection.
     [[nodiscard]] virtual std::uint64_t connection_number() const noexcept = 0;
+};
+
+/// Hears what others change in a store. Called on the store's executor; must not block.
+class ChangeListener {
+public:
+    virtual ~ChangeListener() = default;
+    /// Somebody else wrote or removed this record.
+    virtual void changed(const StoreKey& key) = 0;
+    /// Any record may have changed: the store was flushed, or the connection that tells of changes is a new one.
+    virtual void changed_all() = 0;
+};
+
+/// Optional for a store: tells of changes that others make to records which were loaded, created, saved or touched
+/// through it (Redis client tracking). What it tells arrives soon, not at once; and a record that expires is not told.
+class ChangeFeed {
+public:
+    virtual ~ChangeFeed() = default;
+    /// At most one listener; it may die at any time.
+    virtual void listen(std::weak_ptr<ChangeListener> listener) = 0;
+    /// True while changes are told. What was read before it last became true may have changed untold (the listener
+    /// heard `changed_all`). Any thread.
+    [[nodiscard]] virtual bool tells() const noexcept = 0;
+    /// The store's time at `steady`, as far as this process knows it without asking. Any thread.
+    [[nodiscard]] virtual std::optional<TimePoint> time_at(
+        std::chrono::steady_clock::time_point steady) const noexcept = 0;
 };
 
 }  // namespace vedfolnir::async

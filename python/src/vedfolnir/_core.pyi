@@ -193,6 +193,21 @@ class Counters:
     @property
     def audit_dropped(self) -> int: ...
 
+    @property
+    def near_hits(self) -> int: ...
+
+    @property
+    def near_stale(self) -> int: ...
+
+    @property
+    def near_fills(self) -> int: ...
+
+    @property
+    def near_fills_refused(self) -> int: ...
+
+    @property
+    def near_invalidations(self) -> int: ...
+
 class Session:
     """One request's view of a session."""
 
@@ -276,6 +291,9 @@ class SessionManager:
         """
 
     def load(self, request: RequestContext) -> Session: ...
+
+    def commit_due(self, session: Session, request: RequestContext) -> bool:
+        """False: a commit would write nothing."""
 
     def commit(self, session: Session, request: RequestContext) -> CommitResult: ...
 

@@ -8,6 +8,7 @@ import itertools
 import logging
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -74,27 +75,27 @@ class Session(SessionMixin):
     what was changed inside a value (a list appended to, a nested dict) is noticed when the response is made.
     """
 
+    # What a request begins with stands in the class: one that never touches its session pays for none of it.
+
+    #: What the request is to the core; made with the first access.
+    _context: _core.RequestContext
+    _loaded: _core.Session | None = None
+    #: What was handed out or assigned in this request. Keeps `session["cart"] is session["cart"]`.
+    _values: dict[str, Any]
+    #: Keys that are never loaded or stored (Flask-Login's `_remember`); made with the first one.
+    _local: Mapping[str, Any] = MappingProxyType({})
+    #: True after a write, and as assigned; None: only changes inside values can have happened.
+    _modified: bool | None = None
+    _unavailable: Error | None = None
+    _sent = False
+    #: The cookie of a login or logout that was committed before the response.
+    _cookie: str | None = None
+    #: The response is a stream that may still touch the session (see vedfolnir._wsgi).
+    streams = False
+
     def __init__(self, interface: VedfolnirInterface, environ: WSGIEnvironment) -> None:
         self._interface = interface
-        self._context = _core.RequestContext(
-            environ.get("HTTP_COOKIE", "").encode("latin-1", "replace"),
-            environ.get("HTTP_USER_AGENT", ""),
-            environ.get("REMOTE_ADDR", ""),
-        )
-        self._loaded: _core.Session | None = None
-        # What was handed out or assigned in this request. Keeps `session["cart"] is session["cart"]`.
-        self._values: dict[str, Any] = {}
-        # Keys that are never loaded or stored (Flask-Login's `_remember`).
-        self._local: dict[str, Any] = {}
-        self._accessed = False
-        # True after a write, and as assigned; None: only changes inside values can have happened.
-        self._modified: bool | None = None
-        self._unavailable: Error | None = None
-        self._sent = False
-        # The cookie of a login or logout that was committed before the response.
-        self._cookie: str | None = None
-        #: The response is a stream that may still touch the session (see vedfolnir._wsgi).
-        self.streams = False
+        self._environ = environ
         environ[ENVIRON_KEY] = self
 
     # What Flask asks of a session object besides the mapping.
@@ -103,7 +104,7 @@ class Session(SessionMixin):
     def accessed(self) -> bool:
         """Whether the application read or wrote. Flask assigns this whenever the proxy is looked at; that does not
         count."""
-        return self._accessed
+        return self._loaded is not None
 
     @accessed.setter
     def accessed(self, value: bool) -> None:
@@ -143,12 +144,13 @@ class Session(SessionMixin):
         return default if value is _MISSING else value
 
     def _find(self, key: str) -> Any:
-        if key in self._interface.request_local:
+        interface = self._interface
+        if key in interface.request_local:
             return self._local.get(key, _MISSING)
-        core = self._read()
+        core = self._loaded or self._read()
         if not isinstance(key, str):
             return _MISSING
-        stored = self._interface.stored_name(key)
+        stored = interface.stored_names.get(key, key)
         value = self._values.get(stored, _MISSING)
         if value is _MISSING:
             value = core.get(stored, _MISSING)
@@ -158,12 +160,12 @@ class Session(SessionMixin):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if key in self._interface.request_local:
-            self._local[key] = value
+            self._local = {**self._local, key: value}
             return
         core = self._write()
         if not isinstance(key, str):
             raise BadValue(f"session[{key!r}]: a key must be str, not {type(key).__name__}")
-        stored = self._interface.stored_name(key)
+        stored = self._interface.stored_names.get(key, key)
         if stored == "_permanent" and value != core.get(stored):
             self._context.cookie_again = True  # The browser has to learn of its new lifetime.
         core.set(stored, value)
@@ -172,12 +174,14 @@ class Session(SessionMixin):
 
     def __delitem__(self, key: str) -> None:
         if key in self._interface.request_local:
-            del self._local[key]
+            kept = dict(self._local)
+            del kept[key]
+            self._local = kept
             return
         core = self._write()
         if not isinstance(key, str) or not core.erase(key):
             raise KeyError(key)
-        self._values.pop(self._interface.stored_name(key), None)
+        self._values.pop(self._interface.stored_names.get(key, key), None)
         self._modified = True
 
     def clear(self) -> None:
@@ -187,7 +191,7 @@ class Session(SessionMixin):
         # `logout_user(); session.clear()` is a usual sign-out. The first leaves an order for the end of the request: to
         # delete the remember cookie. It is no session data, and without it the next request would log in again.
         keep = self._local.get(REMEMBER_KEY) == REMEMBER_CLEAR
-        self._local = {REMEMBER_KEY: REMEMBER_CLEAR} if keep else {}
+        self._local = {REMEMBER_KEY: REMEMBER_CLEAR} if keep else MappingProxyType({})
         self._modified = True
 
     def __contains__(self, key: object) -> bool:
@@ -240,6 +244,7 @@ class Session(SessionMixin):
 
     @property
     def context(self) -> _core.RequestContext:
+        self._read()
         return self._context
 
     def mark_login(self) -> None:
@@ -289,15 +294,23 @@ class Session(SessionMixin):
     # Loading and committing.
 
     def _read(self) -> _core.Session:
-        self._accessed = True
-        if self._loaded is None:
-            try:
-                with self._guarded() as manager:
-                    self._loaded = manager.load(self._context)
-            except SessionUnavailable:
-                self._loaded = _core.Session()  # From here on this request reads an empty session.
-                raise
-        return self._loaded
+        core = self._loaded
+        if core is not None:
+            return core
+        environ = self._environ
+        self._values = {}
+        self._context = _core.RequestContext(
+            environ.get("HTTP_COOKIE", "").encode("latin-1", "replace"),
+            environ.get("HTTP_USER_AGENT", ""),
+            environ.get("REMOTE_ADDR", ""),
+        )
+        try:
+            with self._guarded() as manager:
+                self._loaded = core = manager.load(self._context)
+        except SessionUnavailable:
+            self._loaded = _core.Session()  # From here on this request reads an empty session.
+            raise
+        return core
 
     def _write(self) -> _core.Session:
         core = self._read()
@@ -340,8 +353,8 @@ class Session(SessionMixin):
             return
         # A generator may read the session when the headers are gone: whoever caches must know already.
         self.streams = _may_touch_while_sent(response)
-        if self._accessed or self.streams or self._cookie is not None:
-            response.vary.add("Cookie")
+        if self._loaded is not None or self.streams:
+            _vary_by_cookie(response)
         if self._cookie is not None:
             response.headers.add("Set-Cookie", self._cookie)
             response.headers["Cache-Control"] = "no-store"
@@ -351,10 +364,12 @@ class Session(SessionMixin):
         core = self._loaded
         if core is None or self._modified is False:
             return
-        lifetime = self._announce_lifetime(core)
         manager = self._interface.manager
         try:
             self._store_nested_changes()
+            if not manager.commit_due(core, self._context):
+                return  # What most requests are: they read.
+            lifetime = self._announce_lifetime(core)
             if self._modified and core.found and not core.keys():
                 core.clear()  # Emptied by the application: as in Flask, the session and its cookie go.
             result = manager.commit(core, self._context)
@@ -385,6 +400,14 @@ class Session(SessionMixin):
         """What cannot be saved does not undo a logout of the same request."""
         if core.user_id and not any(core.contains(key) for key in self._interface.identity_keys):
             self._interface.manager.end(core.handle or "", "logout", "user")
+
+
+def _vary_by_cookie(response: Response) -> None:
+    """As ``response.vary.add("Cookie")``; the usual case, a response without the header, without parsing it."""
+    if "Vary" in response.headers:
+        response.vary.add("Cookie")
+    else:
+        response.headers["Vary"] = "Cookie"
 
 
 def _may_touch_while_sent(response: Response) -> bool:

@@ -95,7 +95,8 @@ class VedfolnirInterface(SessionInterface):
             log.warning(warning)
         self.request_local = frozenset(manager.request_local_keys)
         self.identity_keys = tuple(manager.identity_keys)
-        self._stored_names = {name: names[0] for names in manager.twin_keys for name in names}
+        #: Under which name the value of a key is kept: twins share one. Keys without a twin are not listed.
+        self.stored_names = {name: names[0] for names in manager.twin_keys for name in names}
         self._dropped_at_login = tuple(manager.dropped_at_login)
         self._permanent_seconds = manager.permanent_lifetime
         # Last: settings that were refused are refused again, by every request until they are mended.
@@ -118,10 +119,6 @@ class VedfolnirInterface(SessionInterface):
             yield
         finally:
             self._manager = before
-
-    def stored_name(self, key: str) -> str:
-        """The name under which the value of ``key`` is kept: twins share one."""
-        return self._stored_names.get(key, key)
 
     @property
     def dropped_at_login(self) -> tuple[str, ...]:

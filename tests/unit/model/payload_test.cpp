@@ -63,7 +63,7 @@ TEST(PayloadSize, too_many_keys_and_too_many_bytes_are_refused_with_both_sizes) 
     for (int i = 0; i < 5; ++i) payload.entries["k" + std::to_string(i)] = encode_text("v");
     SizeLimits small;
     small.keys_max = 4;
-    auto checked = check_size(payload, 100, small);
+    auto checked = check_size(payload.entries, 100, small);
     ASSERT_FALSE(checked.has_value());
     EXPECT_EQ(checked.error().code, Errc::too_large);
     EXPECT_NE(checked.error().public_message.find('5'), std::string::npos);
@@ -72,12 +72,12 @@ TEST(PayloadSize, too_many_keys_and_too_many_bytes_are_refused_with_both_sizes) 
 
     small = {};
     small.payload_max = 99;
-    checked = check_size(payload, 100, small);
+    checked = check_size(payload.entries, 100, small);
     ASSERT_FALSE(checked.has_value());
     EXPECT_EQ(checked.error().code, Errc::too_large);
     EXPECT_NE(checked.error().public_message.find("100"), std::string::npos);
     EXPECT_NE(checked.error().public_message.find("99"), std::string::npos);
-    EXPECT_TRUE(check_size(payload, 99, small).has_value());
+    EXPECT_TRUE(check_size(payload.entries, 99, small).has_value());
 }
 
 }  // namespace
