@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import Browser, Stack
+from stack import wait_until
 
 
 @pytest.fixture
@@ -153,16 +154,19 @@ CONNECTION_COMMANDS = {"HELLO", "AUTH", "CLIENT", "PING"}
 
 
 @pytest.mark.ids("S18", "S31", "S3")
-def test_a_read_is_one_command_and_a_write_one_more_without_sql(
+def test_a_read_is_at_most_one_command_and_a_write_one_more_without_sql(
     shop: Stack, browser: Browser
 ) -> None:
     browser.get("/login/four")
     browser.get("/read")
     audit = shop.sql("SELECT count(*) FROM audit_events")
     sent = commands_sent(shop, lambda: [browser.get("/read") for _ in range(20)])
-    assert sent == ["GET"] * 20
+    # Each worker asks once, then has it in its near cache (tests/e2e/test_counted_costs.py counts the cold case).
+    assert sent == ["GET"] * len(sent)
+    assert len(sent) <= 2
     sent = commands_sent(shop, lambda: [browser.get(f"/write?key=key{n}") for n in range(20)])
-    assert sent == ["GET", "FCALL"] * 20
+    assert sent.count("FCALL") == 20
+    assert sent.count("GET") == len(sent) - 20 <= 20
     assert shop.sql("SELECT count(*) FROM audit_events") == audit
 
 
@@ -239,6 +243,17 @@ def test_parallel_requests_with_a_remember_cookie_make_one_session_over_all_work
         browser = tabs[0]
 
 
+def wait_until_signed_out(browser: Browser) -> None:
+    """What others than workers write in Redis is told to the near caches, a moment later."""
+
+    def signed_out() -> bool:
+        answer = browser.get("/read")
+        assert answer.status == 200
+        return answer.json()["user"] is None
+
+    wait_until(signed_out, "the worker to hear of the change")
+
+
 @pytest.mark.ids("V02", "V01", "S87", "C22", "C25")
 @pytest.mark.parametrize(
     "damage",
@@ -261,9 +276,7 @@ def test_a_damaged_record_is_no_session(
     (key,) = set(shop.records()) - before
     with shop.redis.client() as client:
         client.set(key, damage(client.get(key) or b""), keepttl=True)
-    answer = browser.get("/read")
-    assert answer.status == 200
-    assert answer.json()["user"] is None
+    wait_until_signed_out(browser)
     with shop.redis.client() as client:
         client.delete(key)
 
@@ -280,7 +293,8 @@ def test_swapped_records_are_no_sessions(shop: Stack) -> None:
     with shop.redis.client() as client:
         first, second = client.mget(keys)
         client.mset({keys[0]: second, keys[1]: first})
-    assert [browser.get("/read").json()["user"] for browser in browsers] == [None, None]
+    for browser in browsers:
+        wait_until_signed_out(browser)
     with shop.redis.client() as client:
         client.delete(*keys)
 
