@@ -108,6 +108,14 @@ struct NearCacheOptions {
     bool share_between_workers = true;
 };
 
+/// What one process keeps in memory about endings.
+struct EndingLimits {
+    /// Ended sessions that are refused whatever the hot store says; those that would expire first make room.
+    std::size_t denied_max = 200'000;
+    /// Endings that wait for a hot store which does not answer. Of more than that, those in SQL reach it by their marks.
+    std::size_t waiting_max = 10'000;
+};
+
 enum class StoreKind : std::uint8_t { redis, memory, sql };
 
 struct ManagerOptions {
@@ -119,6 +127,7 @@ struct ManagerOptions {
     Lifetimes lifetimes;
     IdentityOptions identity;
     SizeLimits limits;
+    EndingLimits endings;
     Millis request_budget{1000};  ///< Total time one load or commit may take.
     std::string state_dir;        ///< Private files: keys, SQLite. Empty: ~/.local/state/vedfolnir.
     std::optional<NearCacheOptions> near_cache = NearCacheOptions{};  ///< Redis only. Empty: off.

@@ -17,7 +17,8 @@ using runtime::AtomicCounters;
 Core::Core(CoreSettings settings, Ports ports)
     : settings_(std::move(settings)),
       ports_(std::move(ports)),
-      identity_(std::make_shared<const IdentityOptions>(settings_.options.identity)) {}
+      identity_(std::make_shared<const IdentityOptions>(settings_.options.identity)),
+      denied_(settings_.options.endings.denied_max) {}
 
 Deadline Core::store_deadline(Deadline deadline) const {
     return std::min(deadline, deadline_in(settings_.options.redis.request_timeout));

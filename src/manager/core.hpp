@@ -172,10 +172,24 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> remove_ended(StoreKey key, UserTag user,
                                                             Deadline deadline);
     [[nodiscard]] Task<bool> apply(std::vector<async::EndOrder> orders, Deadline deadline);
+    [[nodiscard]] Task<bool> apply_one(async::EndOrder order, Deadline deadline);
     [[nodiscard]] Task<bool> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
-    [[nodiscard]] Task<bool> synchronise(Deadline deadline);
+    [[nodiscard]] Task<bool> synchronise(std::vector<std::uint64_t> marks, Deadline deadline);
     /// Compares marks with SQL before the first answer over each connection (R5); later calls return at once.
     [[nodiscard]] boost::asio::awaitable<void> ready(Deadline deadline);
+
+    // late_endings.cpp: what the hot store did not take, tried again
+    struct Late {
+        async::EndOrder order;
+        std::optional<Handle> login;  ///< Set: only if SQL does not confirm this login (any more).
+        Deadline until;
+    };
+    void apply_later(async::EndOrder order);
+    /// A login whose record stands, while SQL could not say whether it counts.
+    void confirm_later(Handle handle, StoreKey key, UserTag user);
+    void add_late(Late late);
+    [[nodiscard]] boost::asio::awaitable<void> apply_late();
+    [[nodiscard]] Task<bool> try_late(const Late& late);
 
     // audit_queue.cpp: events that belong to no transaction
     void note_event(async::AuditEvent event);
@@ -187,15 +201,19 @@ private:
     [[nodiscard]] Deadline store_deadline(Deadline deadline) const;
     [[nodiscard]] Task<TimePoint> now(Deadline deadline);
 
+    static constexpr auto not_compared = std::numeric_limits<std::uint64_t>::max();
+
     CoreSettings settings_;
     Ports ports_;
     std::shared_ptr<const IdentityOptions> identity_;
     DenySet denied_;
     MinimumEpochs epochs_;
     /// The connection whose marks were compared with SQL. Read by any thread.
-    std::atomic<std::uint64_t> compared_{std::numeric_limits<std::uint64_t>::max()};
+    std::atomic<std::uint64_t> compared_{not_compared};
     Deadline next_synchronisation_{};  ///< Not before, because the last comparison failed.
     std::shared_ptr<boost::asio::steady_timer> synchronising_;
+    std::deque<Late> late_;
+    bool applying_late_ = false;
     std::deque<async::AuditEvent> events_;
     bool draining_ = false;
 };

@@ -25,17 +25,25 @@ constexpr Millis synchronise_budget{1'000};
 
 }  // namespace
 
-/// Applies endings to the hot store in the order of their sequences; closes a gap by the ordered replay of the shard.
+/// Applies endings to the hot store in the order of their sequences. What it does not take is tried again later.
 Task<bool> Core::apply(std::vector<async::EndOrder> orders, Deadline deadline) {
+    Result<bool> applied = true;
     for (async::EndOrder& order : orders) {
-        const std::uint8_t shard = order.shard;
-        const auto reply = co_await ports_.store->end(std::move(order), store_deadline(deadline));
-        if (!reply) co_return reply.error();
-        if (!reply->gap) continue;
-        const auto replayed = co_await replay(shard, reply->mark, deadline);
-        // The ending itself was applied; only the mark stands behind, and the next contact tries again.
-        if (!replayed) settings_.report("the replay of a shard did not finish", replayed.error());
+        if (applied) applied = co_await apply_one(order, deadline);
+        if (!applied) apply_later(std::move(order));
     }
+    co_return applied;
+}
+
+/// Closes a gap by the ordered replay of the shard.
+Task<bool> Core::apply_one(async::EndOrder order, Deadline deadline) {
+    const std::uint8_t shard = order.shard;
+    const auto reply = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+    if (!reply) co_return reply.error();
+    if (!reply->gap) co_return true;
+    const auto replayed = co_await replay(shard, reply->mark, deadline);
+    // The ending itself was applied; only the mark stands behind, and the next contact tries again.
+    if (!replayed) settings_.report("the replay of a shard did not finish", replayed.error());
     co_return true;
 }
 
@@ -45,9 +53,11 @@ asio::awaitable<void> Core::remove_ended(StoreKey key, UserTag user, Deadline de
     order.shard = key.shard;
     order.keys = {key};
     order.user = user;
-    const auto removed = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+    std::vector<async::EndOrder> orders;
+    orders.push_back(std::move(order));
+    const auto removed = co_await apply(std::move(orders), deadline);
     if (!removed)
-        settings_.report("an ended session could not be removed from the hot store",
+        settings_.report("an ended session could not be removed from the hot store yet",
                          removed.error());
 }
 
@@ -74,16 +84,14 @@ Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadlin
     }
 }
 
-Task<bool> Core::synchronise(Deadline deadline) {
+Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline) {
+    const auto connection = ports_.store->connection_number();
     const auto sequences = co_await ports_.archive->sequences(deadline);
     if (!sequences) co_return sequences.error();
-    const auto marks = co_await ports_.store->marks(store_deadline(deadline));
-    if (!marks) co_return marks.error();
-    const auto connection = ports_.store->connection_number();
-    for (std::size_t shard = 0; shard < std::min(sequences->size(), marks->size()); ++shard) {
-        if ((*marks)[shard] >= (*sequences)[shard]) continue;
+    for (std::size_t shard = 0; shard < std::min(sequences->size(), marks.size()); ++shard) {
+        if (marks[shard] >= (*sequences)[shard]) continue;
         const auto replayed =
-            co_await replay(static_cast<std::uint8_t>(shard), (*marks)[shard], deadline);
+            co_await replay(static_cast<std::uint8_t>(shard), marks[shard], deadline);
         if (!replayed) co_return replayed.error();
     }
     const auto raised = co_await ports_.archive->epochs(
@@ -105,10 +113,15 @@ asio::awaitable<void> Core::ready(Deadline deadline) {
     const Deadline until = std::min(deadline, deadline_in(synchronise_budget));
     synchronising_ =
         std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, until);
-    const auto done = co_await synchronise(until);
-    if (!done) {
-        next_synchronisation_ = deadline_in(synchronise_again);
-        settings_.report("marks could not be compared with SQL; trying again in 5 s", done.error());
+    auto marks = co_await ports_.store->marks(store_deadline(until));
+    // A store that does not answer has nothing to be compared, and says so to the caller as well.
+    if (marks) {
+        const auto done = co_await synchronise(std::move(*marks), until);
+        if (!done) {
+            next_synchronisation_ = deadline_in(synchronise_again);
+            settings_.report("marks could not be compared with SQL; trying again in 5 s",
+                             done.error());
+        }
     }
     std::exchange(synchronising_, nullptr)->cancel();
 }
@@ -148,10 +161,12 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     if (!receipt) {
         settings_.report("an ending is pending: SQL did not take it", receipt.error());
         AtomicCounters::raise(settings_.counters.endings_pending);
-        const auto applied =
-            co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
+        std::vector<async::EndOrder> orders;
+        orders.push_back(std::move(undocumented));
+        const auto applied = co_await apply(std::move(orders), deadline);
         if (!applied)
-            settings_.report("an ending reached neither SQL nor the hot store", applied.error());
+            settings_.report("an ending reached neither SQL nor the hot store yet",
+                             applied.error());
         co_return Ending::pending;
     }
     if (receipt->sessions == 0) {

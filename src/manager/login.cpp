@@ -141,7 +141,8 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
     const auto confirmed = co_await ports_.archive->confirm_login(handle, key, commit.deadline);
     if (!confirmed) {
-        settings_.report("a login could not be confirmed in SQL", confirmed.error());
+        settings_.report("a login could not be confirmed in SQL yet", confirmed.error());
+        confirm_later(handle, key, user);
     } else if (!*confirmed) {
         // The session ended, or moved on to another re-authentication's key, after its row was written and before there
         // was a record to delete.
@@ -176,9 +177,14 @@ Task<CommitOutcome> Core::commit_login(Commit commit) {
             // the new id, least of all whoever planted the old one.
             denied_.deny(old->key, old->header.absolute_expiry, commit.now);
             const auto erased = co_await leave_note(old->key, commit);
-            if (!erased)
-                settings_.report("the anonymous record of a login could not be removed",
+            if (!erased) {
+                settings_.report("the anonymous record of a login could not be removed yet",
                                  erased.error());
+                async::EndOrder order;
+                order.shard = old->key.shard;
+                order.keys = {old->key};
+                apply_later(std::move(order));
+            }
         }
         co_return std::move(**outcome);
     }

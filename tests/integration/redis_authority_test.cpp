@@ -84,5 +84,22 @@ TEST_F(RedisAuthority,
     EXPECT_EQ(record_key(), "");
 }
 
+/// Keeps what it holds over a kill.
+class DurableRedis : public RedisAuthority {
+protected:
+    DurableRedis() : RedisAuthority({.settings = {"appendonly yes", "appendfsync always"}}) {}
+};
+
+// ids: C08 N1 R3
+TEST_F(DurableRedis, ending_made_while_redis_was_away_reaches_it_without_another_request) {
+    const SessionManager manager = process();
+    const std::string cookie = sign_in(manager);
+    const std::string handle = load(manager, cookie).handle()->text();
+    server.kill();
+    EXPECT_EQ(manager.end(handle, EndReason::security, "operator:x").value(), Ending::pending);
+    server.start();
+    EXPECT_TRUE(eventually([&] { return record_key().empty(); }));
+}
+
 }  // namespace
 }  // namespace vedfolnir::test

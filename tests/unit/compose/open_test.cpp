@@ -104,6 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
               [](ManagerOptions& o) { o.redis.tls = TlsOptions{.certificate_file = "/c"}; }},
         Fault{"request_budget", [](ManagerOptions& o) { o.request_budget = Millis(0); }},
         Fault{"limits", [](ManagerOptions& o) { o.limits.payload_max = 0; }},
+        Fault{"endings", [](ManagerOptions& o) { o.endings.waiting_max = 0; }},
         Fault{"identity.keys", [](ManagerOptions& o) { o.identity.keys.clear(); }},
         Fault{"plain_records", [](ManagerOptions& o) { o.plain_records = true; }}));
 

@@ -1,5 +1,6 @@
 // SQL decides on endings: what the hot store missed reaches it, and the processes that read from it.
 #include "harness.hpp"
+#include "support/redis_server.hpp"
 
 namespace vedfolnir::test {
 namespace {
@@ -66,6 +67,128 @@ TEST_F(Authority, reads_go_on_over_a_new_connection_while_sql_is_away) {
     EXPECT_TRUE(load(cookie).found());
     EXPECT_TRUE(load(cookie).found());
     EXPECT_EQ(loads, 2);
+}
+
+// ids: C08 N1 R3
+TEST_F(Authority, ending_that_the_store_missed_reaches_it_when_it_answers_again) {
+    const auto cut = watched;
+    new_connection();
+    const auto other = process(ManagerOptions{});
+    const std::string cookie = sign_in("7");
+    const std::string handle = load(cookie).handle()->text();
+    EXPECT_TRUE(other->load(request(cookie))->found());
+
+    cut->unreachable = true;
+    EXPECT_EQ(manager->end(handle, EndReason::security, "operator:x").value(), Ending::pending);
+    EXPECT_TRUE(other->load(request(cookie))->found()) << "nobody could tell the store";
+    cut->unreachable = false;
+    EXPECT_TRUE(eventually([&] { return store->size() == 0; }));
+    EXPECT_FALSE(other->load(request(cookie))->found());
+}
+
+// ids: C08 C28 R3
+TEST_F(Authority, ending_that_neither_took_still_reaches_the_store) {
+    const std::string cookie = sign_in("7");
+    Session session = load(cookie);
+    session.clear();
+    archive->set_down(true);
+    watched->unreachable = true;
+    std::string browser = cookie;
+    EXPECT_EQ(commit(session, browser).ending, Ending::pending);
+    EXPECT_EQ(store->size(), 1U);
+    watched->unreachable = false;
+    EXPECT_TRUE(eventually([&] { return store->size() == 0; }));
+}
+
+// ids: C08 N1 R3
+TEST_F(Authority, late_ending_of_a_user_spares_a_login_that_came_after_it) {
+    const auto cut = watched;
+    new_connection();
+    auto other = process(ManagerOptions{});
+    const std::string before = sign_in("7");
+    cut->unreachable = true;
+    EXPECT_EQ(manager->end_user("7", {}, EndReason::security, "operator:x").value(),
+              Ending::pending);
+    manager.swap(other);
+    const std::string after = sign_in("7");
+    EXPECT_EQ(store->size(), 2U);
+    cut->unreachable = false;
+    EXPECT_TRUE(eventually([&] { return store->size() == 1; }));
+    EXPECT_FALSE(load(before).found());
+    EXPECT_TRUE(load(after).found());
+}
+
+// ids: C08 N1
+TEST_F(Authority, endings_beyond_the_bound_are_found_by_comparing_the_marks) {
+    ManagerOptions options;
+    options.endings.waiting_max = 1;
+    open(options);
+    std::vector<std::string> handles;
+    std::string cookie;
+    for (int i = 0; i < 3; ++i) {
+        cookie = sign_in("7");
+        handles.push_back(load(cookie).handle()->text());
+    }
+    watched->unreachable = true;
+    for (const std::string& handle : handles) {
+        EXPECT_EQ(manager->end(handle, EndReason::security, "operator:x").value(), Ending::pending);
+    }
+    watched->unreachable = false;
+    EXPECT_FALSE(load(cookie).found());
+    EXPECT_EQ(store->size(), 0U);
+}
+
+// ids: S13 C03 R3
+TEST_F(Authority, id_that_a_failed_login_was_to_replace_goes_later) {
+    const std::string cookie = sign_in("7");
+    Session session = load(cookie);
+    session.mark_login();
+    watched->unreachable = true;
+    EXPECT_TRUE(manager->commit(session, request(cookie)).has_error());
+    EXPECT_EQ(store->size(), 1U) << "dead in SQL only";
+    watched->unreachable = false;
+    EXPECT_TRUE(eventually([&] { return store->size() == 0; }));
+}
+
+// ids: S13 C03
+TEST_F(Authority, anonymous_record_of_a_login_goes_later_if_it_could_not_go_at_once) {
+    std::string cookie;
+    Session anonymous = load(cookie);
+    set(anonymous, "cart", "apple");
+    commit(anonymous, cookie);
+    const std::string planted = cookie;
+    watched->before = [&](std::string_view call) { watched->unreachable = call == "erase"; };
+    Session session = load(cookie);
+    set(session, "_user_id", "7");
+    EXPECT_EQ(commit(session, cookie).action, CommitAction::logged_in);
+    EXPECT_EQ(store->size(), 2U);
+    EXPECT_TRUE(eventually([&] { return store->size() == 1; }));
+    EXPECT_TRUE(load(cookie).found());
+}
+
+// ids: S15 C08
+TEST_F(Authority, login_that_could_not_be_confirmed_is_confirmed_later) {
+    watched->after = [&](std::string_view call) {
+        if (call == "create") archive->set_down(true);
+    };
+    const std::string cookie = sign_in("7");
+    archive->set_down(false);
+    EXPECT_TRUE(eventually([&] { return archive_rows().front().confirmed; }));
+    EXPECT_TRUE(load(cookie).found());
+}
+
+// ids: S13 C08
+TEST_F(Authority, login_that_ended_before_it_could_be_confirmed_goes_later) {
+    watched->before = [&](std::string_view call) {
+        if (call == "create") end_in_sql_only(archive_rows().front().key);
+    };
+    watched->after = [&](std::string_view call) {
+        if (call == "create") archive->set_down(true);
+    };
+    const std::string cookie = sign_in("7");
+    archive->set_down(false);
+    EXPECT_TRUE(eventually([&] { return store->size() == 0; }));
+    EXPECT_FALSE(load(cookie).found());
 }
 
 }  // namespace

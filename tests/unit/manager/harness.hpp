@@ -46,11 +46,14 @@ protected:
         open(ManagerOptions{});
     }
 
+    /// Managers opened from now on have their own way to the store, to be watched or cut apart from the others'.
+    void new_connection() { watched = std::make_shared<WatchedStore>(store); }
+
     /// Another hot store, with nothing in it. Managers opened before keep theirs.
     void empty_store() {
         store = std::make_shared<memory::MemoryStore>(
             [this] { return TimePoint(Millis(clock_ms.load())); });
-        watched = std::make_shared<WatchedStore>(store);
+        new_connection();
     }
 
     static ManagerOptions with_keys(ManagerOptions options) {
@@ -69,10 +72,10 @@ protected:
         random = scripted.get();
         return std::make_unique<SessionManager>(std::make_unique<SessionManager::Impl>(
             std::move(options), std::move(*ring),
-            [this](runtime::Runtime&, const ManagerOptions&,
-                   runtime::AtomicCounters& counters) -> Result<manager::Ports> {
+            [this, hot = watched](runtime::Runtime&, const ManagerOptions&,
+                                  runtime::AtomicCounters& counters) -> Result<manager::Ports> {
                 process_counters = &counters;
-                return manager::Ports{watched, archive};
+                return manager::Ports{hot, archive};
             },
             [this](std::string_view what, const Error& error) {
                 const std::lock_guard lock(reports_mutex);
