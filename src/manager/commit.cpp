@@ -162,6 +162,7 @@ Task<CommitOutcome> Core::commit_create(Commit commit) {
             Loaded{key, header, std::make_shared<const model::ManagerFields>()},
             std::make_shared<const model::Entries>(std::move(commit.plan.entries)),
             id->cookie_value()};
+        keep_opened(*outcome.loaded, outcome.entries);
         outcome.result.action = CommitAction::created;
         outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
                                                     max_age_cap(header, commit.now));
@@ -226,6 +227,7 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
             CommitOutcome outcome{
                 {}, std::move(loaded), std::make_shared<const model::Entries>(std::move(ours)), {}};
             outcome.result.action = CommitAction::saved;
+            keep_opened(*outcome.loaded, outcome.entries);
             resend_cookie(commit, outcome);
             co_return outcome;
         }

@@ -80,8 +80,8 @@ namespace {
 
 /// A record of the near cache, opened once for all its readers.
 struct OpenedMemo final : runtime::NearRecord::Memo {
-    explicit OpenedMemo(crypto::Opened opened_) : opened(std::move(opened_)) {}
-    crypto::Opened opened;
+    explicit OpenedMemo(OpenRecord opened_) : opened(std::move(opened_)) {}
+    OpenRecord opened;
 };
 
 }  // namespace
@@ -95,21 +95,39 @@ bool Core::load_near(SessionState& state, const StoreKey& key) const {
     if (!record || !time) return false;
     const auto* memo = static_cast<const OpenedMemo*>(record->memo());
     if (memo == nullptr) {
-        auto opened =
-            crypto::open_record(settings_.ring, key, record->bytes(), settings_.options.limits,
-                                settings_.options.plain_records);
+        auto opened = open(key, record->bytes());
         if (!opened) return false;
         memo = static_cast<const OpenedMemo*>(
             &record->keep(std::make_unique<const OpenedMemo>(std::move(*opened))));
     }
     // Anything but a live session is for the store to say: it may know better than what is kept here.
-    const auto reason = judge_opened(
-        state, key, std::shared_ptr<const crypto::Opened>(record, &memo->opened), *time);
+    const auto reason = judge_opened(state, key, memo->opened, *time);
     if (reason != LoadReason::found) return false;
     state.reason = reason;
     AtomicCounters::raise(settings_.counters.loads_found);
     AtomicCounters::raise(settings_.counters.near_hits);
     return true;
+}
+
+std::optional<OpenRecord> Core::open(const StoreKey& key, const std::string& bytes) const {
+    const ManagerOptions& options = settings_.options;
+    auto opened =
+        crypto::open_record(settings_.ring, key, bytes, options.limits, options.plain_records);
+    if (!opened) return std::nullopt;
+    return OpenRecord{
+        opened->header,
+        std::make_shared<const model::ManagerFields>(std::move(opened->payload.manager)),
+        std::make_shared<const model::Entries>(std::move(opened->payload.entries))};
+}
+
+void Core::keep_opened(const Loaded& written, const SharedEntries& entries) const {
+    if (!ports_.near) return;
+    const auto record = ports_.near->find(written.key, std::chrono::steady_clock::now());
+    if (!record) return;
+    // The header is the stored one: `last_seen` is the store's time.
+    const auto header = model::parse_header(record->bytes());
+    if (!header || header->operation != written.header.operation) return;
+    record->keep(std::make_unique<const OpenedMemo>(OpenRecord{*header, written.manager, entries}));
 }
 
 bool Core::nothing_to_commit(const SessionState& state, const RequestContext& request) const {
@@ -161,20 +179,17 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
 
 LoadReason Core::judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
                               TimePoint now) const {
-    const ManagerOptions& options = settings_.options;
     if (const auto note = model::parse_note(bytes)) {
         return now < note->until ? LoadReason::rotated : LoadReason::missing;
     }
-    auto opened =
-        crypto::open_record(settings_.ring, key, bytes, options.limits, options.plain_records);
+    const auto opened = open(key, bytes);
     if (!opened) return LoadReason::unreadable;
-    return judge_opened(state, key, std::make_shared<const crypto::Opened>(std::move(*opened)),
-                        now);
+    return judge_opened(state, key, *opened, now);
 }
 
-LoadReason Core::judge_opened(SessionState& state, const StoreKey& key,
-                              std::shared_ptr<const crypto::Opened> opened, TimePoint now) const {
-    const model::RecordHeader& header = opened->header;
+LoadReason Core::judge_opened(SessionState& state, const StoreKey& key, const OpenRecord& opened,
+                              TimePoint now) const {
+    const model::RecordHeader& header = opened.header;
     switch (policy::judge(header, settings_.options.lifetimes, now)) {
     case policy::Life::alive:
         break;
@@ -187,10 +202,8 @@ LoadReason Core::judge_opened(SessionState& state, const StoreKey& key,
     if (denied_.denies(key, now) || header.epoch < epochs_.of(header.user)) {
         return LoadReason::ended;
     }
-    const model::Payload& payload = opened->payload;
-    state.loaded =
-        Loaded{key, header, std::shared_ptr<const model::ManagerFields>(opened, &payload.manager)};
-    state.base = SharedEntries(std::move(opened), &payload.entries);
+    state.loaded = Loaded{key, header, opened.manager};
+    state.base = opened.entries;
     return LoadReason::found;
 }
 

@@ -120,8 +120,12 @@ private:
     [[nodiscard]] Task<std::optional<std::string>> load_compared(StoreKey key, Deadline deadline);
     LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
                             TimePoint now) const;
-    LoadReason judge_opened(SessionState& state, const StoreKey& key,
-                            std::shared_ptr<const crypto::Opened> opened, TimePoint now) const;
+    LoadReason judge_opened(SessionState& state, const StoreKey& key, const OpenRecord& opened,
+                            TimePoint now) const;
+    [[nodiscard]] std::optional<OpenRecord> open(const StoreKey& key,
+                                                 const std::string& bytes) const;
+    /// What was just written needs not be opened again by its next reader.
+    void keep_opened(const Loaded& written, const SharedEntries& entries) const;
     /// True, and `state` filled, if the near cache holds a live record.
     [[nodiscard]] bool load_near(SessionState& state, const StoreKey& key) const;
     [[nodiscard]] std::optional<StoreKey> read_cookie(const RequestContext& request,

@@ -158,6 +158,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         Loaded{key, header, std::make_shared<const model::ManagerFields>(payload.manager)},
         std::make_shared<const model::Entries>(commit.plan.entries),
         id->cookie_value()};
+    keep_opened(*outcome.loaded, outcome.entries);
     outcome.result.action = CommitAction::logged_in;
     outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
                                                 max_age_cap(header, commit.now));

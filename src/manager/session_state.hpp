@@ -28,6 +28,13 @@ struct Loaded {
 
 using SharedEntries = std::shared_ptr<const model::Entries>;
 
+/// A record as it was opened: shared by the near cache and all requests that read it.
+struct OpenRecord {
+    model::RecordHeader header;
+    std::shared_ptr<const model::ManagerFields> manager;  ///< Never null.
+    SharedEntries entries;                                ///< Never null.
+};
+
 /// One empty map for all sessions without entries.
 [[nodiscard]] inline const SharedEntries& no_entries() {
     static const SharedEntries none = std::make_shared<const model::Entries>();
