@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import mutants
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 EVIDENCE = BUILD / "evidence"
@@ -186,9 +188,14 @@ LAYERS: dict[str, tuple[str, Callable[[], bool], Callable[[], Outcome]]] = {
         lambda: sanitized("asan", "^(unit|conformance)_", "sanitizer_tests"),
     ),
     "tsan": (
-        "runtime, manager and facade under TSan",
+        "runtime, cache, manager and facade under TSan",
         lambda: has_cpp_tests("tests/unit/runtime"),
-        lambda: sanitized("tsan", "^unit_(runtime|facade|manager)$", "thread_tests"),
+        lambda: sanitized("tsan", "^unit_(runtime|cache|facade|manager)$", "thread_tests"),
+    ),
+    "mutants": (
+        "each rule that was broken on purpose turns its test red",
+        lambda: any((ROOT / "tests" / "mutants").glob("*.patch")),
+        lambda: Outcome(*mutants.run()),
     ),
     "fuzz": (
         f"libFuzzer, {FUZZ_SECONDS} s per target",
