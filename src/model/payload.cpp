@@ -2,6 +2,8 @@
 
 #include "model/codec.hpp"
 
+#include <arpa/inet.h>
+#include <array>
 #include <utility>
 
 namespace vedfolnir::model {
@@ -23,6 +25,43 @@ void put_field(std::string& out, std::uint32_t& count, std::string_view name,
     ++count;
 }
 
+constexpr std::array families{std::pair(AF_INET, 4UL), std::pair(AF_INET6, 16UL)};
+
+/// The bytes of an address written as the system writes it; empty for any other text.
+std::string packed_address(const std::string& text) {
+    for (const auto& [family, size] : families) {
+        std::string bytes(size, '\0');
+        std::array<char, INET6_ADDRSTRLEN> spelled{};
+        if (inet_pton(family, text.c_str(), bytes.data()) == 1 &&
+            inet_ntop(family, bytes.data(), spelled.data(), spelled.size()) != nullptr &&
+            text == spelled.data()) {
+            return bytes;
+        }
+    }
+    return {};
+}
+
+std::optional<std::string> address_text(std::string_view bytes) {
+    for (const auto& [family, size] : families) {
+        std::array<char, INET6_ADDRSTRLEN> spelled{};
+        if (bytes.size() == size &&
+            inet_ntop(family, bytes.data(), spelled.data(), spelled.size()) != nullptr)
+            return std::string(spelled.data());
+    }
+    return std::nullopt;
+}
+
+/// An address takes 4 or 16 bytes instead of up to 39.
+void put_place(std::string& out, std::uint32_t& count, const std::string& place) {
+    const std::string packed = packed_address(place);
+    if (packed.empty()) return put_field(out, count, place_field, place);
+    Encoder encoder(1);
+    encoder.binary(packed);
+    out += encode_text(place_field);
+    out += encoder.take();
+    ++count;
+}
+
 void append_map_head(std::string& out, std::uint32_t count) {
     Encoder head(1);
     (void)head.begin_map(count);  // depth 1 always admits one container
@@ -38,6 +77,17 @@ std::optional<std::string> read_text(std::string_view bytes, std::size_t& at) {
     at += *length;
     const auto& text = document->root().via.str;
     return std::string(text.ptr, text.size);
+}
+
+/// A text, or the bytes of an address.
+std::optional<std::string> read_place(std::string_view bytes, std::size_t& at) {
+    const auto length = value_length(bytes, at, 1);
+    if (!length) return std::nullopt;
+    const auto document = Document::parse(bytes.substr(at, *length), 1);
+    if (!document || document->root().type != msgpack::type::BIN) return read_text(bytes, at);
+    at += *length;
+    const auto& packed = document->root().via.bin;
+    return address_text({packed.ptr, packed.size});
 }
 
 bool read_manager(std::string_view bytes, std::size_t& at, ManagerFields& fields) {
@@ -58,7 +108,7 @@ bool read_manager(std::string_view bytes, std::size_t& at, ManagerFields& fields
             at += *length;
             continue;
         }
-        auto value = read_text(bytes, at);
+        auto value = target == &fields.place ? read_place(bytes, at) : read_text(bytes, at);
         if (!value) return false;
         *target = std::move(*value);
     }
@@ -89,7 +139,7 @@ std::string encode_payload(const ManagerFields& manager, const Entries& entries)
     std::uint32_t field_count = 0;
     put_field(fields, field_count, user_field, manager.user_id);
     put_field(fields, field_count, device_field, manager.device);
-    put_field(fields, field_count, place_field, manager.place);
+    put_place(fields, field_count, manager.place);
 
     std::string out;
     out.push_back(static_cast<char>(0x93));  // MessagePack: array of 3

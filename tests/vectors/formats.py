@@ -10,6 +10,7 @@ import datetime as dt
 import decimal
 import hashlib
 import hmac
+import socket
 import struct
 import uuid
 import zoneinfo
@@ -295,9 +296,21 @@ class Payload:
     application: dict[str, Any] = field(default_factory=dict)
 
 
+def pack_place(text: str) -> str | bytes:
+    """An address as its 4 or 16 bytes, where the system would write them as this text."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            packed = socket.inet_pton(family, text)
+        except OSError:
+            continue
+        if socket.inet_ntop(family, packed) == text:
+            return packed
+    return text
+
+
 def encode_payload(payload: Payload) -> bytes:
     pack = msgpack.Packer()
-    manager = {"u": payload.user_id, "d": payload.device, "p": payload.place}
+    manager = {"u": payload.user_id, "d": payload.device, "p": pack_place(payload.place)}
     out = b"\x93\x01" + encode_value({name: text for name, text in manager.items() if text})
     out += pack.pack_map_header(len(payload.application))
     for key in sorted(payload.application, key=str.encode):

@@ -342,6 +342,7 @@ def payload() -> dict[str, Any]:
         "no array": "80",
         "two elements": "930180",
         "future version": "93028080",
+        "address of three bytes": "930181a170c40301020380",
         "version as text": "93a1318080",
         "trailing byte": "9301808000",
         "manager map missing": "9301c080",
@@ -373,6 +374,9 @@ def payload() -> dict[str, Any]:
                 "DK",
                 {"b": "1", "a": "(1,)", "Z": "{2, 1}", "å": "None", "": "''"},
             ),
+            made("address", "7", "", "203.0.113.9", {}),
+            made("long address", "7", "", "2001:db8::7", {}),
+            made("address in another spelling", "7", "", "2001:DB8::7", {}),
             made(
                 "seventeen keys", "", "", "", {f"k{number:02}": str(number) for number in range(17)}
             ),
