@@ -1,4 +1,5 @@
 // The suite on a real Redis, as the user with the least permissions.
+#include "cache/cached.hpp"
 #include "conformance/store_suite.hpp"
 #include "redis/probe.hpp"
 #include "redis/redis_store.hpp"
@@ -60,9 +61,32 @@ private:
     std::shared_ptr<redis::RedisStore> store_;
 };
 
-std::unique_ptr<StoreUnderTest> make_redis() { return std::make_unique<RedisUnderTest>(); }
+/// The same store behind a near cache: nobody may tell the difference.
+class CachedRedisUnderTest final : public StoreUnderTest {
+public:
+    CachedRedisUnderTest() {
+        server().admin({"FLUSHALL"});
+        install_functions();
+        auto redis = redis::make_store(runtime().executor(), options(), nullptr);
+        store_ = cache::Cached::make(redis, redis, cache::StripeTable::private_table(),
+                                     NearCacheOptions{.share_between_workers = false}, nullptr);
+    }
+    ~CachedRedisUnderTest() override { stop(); }
+    async::SessionStore& store() override { return *store_; }
+    void let_time_pass() override { pause(); }
 
-INSTANTIATE_TEST_SUITE_P(Redis, StoreSuite, testing::Values(StoreFactory{"redis", &make_redis}),
+private:
+    std::shared_ptr<cache::Cached> store_;
+};
+
+std::unique_ptr<StoreUnderTest> make_redis() { return std::make_unique<RedisUnderTest>(); }
+std::unique_ptr<StoreUnderTest> make_cached_redis() {
+    return std::make_unique<CachedRedisUnderTest>();
+}
+
+INSTANTIATE_TEST_SUITE_P(Redis, StoreSuite,
+                         testing::Values(StoreFactory{"redis", &make_redis},
+                                         StoreFactory{"near_cache_on_redis", &make_cached_redis}),
                          store_name);
 
 /// What only Redis has: keys, their lifetimes, permissions.
