@@ -8,6 +8,7 @@
 #include "session.hpp"
 #include "times.hpp"
 #include "vedfolnir/session_manager.hpp"
+#include "waiting.hpp"
 #include "web/cookie.hpp"
 
 #include <nanobind/stl/map.h>
@@ -55,16 +56,6 @@ EndReason reason_of(std::string_view name) {
         if (to_string(reason) == name) return reason;
     }
     throw nb::value_error("unknown end reason");
-}
-
-/// Runs a call of the manager without the GIL and gives its value, or raises.
-template <class Call>
-auto waiting(Call call) {
-    auto result = [&] {
-        const nb::gil_scoped_release released;
-        return call();
-    }();
-    return unwrap(std::move(result));
 }
 
 BoundSession load(const BoundManager& self, const RequestContext& request) {
@@ -148,10 +139,7 @@ std::vector<AuditEntry> audit(const BoundManager& self, std::string user_id,
 }
 
 void ping(const BoundManager& self) {
-    const Result<void> answer = [&] {
-        const nb::gil_scoped_release released;
-        return self.manager.ping();
-    }();
+    const Result<void> answer = run_waiting([&] { return self.manager.ping(); });
     unwrap(answer);
 }
 

@@ -5,6 +5,7 @@
 #include "records.hpp"
 #include "session.hpp"
 #include "vedfolnir/options.hpp"
+#include "waiting.hpp"
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
@@ -19,6 +20,7 @@ NB_MODULE(_core, module) {
     bind_records(module);
     bind_session(module);
     bind_manager(module);
+    bind_waiting(module);
 
     module.def(
         "encode_value",

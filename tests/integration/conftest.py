@@ -88,6 +88,7 @@ class Stack:
     folder: Path
     redis: stack.Redis
     environment: dict[str, str]
+    application: str = APPLICATION
     web: stack.Gunicorn = field(init=False)
 
     @property
@@ -99,7 +100,7 @@ class Stack:
 
     def serve(self, *options: str, **environment: str) -> stack.Gunicorn:
         self.web = stack.Gunicorn(
-            APPLICATION,
+            self.application,
             stack.free_port(),
             {**self.environment, **environment},
             self.folder / "gunicorn.log",

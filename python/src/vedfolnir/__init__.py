@@ -5,6 +5,7 @@ from vedfolnir import Vedfolnir
 Vedfolnir(app)  # then plain flask.session
 """
 
+from . import _core, _green
 from ._helpers import (
     Ending,
     SessionInfo,
@@ -35,6 +36,8 @@ from .errors import (
     Unsupported,
 )
 from .flask import Vedfolnir
+
+_core.set_hub_choice(_green.waiter)
 
 __all__ = [
     "AuditUnavailable",

@@ -1,6 +1,6 @@
 """The C++ core of vedfolnir. Private: import from vedfolnir."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import datetime
 from typing import Any
 
@@ -389,6 +389,11 @@ def find_cookie(header: bytes, name: str) -> str | None:
     """
 
 def redis_settings(arguments: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, Any]: ...
+
+def set_hub_choice(choice: Callable[[], Callable[[int, float], None] | None]) -> None:
+    """
+    Whom every wait asks how this thread waits: by `wait(fd, seconds)`, or blocked (None).
+    """
 
 def encode_value(value: object) -> bytes:
     """The payload bytes of one value, under the default limits."""
