@@ -83,7 +83,8 @@ def pages(app: Flask) -> None:
     def read() -> Response:
         found = {key: session[key] for key in session if key.startswith("key")}
         gate()
-        return jsonify(keys=found, user=session.get("_user_id"), pid=os.getpid())
+        platform = session.get("current_platform_id")
+        return jsonify(keys=found, user=session.get("_user_id"), platform=platform, pid=os.getpid())
 
     @app.route("/write", methods=["GET", "POST"])
     def write() -> Response:
