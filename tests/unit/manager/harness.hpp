@@ -73,8 +73,7 @@ protected:
         return std::make_unique<SessionManager>(std::make_unique<SessionManager::Impl>(
             std::move(options), std::move(*ring),
             [this, hot = watched](runtime::Runtime&, const ManagerOptions&,
-                                  runtime::AtomicCounters& counters) -> Result<manager::Ports> {
-                process_counters = &counters;
+                                  runtime::AtomicCounters&) -> Result<manager::Ports> {
                 return manager::Ports{hot, archive};
             },
             [this](std::string_view what, const Error& error) {
@@ -178,7 +177,6 @@ protected:
     std::shared_ptr<WatchedStore> watched;  ///< How the managers see `store`.
     std::shared_ptr<memory::MemoryArchive> archive = std::make_shared<memory::MemoryArchive>();
     ScriptedRandom* random = nullptr;
-    runtime::AtomicCounters* process_counters = nullptr;
     std::mutex reports_mutex;
     std::vector<std::string> reports;
     std::unique_ptr<SessionManager> manager;
