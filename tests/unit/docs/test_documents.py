@@ -13,8 +13,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+PARTS = ("bench", "deploy", "examples", "python", "src", "storage", "tests")
+CMAKE_OPTIONS = {"VEDFOLNIR_BOOST_INCLUDE_DIR"}
 SAMPLE = re.compile(r"<!-- sample: ([^>]+) -->\n```\w*\n(.*?)```", re.S)
 BLOCK = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.S)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+SETTING = re.compile(r"\b(?:VEDFOLNIR|REDIS|SESSION)_[A-Z_]*[A-Z]\b")
 MARKER = re.compile(r"<!-- (?:sample|file): ")
 
 
@@ -53,6 +57,24 @@ def test_every_marker_has_its_block() -> None:
         text = path.read_text(encoding="utf-8")
         matched = len(SAMPLE.findall(text)) + len(BLOCK.findall(text))
         assert len(MARKER.findall(text)) == matched, path
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [*DOCUMENTS, *(page for top in PARTS for page in (ROOT / top).rglob("*.md"))]
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_settings_that_guides_name_are_in_the_reference() -> None:
+    reference = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
+    known = set(SETTING.findall(reference)) | CMAKE_OPTIONS
+    for path in DOCUMENTS:
+        assert set(SETTING.findall(path.read_text(encoding="utf-8"))) <= known, path
 
 
 def test_formats_have_a_version_a_sample_and_a_rule() -> None:
