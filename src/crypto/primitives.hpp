@@ -21,8 +21,8 @@ using Digest = std::array<std::uint8_t, 32>;
 /// SHA-256 over the concatenation of the parts.
 [[nodiscard]] Digest sha256(std::string_view label, Bytes data);
 
-/// HMAC-SHA-256 with a fixed key: the key schedule is done once and copied for each message (RFC 2104).
-/// Thread-safe: `compute` works on a copy.
+/// HMAC-SHA-256 with a fixed key: the key schedule is done once (RFC 2104).
+/// Thread-safe: `compute` works on a copy of the thread's own, which it keeps for the next message.
 class Mac {
 public:
     explicit Mac(Bytes key);
@@ -33,6 +33,7 @@ private:
         void operator()(evp_mac_ctx_st* context) const noexcept;
     };
     std::unique_ptr<evp_mac_ctx_st, Free> keyed_;
+    std::uint64_t number_;  ///< Of this key in this process; copies are found by it.
 };
 
 /// HKDF-SHA-256, extract and expand, 32 bytes (RFC 5869).
