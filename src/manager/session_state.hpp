@@ -41,8 +41,14 @@ struct OpenRecord {
     return none;
 }
 
+/// The defaults, for a session that no manager made.
+[[nodiscard]] inline const std::shared_ptr<const IdentityOptions>& default_identity() {
+    static const auto defaults = std::make_shared<const IdentityOptions>();
+    return defaults;
+}
+
 struct SessionState {
-    std::shared_ptr<const IdentityOptions> identity = std::make_shared<IdentityOptions>();
+    std::shared_ptr<const IdentityOptions> identity = default_identity();
     SizeLimits limits;
     LoadReason reason = LoadReason::no_cookie;
     /// The cookie that named this session; sent again when its Max-Age must move. Never logged, never stored.
