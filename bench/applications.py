@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from flask import Flask, request, session
 from flask.typing import ResponseReturnValue
@@ -22,6 +24,8 @@ FIELDS = {
     "csrf_token": "b7f7a1f0c3d94e0a8f2e6d5c4b3a29180f1e2d3c",
     "counter": 0,
 }
+# Writes answered with 200, by all workers that were forked from this process.
+WRITES = multiprocessing.Value("Q", 0)
 KINDS = ("bare", "signed cookie", "Flask-Session", "Vedfolnir", "Vedfolnir, no near cache")
 
 
@@ -41,6 +45,8 @@ def create() -> Flask:
         regenerate = use_flask_session(app)
     elif kind.startswith("Vedfolnir"):
         use_vedfolnir(app, near_cache=kind == "Vedfolnir")
+    if "BENCH_COUNT_WRITES" in os.environ:
+        count_writes(app)
 
     def login() -> ResponseReturnValue:
         regenerate()
@@ -104,3 +110,20 @@ def use_vedfolnir(app: Flask, near_cache: bool) -> None:
         return {"sql_statements": extension.manager.counters().sql_statements}
 
     app.add_url_rule("/figures", view_func=figures)
+
+
+def count_writes(app: Flask) -> None:
+    """Counts outside the application, so that a commit which failed is not counted."""
+    inner = app.wsgi_app
+
+    def counting(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, *rest: Any) -> Any:
+            if environ["PATH_INFO"] == "/write" and status.startswith("200"):
+                with WRITES.get_lock():
+                    WRITES.value += 1
+            return start_response(status, *rest)
+
+        return inner(environ, start)
+
+    app.wsgi_app = counting  # type: ignore[method-assign]
+    app.add_url_rule("/writes", "writes", view_func=lambda: str(WRITES.value))

@@ -1,73 +1,68 @@
-"""Turns the figures of one run into the tables people read."""
+"""Turns the figures of one run into the tables people read: `report.py RUN.json` prints bench/RESULTS.md."""
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
+import json
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import stack
+import report_cpp
 from applications import KINDS
 
 BASE, OURS, PEER = "bare", "Vedfolnir", "Flask-Session"
-PACKAGES = ("flask", "werkzeug", "gunicorn", "flask-session", "redis", "hiredis", "msgspec")
+SHOWN = {"redis": "redis-py", "boost": "Boost"}
+MIB = 2**20
 
 
-def machine() -> dict[str, str]:
-    """Hardware and versions, as far as they matter for the figures."""
-    cpu = "unknown"
-    memory = ""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            cpu = line.partition(":")[2].strip()
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemTotal"):
-            memory = f"{int(line.split()[1]) / 2**20:.0f} GiB"
-    redis = subprocess.run(
-        [stack.program("redis-server"), "--version"], capture_output=True, text=True, check=True
-    )
-    return {
-        "cpu": cpu,
-        "cores": str(len(os.sched_getaffinity(0))),
-        "memory": memory,
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        # Of other work, when this is asked before the start.
-        "load": f"{os.getloadavg()[0]:.1f}",
-        "redis-server": redis.stdout.split("v=")[1].split()[0],
-        **{name: metadata.version(name) for name in PACKAGES},
-    }
-
-
-def table(outcome: dict[str, Any]) -> str:
-    """The figures as Markdown tables."""
-    return "\n".join((_cpu(outcome), _wall(outcome), _counted(outcome)))
+def tables(outcome: dict[str, Any]) -> str:
+    """All figures of the run as Markdown."""
+    parts = outcome["parts"]
+    texts = []
+    if "flask" in parts:
+        texts.append(_flask(outcome, parts["flask"]))
+    if "cpp" in parts:
+        texts.append(report_cpp.text(parts["cpp"]))
+    if "load" in parts:
+        texts.append(_load(parts["load"]))
+    return "\n".join(texts)
 
 
 def document(outcome: dict[str, Any]) -> str:
     """bench/RESULTS.md."""
     where = outcome["machine"]
-    shown = {"redis": "redis-py"}
-    versions = ", ".join(f"{shown.get(name, name)} {where[name]}" for name in ("python", *PACKAGES))
+    known = ("cpu", "cores", "memory", "system", "load", "redis-server", "compiler")
+    versions = ", ".join(
+        f"{SHOWN.get(name, name)} {value}" for name, value in where.items() if name not in known
+    )
     return f"""# Results
 
 Written by `{outcome["command"]}`; run it to repeat them, on an otherwise idle machine. Do not edit.
+What the parts do is described in [bench/README.md](README.md).
 
-{where["cores"]} cores of {where["cpu"]}, {where["memory"]}, {where["system"]};
-Redis {where["redis-server"]} on a Unix socket; {versions}.
+{where["cores"]} cores of {where["cpu"]}, {where["memory"]}, {where["system"]}; Redis {where["redis-server"]} on a
+Unix socket; {where["compiler"]}; {versions}.
 Load average of the machine before the run: {where["load"]}.
 
-One gunicorn worker (gthread, 4 threads) per kind, pinned to one core; Redis and the client (wrk,
-{outcome["connections"]} connections, keep-alive) on the other. {outcome["sessions"]} sessions of 11 fields in rotation,
-{outcome["rounds"]} interleaved rounds of {outcome["seconds"]:g} s: medians, lowest and highest round in brackets.
-"Added" is the CPU of the worker per request over the same application without sessions. All figures
-come from one run and are to be compared with each other, not with those of another machine.
+{outcome["rounds"]} interleaved rounds of {outcome["seconds"]:g} s (C++: shorter): medians, with the lowest and the
+highest round in brackets. All figures come from one run and are to be compared with each other, not with those of
+another machine.
 
-{table(outcome)}
+{tables(outcome)}"""
+
+
+def _flask(outcome: dict[str, Any], flask: dict[str, Any]) -> str:
+    return f"""## Flask
+
+One gunicorn worker (gthread, 4 threads) per kind, pinned to one core; Redis and the client (wrk,
+{flask["connections"]} connections, keep-alive) on the other. {flask["sessions"]} sessions of 11 fields in rotation.
+"Added" is the CPU of the worker per request over the same application without sessions.
+
+![CPU per request](plots/flask_cpu.svg) ![Wall time](plots/flask_latency.svg)
+
+{_cpu(flask)}
+{_wall(flask)}
+{_counted(flask)}
 What stands behind the rows: *untouched* never uses the session, *read* reads three values, *write*
 changes one, *login* clears the session, gets a new id and stores all fields and the user. Our login
 includes a durable SQL transaction (row, sequence, audit event), which no other kind has. Bytes are what
@@ -75,14 +70,33 @@ includes a durable SQL transaction (row, sequence, audit event), which no other 
 """
 
 
-def _cpu(outcome: dict[str, Any]) -> str:
+def _load(load: dict[str, Any]) -> str:
+    grown = (load["worker_bytes"] - load["worker_bytes_before"]) / MIB
+    return f"""## {load["sessions"]:,} sessions, {load["clients"]:,} clients
+
+{load["workers"]} workers of 8 threads, every client with a connection of its own that it keeps; every fifth request
+writes. {load["requests"]:.0f} requests in {load["seconds"]:.1f} s. A *lost update* is a write that was answered with
+200 and is not in its session afterwards.
+
+| | |
+|---|---:|
+| Errors | {load["errors"]:.0f} |
+| Lost updates, of {load["writes_answered"]} writes | {load["lost"]} |
+| Requests per second | {load["per_second"]:.0f} |
+| Wall time p50 / p99, ms | {load["p50_us"] / 1e3:.0f} / {load["p99_us"] / 1e3:.0f} |
+| Memory of the workers, MiB (grown by) | {load["worker_bytes"] / MIB:.0f} ({grown:.0f}) |
+| Memory of Redis, MiB | {load["redis_bytes"] / MIB:.0f} |
+"""
+
+
+def _cpu(flask: dict[str, Any]) -> str:
     rows = [
         "### Server CPU per request, µs",
         "",
         "| | " + " | ".join(KINDS) + f" | {OURS} added ÷ {PEER} added |",
         "|---|" + "---:|" * (len(KINDS) + 1),
     ]
-    for name, kinds in outcome["measured"].items():
+    for name, kinds in flask["measured"].items():
         base = kinds[BASE]["cpu_us"]["median"]
         added = {kind: kinds[kind]["cpu_us"]["median"] - base for kind in KINDS}
         cells = [_spread(kinds[kind]["cpu_us"]) for kind in KINDS]
@@ -95,14 +109,14 @@ def _cpu(outcome: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _wall(outcome: dict[str, Any]) -> str:
+def _wall(flask: dict[str, Any]) -> str:
     rows = [
-        f"### Wall time at {outcome['connections']} connections, µs: p50 / p99",
+        f"### Wall time at {flask['connections']} connections, µs: p50 / p99",
         "",
         "| | " + " | ".join(KINDS) + " |",
         "|---|" + "---:|" * len(KINDS),
     ]
-    for name, kinds in outcome["measured"].items():
+    for name, kinds in flask["measured"].items():
         cells = [
             f"{kinds[kind]['p50_us']['median']:.0f} / {kinds[kind]['p99_us']['median']:.0f}"
             for kind in KINDS
@@ -111,18 +125,18 @@ def _wall(outcome: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _counted(outcome: dict[str, Any]) -> str:
-    counted = outcome["counted"]
+def _counted(flask: dict[str, Any]) -> str:
+    counted = flask["counted"]
     rows = [
         "### Counted, per request or session",
         "",
         "| | " + " | ".join(KINDS) + " |",
         "|---|" + "---:|" * len(KINDS),
     ]
-    for name in outcome["measured"]:
+    for name in flask["measured"]:
         cells = [f"{counted[kind]['commands'][name]:g}" for kind in KINDS]
         rows.append(f"| Redis commands, {name} | " + " | ".join(cells) + " |")
-    for name in outcome["measured"]:
+    for name in flask["measured"]:
         cells = [
             f"{counted[kind]['statements'][name]:g}" if counted[kind]["statements"] else "–"
             for kind in KINDS
@@ -142,6 +156,4 @@ def _spread(values: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    import json
-
-    print(document(json.loads(Path(sys.argv[1]).read_text())))
+    print(document(json.loads(Path(sys.argv[1]).read_text())), end="")
