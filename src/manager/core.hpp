@@ -162,7 +162,7 @@ private:
                                                 bool replaces) const;
     [[nodiscard]] std::optional<CommitOutcome> login_after_end(const Commit& commit);
     [[nodiscard]] Task<bool> leave_note(StoreKey key, const Commit& commit);
-    [[nodiscard]] Task<bool> end_replaced(async::EndOrder order, const Commit& commit);
+    [[nodiscard]] Task<std::uint32_t> end_replaced(async::EndOrder order, const Commit& commit);
 
     // remembered.cpp
     [[nodiscard]] Task<RememberedOutcome> log_in_alone(const Commit& commit);
@@ -175,8 +175,8 @@ private:
     [[nodiscard]] TimePoint denied_until(TimePoint time) const;
     [[nodiscard]] boost::asio::awaitable<void> remove_ended(StoreKey key, UserTag user,
                                                             Deadline deadline);
-    [[nodiscard]] Task<bool> apply(std::vector<async::EndOrder> orders, Deadline deadline);
-    [[nodiscard]] Task<bool> apply_one(async::EndOrder order, Deadline deadline);
+    [[nodiscard]] Task<std::uint32_t> apply(std::vector<async::EndOrder> orders, Deadline deadline);
+    [[nodiscard]] Task<std::uint32_t> apply_one(async::EndOrder order, Deadline deadline);
     [[nodiscard]] Task<bool> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
     [[nodiscard]] Task<bool> synchronise(std::vector<std::uint64_t> marks, Deadline deadline);
     /// Compares marks with SQL before the first answer over each connection (R5); later calls return at once.
@@ -193,7 +193,7 @@ private:
     void confirm_later(Handle handle, StoreKey key, UserTag user);
     void add_late(Late late);
     [[nodiscard]] boost::asio::awaitable<void> apply_late();
-    [[nodiscard]] Task<bool> try_late(const Late& late);
+    [[nodiscard]] Task<std::uint32_t> try_late(const Late& late);
 
     // audit_queue.cpp: events that belong to no transaction
     void note_event(async::AuditEvent event);

@@ -25,26 +25,30 @@ constexpr Millis synchronise_budget{1'000};
 
 }  // namespace
 
-/// Applies endings to the hot store in the order of their sequences. What it does not take is tried again later.
-Task<bool> Core::apply(std::vector<async::EndOrder> orders, Deadline deadline) {
-    Result<bool> applied = true;
+/// Applies endings to the hot store in the order of their sequences; how many records went. What it does not take is
+/// tried again later.
+Task<std::uint32_t> Core::apply(std::vector<async::EndOrder> orders, Deadline deadline) {
+    Result<std::uint32_t> removed = 0;
     for (async::EndOrder& order : orders) {
-        if (applied) applied = co_await apply_one(order, deadline);
-        if (!applied) apply_later(std::move(order));
+        if (removed) {
+            const auto applied = co_await apply_one(order, deadline);
+            removed = applied ? Result<std::uint32_t>(*removed + *applied) : applied;
+        }
+        if (!removed) apply_later(std::move(order));
     }
-    co_return applied;
+    co_return removed;
 }
 
 /// Closes a gap by the ordered replay of the shard.
-Task<bool> Core::apply_one(async::EndOrder order, Deadline deadline) {
+Task<std::uint32_t> Core::apply_one(async::EndOrder order, Deadline deadline) {
     const std::uint8_t shard = order.shard;
     const auto reply = co_await ports_.store->end(std::move(order), store_deadline(deadline));
     if (!reply) co_return reply.error();
-    if (!reply->gap) co_return true;
+    if (!reply->gap) co_return reply->removed;
     const auto replayed = co_await replay(shard, reply->mark, deadline);
     // The ending itself was applied; only the mark stands behind, and the next contact tries again.
     if (!replayed) settings_.report("the replay of a shard did not finish", replayed.error());
-    co_return true;
+    co_return reply->removed;
 }
 
 /// SQL says that this session ended: a record that stands there all the same does not count, and goes.
@@ -219,6 +223,7 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     const UserTag user = request.user;
     const auto keep = request.keep;
     const TimePoint until = denied_until(time);
+    request.until = until;
     auto receipt = co_await ports_.archive->end(std::move(request), deadline);
     if (!receipt) {
         settings_.report("an ending of all sessions is pending: SQL did not take it",
@@ -245,7 +250,8 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
                          applied.error());
         co_return EndUserOutcome{Ending::pending, count};
     }
-    co_return EndUserOutcome{count > 0 ? Ending::ended : Ending::absent, count};
+    const std::uint32_t ended = std::max(count, *applied);
+    co_return EndUserOutcome{ended > 0 ? Ending::ended : Ending::absent, ended};
 }
 
 Task<std::uint64_t> Core::async_close_expired(Deadline deadline) {

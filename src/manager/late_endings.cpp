@@ -78,13 +78,13 @@ asio::awaitable<void> Core::apply_late() {
     applying_late_ = false;
 }
 
-Task<bool> Core::try_late(const Late& late) {
+Task<std::uint32_t> Core::try_late(const Late& late) {
     const Deadline deadline = deadline_in(attempt_budget);
     if (late.login) {
         const auto confirmed =
             co_await ports_.archive->confirm_login(*late.login, late.order.keys.front(), deadline);
         if (!confirmed) co_return confirmed.error();
-        if (*confirmed) co_return true;
+        if (*confirmed) co_return 0;
     }
     co_return co_await apply_one(late.order, deadline);
 }

@@ -60,7 +60,7 @@ Task<bool> Core::leave_note(StoreKey key, const Commit& commit) {
 }
 
 /// Ends the authenticated session that a login replaces, in one step: all ids it had, each leaving a note.
-Task<bool> Core::end_replaced(async::EndOrder order, const Commit& commit) {
+Task<std::uint32_t> Core::end_replaced(async::EndOrder order, const Commit& commit) {
     const StoreKey& seen = commit.state->loaded->key;
     if (std::ranges::find(order.keys, seen) == order.keys.end()) {
         // The row lies in another shard than what this request loaded: the secret that names users was changed.

@@ -191,9 +191,10 @@ async::EndReceipt MemoryArchive::Tables::end(const async::EndRequest& request) {
         }
         revoke(order);
     }
-    if (found.empty()) return receipt;
-    if (request.event.operation) endings[*request.event.operation] = receipt;
-    for (auto& event : runtime::events_of(request, found)) write(std::move(event));
+    auto written_now = runtime::events_of(request, found);
+    if (request.event.operation && !written_now.empty())
+        endings[*request.event.operation] = receipt;
+    for (auto& event : written_now) write(std::move(event));
     return receipt;
 }
 

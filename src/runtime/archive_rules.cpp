@@ -161,9 +161,10 @@ std::vector<async::EndOrder> plan_end(const async::EndRequest& request,
         order.user = row.user;
         order.keys.push_back(row.key);
     }
-    if (whole_user && !rows.empty()) {
-        // The user's index and epoch live in the shard of the tag, and so do all sessions of an
-        // unchanged index secret.
+    if (whole_user) {
+        // Also without a row: the hot store may hold what SQL lost or never confirmed. The user's
+        // index and epoch live in the shard of the tag, and so do all sessions of an unchanged
+        // index secret.
         auto& order = by_shard[request.user.shard()];
         order.shard = request.user.shard();
         order.user = request.user;
@@ -224,7 +225,6 @@ async::EndOrder replacement_order(const async::Replaced& replaced, const StoreKe
 
 std::vector<async::AuditEvent> events_of(const async::EndRequest& request,
                                          const std::vector<async::SessionRow>& rows) {
-    if (rows.empty()) return {};
     if (!request.user_id.empty() && !request.keep) return {request.event};
     std::vector<async::AuditEvent> events;
     for (const auto& row : rows) {

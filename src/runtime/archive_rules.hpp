@@ -65,7 +65,7 @@ void assign_sequences(async::EndOrder& order, std::uint64_t last) noexcept;
 [[nodiscard]] async::EndOrder replacement_order(const async::Replaced& replaced,
                                                 const StoreKey& revoked, UserTag owner);
 
-/// The audit events of an ending: one for a whole user, else one for each row.
+/// The audit events of an ending: one for a whole user, rows or not, else one for each row.
 [[nodiscard]] std::vector<async::AuditEvent> events_of(const async::EndRequest& request,
                                                        const std::vector<async::SessionRow>& rows);
 

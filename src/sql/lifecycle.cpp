@@ -243,7 +243,7 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request)
     }
     const auto sessions = sessions_to_end(db, request);
     auto receipt = receipt_of(request, sessions);
-    TimePoint until{};
+    TimePoint until = request.until;
     for (const auto& session : sessions) {
         close_session(db, session.handle, request.event, request.reason);
         until = std::max(until, session.absolute_expiry);

@@ -234,7 +234,6 @@ TEST_P(ArchiveSuite, confirming_what_is_absent_or_ended_answers_false) {
 
 // ids: S16 R9
 TEST_P(ArchiveSuite, repeated_login_stands_once_and_answers_the_same) {
-    ok(archive().end(end_user("alice"), soon()));
     logged_in(8);
     ok(archive().end(end_user("alice"), soon()));
     const auto first = ok(archive().begin_login(login(1, "alice", 1), soon()));
@@ -424,7 +423,7 @@ TEST_P(ArchiveSuite, ending_twice_ends_nothing_and_takes_no_sequence) {
     ok(archive().end(end_key(1, 1), soon()));
     auto by_handle = ending(3);
     by_handle.handle = handle(1);
-    for (const auto& request : {end_key(1, 2), by_handle, end_key(9, 4), end_user("alice", 5)}) {
+    for (const auto& request : {end_key(1, 2), by_handle, end_key(9, 4)}) {
         const auto receipt = ok(archive().end(request, soon()));
         EXPECT_EQ(receipt.sessions, 0U);
         EXPECT_THAT(receipt.orders, IsEmpty());
@@ -479,6 +478,37 @@ TEST_P(ArchiveSuite, end_of_a_user_raises_the_epoch_once) {
     EXPECT_FALSE(trail[0].handle.has_value());
     EXPECT_EQ(trail[0].user_id, "alice");
     EXPECT_EQ(ok(archive().begin_login(login(4), soon())).epoch, 1U);
+}
+
+// ids: R3 R5
+TEST_P(ArchiveSuite, end_of_a_user_without_a_row_raises_the_epoch_all_the_same) {
+    const auto receipt = ok(archive().end(end_user("alice", 1), soon()));
+    EXPECT_EQ(receipt.sessions, 0U);
+    EXPECT_THAT(receipt.keys, IsEmpty());
+    ASSERT_THAT(receipt.orders, SizeIs(1));
+    EXPECT_TRUE(receipt.orders[0].whole_user);
+    EXPECT_EQ(receipt.orders[0].epoch, 1U);
+    EXPECT_EQ(receipt.orders[0].sequence, 1U);
+    EXPECT_THAT(types(), ElementsAre("session.ended"));
+    expect_same(ok(archive().end(end_user("alice", 1), soon())), receipt);
+    EXPECT_EQ(ok(archive().end(end_user("alice", 2), soon())).orders.at(0).epoch, 2U);
+    EXPECT_EQ(ok(archive().begin_login(login(1), soon())).epoch, 2U);
+    EXPECT_THAT(sequences_of(revocations()), ElementsAre(1, 2));
+}
+
+// ids: R3 R5
+TEST_P(ArchiveSuite, end_of_a_user_but_one_reaches_the_hot_store_without_a_row) {
+    logged_in(2);
+    auto request = end_user("alice", 1);
+    request.keep = key(2);
+    const auto receipt = ok(archive().end(request, soon()));
+    EXPECT_EQ(receipt.sessions, 0U);
+    ASSERT_THAT(receipt.orders, SizeIs(1));
+    EXPECT_TRUE(receipt.orders[0].whole_user);
+    EXPECT_EQ(receipt.orders[0].keep, key(2));
+    EXPECT_EQ(receipt.orders[0].sequence, 0U);
+    EXPECT_THAT(revocations(), IsEmpty());
+    EXPECT_THAT(types(), ElementsAre("session.created"));
 }
 
 // ids: R3 R5

@@ -70,6 +70,8 @@ struct EndRequest {
     std::optional<StoreKey>
         keep;  ///< With `user_id`: this one stays (its epoch is not raised then).
     EndReason reason = EndReason::logout;
+    /// With `user_id`: no session that began before now lives longer; the revocation is kept until then at least.
+    TimePoint until{};
     AuditEvent
         event;  ///< Template: one event per ended session (handle filled in), one for a whole user.
 };
@@ -77,7 +79,7 @@ struct EndRequest {
 struct EndReceipt {
     std::vector<EndOrder> orders;  ///< What the hot store must apply, in sequence order.
     std::vector<StoreKey> keys;    ///< Keys that are dead now (for the deny set).
-    std::uint32_t sessions = 0;    ///< Rows this call ended; 0 = nothing was live.
+    std::uint32_t sessions = 0;    ///< Rows this call ended; 0 = none was live.
 };
 
 /// One revocation, for the ordered replay of a shard.
@@ -131,7 +133,8 @@ public:
     [[nodiscard]] virtual Task<bool> confirm_login(Handle handle, StoreKey key,
                                                    Deadline deadline) = 0;
 
-    /// Closes rows, takes the shard's next sequences, writes revocations, epoch and events: one commit.
+    /// Closes rows, takes the shard's next sequences, writes revocations, epoch and events: one commit. A whole user ends
+    /// (epoch, order, event) without a live row, too: the hot store may hold what this archive lost or never confirmed.
     [[nodiscard]] virtual Task<EndReceipt> end(EndRequest request, Deadline deadline) = 0;
 
     /// Closes rows past their absolute end, with reason `expired` and one event each: one commit. The session ended when

@@ -118,6 +118,29 @@ TEST_F(Authority, late_ending_of_a_user_spares_a_login_that_came_after_it) {
     EXPECT_TRUE(load(after).found());
 }
 
+// ids: C08 N1 R3
+TEST_F(Authority, ending_of_a_user_reaches_a_session_that_sql_does_not_know) {
+    const std::string cookie = sign_in("7");
+    const std::string unknown = raw(archive_rows().front().key);
+    const StoreKey key = archive_rows().front().key;
+    // SQL was restored from before the login.
+    manager.reset();
+    archive = std::make_shared<memory::MemoryArchive>();
+    open(ManagerOptions{});
+    ASSERT_TRUE(load(cookie).found());
+
+    std::uint32_t count = 0;
+    EXPECT_EQ(manager->end_user("7", {}, EndReason::security, "operator:x", &count).value(),
+              Ending::ended);
+    EXPECT_EQ(count, 1U);
+    EXPECT_EQ(store->size(), 0U);
+    // Nor does it come back with a Redis that had a copy.
+    put_raw(key, unknown, async::CreateStatus::stale_epoch);
+    EXPECT_FALSE(load(cookie).found());
+    EXPECT_EQ(manager->end_user("7", {}, EndReason::security, "operator:x").value(),
+              Ending::absent);
+}
+
 // ids: C08 N1
 TEST_F(Authority, endings_beyond_the_bound_are_found_by_comparing_the_marks) {
     ManagerOptions options;

@@ -165,11 +165,12 @@ protected:
             .value_or("");
     }
     /// Puts bytes where a record stands or stood, as somebody with write access to the store would.
-    void put_raw(StoreKey key, const std::string& bytes) {
+    void put_raw(StoreKey key, const std::string& bytes,
+                 async::CreateStatus expected = async::CreateStatus::created) {
         (void)now<bool>(store->erase(key, {}, Millis{0}, deadline_in(Millis{10'000})));
         EXPECT_EQ(now<async::CreateStatus>(
                       store->create(key, bytes, Millis{3'600'000}, deadline_in(Millis{10'000}))),
-                  async::CreateStatus::created);
+                  expected);
     }
 
     std::atomic<std::int64_t> clock_ms{1'800'000'000'000};

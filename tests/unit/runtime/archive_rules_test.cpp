@@ -94,6 +94,27 @@ TEST(ArchiveRules, whole_user_takes_one_sequence_and_carries_the_epoch) {
 }
 
 // ids: R3
+TEST(ArchiveRules, whole_user_without_a_row_is_ended_all_the_same) {
+    // A record may stand in the hot store whose row was lost, or never written.
+    auto request = of_user();
+    auto orders = plan_end(request, {});
+    ASSERT_THAT(orders, SizeIs(1));
+    EXPECT_TRUE(orders[0].whole_user);
+    EXPECT_EQ(sequences_needed(orders[0]), 1U);
+    EXPECT_THAT(events_of(request, {}), SizeIs(1));
+    request.keep = session(9, 0x2a).key;
+    orders = plan_end(request, {});
+    ASSERT_THAT(orders, SizeIs(1));
+    EXPECT_TRUE(orders[0].whole_user);
+    EXPECT_EQ(sequences_needed(orders[0]), 0U);
+
+    async::EndRequest one;
+    one.key = session(1, 0x2a).key;
+    EXPECT_THAT(plan_end(one, {}), IsEmpty());
+    EXPECT_THAT(events_of(one, {}), IsEmpty());
+}
+
+// ids: R3
 TEST(ArchiveRules, sessions_outside_the_users_shard_are_revoked_by_key_there) {
     auto orders = plan_end(of_user(), {session(1, 0x2a), session(2, 0x07)});
     ASSERT_THAT(orders, SizeIs(2));
@@ -120,7 +141,6 @@ TEST(ArchiveRules, all_but_one_revokes_key_by_key_in_sequence_order) {
         sequences.push_back(revocation.sequence);
     }
     EXPECT_THAT(sequences, ElementsAre(6, 7));
-    EXPECT_THAT(plan_end(request, {}), IsEmpty());
     EXPECT_THAT(events_of(request, {}), IsEmpty());
     EXPECT_THAT(events_of(request, {session(1, 0x2a), session(2, 0x2a)}), SizeIs(2));
 }
