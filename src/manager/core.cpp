@@ -212,7 +212,13 @@ Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owne
     using Answer = std::optional<Name>;
     if (const auto id = model::SessionId::parse(name)) {
         if (!settings_.ring.verify(*id)) co_return Answer{};
-        co_return Answer{Name{crypto::store_key_of(*id), owner}};
+        const StoreKey key = crypto::store_key_of(*id);
+        if (!owner.empty()) {
+            const auto owned = co_await owns(owner, key, deadline);
+            if (!owned) co_return owned.error();
+            if (!*owned) co_return Answer{};
+        }
+        co_return Answer{Name{key, owner}};
     }
     const auto handle = Handle::parse(name);
     if (!handle) co_return Answer{};
@@ -233,6 +239,22 @@ Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owne
     const auto found = std::ranges::find(*entries, *handle, &async::IndexEntry::handle);
     if (found == entries->end()) co_return Answer{};
     co_return Answer{Name{found->key, owner}};
+}
+
+/// SQL says whose session it is; of what SQL does not know, and while it is away, the record does.
+Task<bool> Core::owns(std::string owner, StoreKey key, Deadline deadline) {
+    async::SessionQuery query;
+    query.key = key;
+    query.only_live = false;
+    query.now = system_now();
+    const auto rows = co_await ports_.archive->sessions(query, deadline);
+    if (rows && !rows->empty()) co_return rows->front().user_id == owner;
+    const auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
+    if (!bytes) co_return bytes.error();
+    if (const auto record = *bytes ? open(key, **bytes) : std::nullopt)
+        co_return record->manager->user_id == owner;
+    if (!rows) co_return rows.error();
+    co_return false;
 }
 
 Task<std::optional<StatePtr>> Core::async_load_named(std::string name, Deadline deadline) {

@@ -133,6 +133,7 @@ private:
     void note_ambiguous(const RequestContext& request);
     [[nodiscard]] Task<std::optional<Name>> resolve(std::string name, std::string owner,
                                                     Deadline deadline);
+    [[nodiscard]] Task<bool> owns(std::string owner, StoreKey key, Deadline deadline);
     [[nodiscard]] StatePtr fresh_state() const;
 
     // listing.cpp

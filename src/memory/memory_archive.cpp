@@ -225,6 +225,7 @@ std::vector<async::SessionRow> MemoryArchive::Tables::list(const async::SessionQ
     std::vector<async::SessionRow> found;
     for (const auto& [handle, row] : rows) {
         if (query.handle && handle != *query.handle) continue;
+        if (query.key && row.session.key != *query.key) continue;
         if (!query.user_id.empty() && row.session.user_id != query.user_id) continue;
         if (query.only_live && !runtime::is_live(row.session, row.begun, query.now)) continue;
         if (query.after && !listed_before(after->second.session, row.session)) continue;

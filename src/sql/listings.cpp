@@ -31,12 +31,15 @@ Question session_question(const async::SessionQuery& query) {
     return question;
 }
 
-std::vector<async::SessionRow> one_session(Connection& db, const Handle& handle,
-                                           const async::SessionQuery& query) {
+std::vector<async::SessionRow> one_session(Connection& db, const async::SessionQuery& query) {
     std::vector<async::SessionRow> found;
-    for (const auto& row :
-         db.query("session_by_handle", session_columns, {{"handle", handle.text()}})) {
+    const auto rows =
+        query.handle
+            ? db.query("session_by_handle", session_columns, {{"handle", query.handle->text()}})
+            : db.query("session_by_key", session_columns, {{"store_key", query.key->text()}});
+    for (const auto& row : rows) {
         auto session = read_session(row);
+        if (query.key && session.row.key != *query.key) continue;
         if (query.only_live && !runtime::is_live(session.row, session.begun, query.now)) continue;
         if (!query.user_id.empty() && session.row.user_id != query.user_id) continue;
         found.push_back(std::move(session.row));
@@ -58,7 +61,7 @@ Question event_question(const async::AuditQuery& query) {
 }  // namespace
 
 std::vector<async::SessionRow> list_sessions(Connection& db, const async::SessionQuery& query) {
-    if (query.handle) return one_session(db, *query.handle, query);
+    if (query.handle || query.key) return one_session(db, query);
     auto question = session_question(query);
     std::int64_t after_created = any_future;
     std::string after_handle;

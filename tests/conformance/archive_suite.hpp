@@ -748,6 +748,26 @@ TEST_P(ArchiveSuite, sessions_page_from_newest_to_oldest) {
     EXPECT_THAT(ok(archive().sessions(after_nothing, soon())), IsEmpty());
 }
 
+// ids: S102 S44
+TEST_P(ArchiveSuite, session_is_found_by_the_key_it_holds_now) {
+    logged_in(1);
+    logged_in(2);
+    async::SessionQuery query;
+    query.now = start;
+    query.key = key(2);
+    const auto found = ok(archive().sessions(query, soon()));
+    ASSERT_THAT(found, SizeIs(1));
+    EXPECT_EQ(found[0].handle, handle(2));
+    query.user_id = "bob";
+    EXPECT_THAT(ok(archive().sessions(query, soon())), IsEmpty());
+    query.user_id.clear();
+    query.handle = handle(1);
+    EXPECT_THAT(ok(archive().sessions(query, soon())), IsEmpty());
+    query.handle.reset();
+    query.key = key(9);
+    EXPECT_THAT(ok(archive().sessions(query, soon())), IsEmpty());
+}
+
 // ids: S102
 TEST_P(ArchiveSuite, ended_sessions_are_listed_on_demand_only) {
     logged_in(1);

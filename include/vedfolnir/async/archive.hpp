@@ -96,7 +96,8 @@ struct SessionQuery {
     bool only_live = true;  ///< Not ended and absolute expiry ahead of `now`.
     TimePoint now{};
     std::optional<Handle> handle;
-    std::uint32_t limit = 100;  ///< At most 1000.
+    std::optional<StoreKey> key;  ///< The session that holds it now.
+    std::uint32_t limit = 100;    ///< At most 1000.
     std::optional<Handle>
         after;  ///< Continue after this row (ordered by created descending, handle).
 };

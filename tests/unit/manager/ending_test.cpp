@@ -155,6 +155,36 @@ TEST_F(EndingTest, session_ends_by_handle_for_its_owner_only) {
               Ending::absent);
 }
 
+// ids: C08 S44
+TEST_F(EndingTest, session_ends_by_cookie_for_its_owner_only) {
+    const std::string cookie = sign_in("7");
+    std::string visitor;
+    Session anonymous = load(visitor);
+    set(anonymous, "cart", "apple");
+    commit(anonymous, visitor);
+    const auto end = [&](const std::string& name, std::string_view owner) {
+        return manager->end(name, EndReason::ended_by_user, "user", owner);
+    };
+    EXPECT_EQ(end(cookie, "8").value(), Ending::absent);
+    EXPECT_EQ(end(visitor, "8").value(), Ending::absent);
+    EXPECT_TRUE(load(cookie).found());
+    EXPECT_TRUE(load(visitor).found());
+
+    // Without SQL the record says whose it is, and without both nobody can.
+    archive->set_down(true);
+    EXPECT_EQ(end(cookie, "8").value(), Ending::absent);
+    watched->unreachable = true;
+    EXPECT_TRUE(end(cookie, "8").has_error());
+    EXPECT_TRUE(end(cookie, "7").has_error());
+    watched->unreachable = false;
+    archive->set_down(false);
+    EXPECT_TRUE(load(cookie).found());
+
+    EXPECT_EQ(end(cookie, "7").value(), Ending::ended);
+    EXPECT_FALSE(load(cookie).found());
+    EXPECT_EQ(end(visitor, "").value(), Ending::ended);
+}
+
 // ids: S44 C08
 TEST_F(EndingTest, all_other_sessions_of_a_user_end_and_nobody_elses) {
     const std::string mine = sign_in("7");
