@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import secrets
 from collections.abc import Callable
@@ -286,6 +287,25 @@ def test_our_own_login_helper(app: Flask, counters: Counters) -> None:
     assert value_of(client) is None
     assert client.get("/out").text == "absent"
     assert counters().logins == 1
+
+
+@pytest.mark.ids("S12", "S21")
+@pytest.mark.parametrize(
+    ("user_id", "keys"), [(None, {}), ("", {}), (object(), {}), ("7", {"file": io.BytesIO()})]
+)
+def test_a_login_that_cannot_be_logs_nobody_in(
+    app: Flask, user_id: Any, keys: dict[str, Any]
+) -> None:
+    def attempt() -> str:
+        with pytest.raises(vedfolnir.BadValue):
+            vedfolnir.login(user_id, **keys)
+        return "refused"
+
+    app.add_url_rule("/in", "in_", attempt)
+    client = app.test_client()
+    assert client.get("/in").text == "refused"
+    assert client.get("/who").text == "nobody"
+    assert value_of(client) is None
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from flask import current_app
 
 from . import _core
 from ._session import Session
-from .errors import Denied
+from .errors import BadValue, Denied
 from .flask import EXTENSION_KEY, VedfolnirInterface, current_session_object
 
 P = ParamSpec("P")
@@ -48,12 +48,17 @@ class SessionInfo:
 def login(user_id: str | int, **keys: object) -> None:
     """Logs the user in: the id rotates with this response. ``keys`` are written into the session.
 
-    For applications without Flask-Login. Keys written before the login stay, CSRF secrets do not."""
+    For applications without Flask-Login. Keys written before the login stay, CSRF secrets do not.
+
+    Errors: BadValue, for a user id that is None or empty, and for what cannot be stored; then nobody is logged in."""
+    if user_id is None or user_id == "":
+        raise BadValue(f"login({user_id!r}): this names no user")
     session = session_of_request()
-    session["_user_id"] = str(user_id)
-    session["user_id"] = user_id
-    session["_fresh"] = True
+    # Last come the keys that make it a login: what raises before them leaves nobody logged in, whatever the view does.
     session.update(keys)
+    session["user_id"] = user_id
+    session["_user_id"] = str(user_id)
+    session["_fresh"] = True
     session.mark_login()
 
 
