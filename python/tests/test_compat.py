@@ -136,7 +136,7 @@ def test_a_session_from_creation_to_its_end(sessions: RedisSessionManager) -> No
 
 
 @pytest.mark.ids("S76", "S44")
-@pytest.mark.parametrize("unknown", ["", "x", "0" * 32, "../x", None, 5])
+@pytest.mark.parametrize("unknown", ["", "x", "0" * 32, "../x", "\ud800", "ä", None, 5])
 def test_an_unknown_name_is_none_or_false(sessions: RedisSessionManager, unknown: Any) -> None:
     assert sessions.get_session_data(unknown) is None
     assert sessions.get_session_context(unknown) is None
@@ -144,6 +144,7 @@ def test_an_unknown_name_is_none_or_false(sessions: RedisSessionManager, unknown
     assert sessions.update_session_activity(unknown) is False
     assert sessions.update_platform_context(unknown, 70) is False
     assert sessions.destroy_session(unknown) is False
+    assert sessions.validate_session_id(unknown) is False
 
 
 @pytest.mark.ids("S42")
@@ -159,6 +160,8 @@ def test_users_and_platforms_are_checked(sessions: RedisSessionManager) -> None:
 @pytest.mark.ids("S42", "S43")
 def test_without_models_nothing_is_checked(app: Flask) -> None:
     manager = RedisSessionManager(SimpleNamespace(), manager=app.extensions["vedfolnir"].manager)
+    with pytest.raises(SessionValidationError, match="None"):
+        manager.create_session(None)
     session_id = manager.create_session("somebody", "anywhere")
     assert (manager.get_session_context(session_id) or {})["platform_connection_id"] == "anywhere"
     assert (manager.get_session_context(session_id) or {})["user_id"] == "somebody"

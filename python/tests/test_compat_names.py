@@ -129,8 +129,24 @@ def test_an_update_is_no_login(core: Any, database: Database) -> None:
     sid = manager.create_session(7)
     with pytest.raises(compat.SessionValidationError, match="user_id"):
         manager.update_session(sid, {"user_id": 9})
+    with pytest.raises(compat.SessionValidationError, match="_fresh"):
+        manager.update_session(sid, {"_fresh": True})
+    assert compat.RedisSessionBackend(manager=core).set(sid, {"_fresh": True}) is False
     assert manager.update_session(sid, {"user_id": 7, "theme": "dark"}) is True
     assert manager.validate_session(sid)
+
+
+@pytest.mark.ids("S44", "S46")
+@pytest.mark.parametrize("updates", [{"file": object()}, {5: "five"}, {"text": "x" * 300_000}])
+def test_an_update_that_cannot_be_stored_changes_nothing(
+    core: Any, database: Database, updates: Any
+) -> None:
+    manager = compat.RedisSessionManager(database, manager=core)
+    sid = manager.create_session(7)
+    before = manager.get_session_data(sid)
+    with pytest.raises(compat.RedisSessionError):
+        manager.update_session(sid, {"theme": "dark", **updates})
+    assert manager.get_session_data(sid) == before
 
 
 @pytest.mark.ids("E9", "E2", "S24")

@@ -9,6 +9,7 @@ from typing import Any
 from flask import has_request_context
 
 from .. import _core
+from ..errors import BadValue
 from ..flask import current_session_object
 from ._directory import Directory
 from ._errors import SessionValidationError, translated
@@ -34,11 +35,13 @@ class CoreSessions:
     def create_session(self, user_id: Any, platform_connection_id: Any = None) -> str:
         """Logs the user in without a request; the cookie value of the new session.
 
-        Errors: SessionValidationError, for an unknown or inactive user or somebody else's platform."""
+        Errors: SessionValidationError, for None, an unknown or inactive user, or somebody else's platform."""
         platform = self._directory.platform_for(user_id, platform_connection_id)
         return self._create(user_id, {} if platform is None else {PLATFORM_KEY: platform})
 
     def _create(self, user_id: Any, values: Mapping[str, Any]) -> str:
+        if user_id is None:
+            raise SessionValidationError("A session is made for a user; None names none.")
         with translated():
             session = self._manager.load(_core.RequestContext())
             session.set("user_id", user_id)
@@ -76,13 +79,12 @@ class CoreSessions:
     def update_session(self, session_id: str, updates: Mapping[str, Any]) -> bool:
         """Writes these keys. False when there is no live session of that name.
 
-        Errors: SessionValidationError, for another user's id: a login is ``create_session``."""
+        Errors: SessionValidationError, for another user's id or a fresh login: a login is ``create_session``."""
         session = self._load(session_id)
         if session is None:
             return False
-        refuse_other_user(session, updates)
-        for key, value in updates.items():
-            session.set(key, value)
+        refuse_login(session, updates)
+        write(session, updates)
         return self._commit(session)
 
     def update_platform_context(self, session_id: str, platform_connection_id: Any) -> bool:
@@ -199,7 +201,18 @@ def seconds_left(info: _core.Session | _core.SessionInfo, idle: timedelta) -> in
     return max(0, int((end - datetime.now(UTC)).total_seconds()))
 
 
-def refuse_other_user(session: _core.Session, updates: Mapping[str, Any]) -> None:
+def write(session: _core.Session, values: Mapping[str, Any]) -> None:
+    with translated():
+        for key, value in values.items():
+            if not isinstance(key, str):
+                raise BadValue(f"{key!r}: a key must be str, not {type(key).__name__}")
+            session.set(key, value)
+
+
+def refuse_login(session: _core.Session, updates: Mapping[str, Any]) -> None:
+    """A login gives the session a new id, which no update could hand to the browser: the user would be signed out."""
+    if updates.get("_fresh") is True and session.get("_fresh") is not True:
+        raise SessionValidationError("_fresh: becomes true by a login, not by an update.")
     for key in IDENTITY_KEYS:
         if key in updates and str(updates[key]) != session.user_id:
             raise SessionValidationError(
@@ -225,8 +238,9 @@ def generate_session_id(manager: _core.SessionManager) -> str:
 
 def validate_session_id(manager: _core.SessionManager, session_id: str) -> bool:
     """Whether an id has exactly the form and the signature of ours. Says nothing about a session."""
-    return isinstance(session_id, str) and manager.is_own_id(session_id)
+    return manager.is_own_id(_name(session_id))
 
 
 def _name(session_id: Any) -> str:
-    return session_id if isinstance(session_id, str) else ""
+    # Every name is ASCII; other text may hold what has no bytes at all (half a surrogate pair).
+    return session_id if isinstance(session_id, str) and session_id.isascii() else ""

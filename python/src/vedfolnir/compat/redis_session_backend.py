@@ -15,7 +15,7 @@ from ..errors import Error
 from ._config import RedisConfig
 from ._errors import SessionValidationError
 from ._open import open_core
-from ._sessions import IDENTITY_KEYS, CoreSessions, refuse_other_user, seconds_left
+from ._sessions import IDENTITY_KEYS, CoreSessions, refuse_login, seconds_left, write
 
 __all__ = ["RedisSessionBackend"]
 
@@ -83,20 +83,19 @@ class RedisSessionBackend:
         """Replaces what the session holds, who it belongs to apart. ``ttl`` is not used: limits are settings.
 
         False where no live session has that name (nothing is ever created by a save: logins make sessions), or where
-        ``data`` names another user."""
+        ``data`` names another user or would be a login."""
         session = self._sessions._load(session_id)
         if session is None:
             return False
         try:
-            refuse_other_user(session, data)
+            refuse_login(session, data)
         except SessionValidationError as error:
             log.warning("%s", error)
             return False
         for key in session.keys():  # noqa: SIM118  (the core's session is no mapping)
             if key not in data and key not in IDENTITY_KEYS:
                 session.erase(key)
-        for key, value in data.items():
-            session.set(key, value)
+        write(session, data)
         return self._sessions._commit(session)
 
     def delete(self, session_id: str) -> bool:
