@@ -16,6 +16,9 @@ BUILD = ROOT / "build"
 CACHE = BUILD / "tidy"
 CHECKED = [ROOT / "src", ROOT / "apps", ROOT / "python" / "bind"]
 TIDY = "clang-tidy-16"
+# The path-sensitive analyzer of clang 16 follows no coroutine: it takes the awaiting thread for uninitialised and needs
+# many minutes for one file. Where this header is read it is left out; the sanitizers run that code.
+COROUTINES = "boost/asio/awaitable.hpp"
 
 
 def compile_commands() -> dict[Path, str]:
@@ -56,14 +59,10 @@ def check(file: Path, command: str, inputs: list[str]) -> str:
     stamp = CACHE / key(file, command, inputs)
     if stamp.exists():
         return ""
-    arguments = [
-        TIDY,
-        "--quiet",
-        "-p",
-        str(BUILD),
-        "--extra-arg=-Wno-unknown-warning-option",
-        str(file),
-    ]
+    arguments = [TIDY, "--quiet", "-p", str(BUILD), "--extra-arg=-Wno-unknown-warning-option"]
+    if any(path.endswith(COROUTINES) for path in inputs):
+        arguments.append("--checks=-clang-analyzer-*")
+    arguments.append(str(file))
     result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         return result.stdout + result.stderr

@@ -126,6 +126,7 @@ void Console::print(std::string_view text, Colour colour) const {
 
 void Console::print(const Table& table) const {
     std::vector<std::size_t> widths;
+    widths.reserve(table.header_.size());
     for (const auto& title : table.header_) widths.push_back(columns(title));
     for (const auto& row : table.rows_) {
         for (std::size_t i = 0; i < row.cells.size(); ++i)

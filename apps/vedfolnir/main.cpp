@@ -54,7 +54,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     // A closed pipe ends the output, not the process in mid-operation: an ending must be carried through.
-    std::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     try {
         return run(argc, argv);
     } catch (const std::exception& error) {

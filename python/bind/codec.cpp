@@ -408,7 +408,7 @@ nb::object read_aware_datetime(std::string_view body) {
     const nb::object zone = body.size() > 12 ? find_zone(body.substr(12)) : nb::object();
     if (zone.is_valid()) {
         for (const int fold : {0, 1}) {
-            const nb::object value =
+            nb::object value =
                 wall.attr("replace")(nb::arg("tzinfo") = zone, nb::arg("fold") = fold);
             if (whole_micros(value.attr("utcoffset")()) == offset * micros_per_second) return value;
         }
@@ -446,7 +446,7 @@ nb::object read_big_integer(std::string_view body) {
 
 nb::object read_wrapped(PyObject* (*convert)(PyObject*), std::string_view body, std::size_t depth) {
     const nb::object items = read_nested(body, depth);
-    const nb::object value = nb::steal(convert(items.ptr()));
+    nb::object value = nb::steal(convert(items.ptr()));
     if (!value.is_valid()) throw nb::python_error();
     return value;
 }

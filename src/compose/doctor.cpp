@@ -31,6 +31,7 @@ bool has_errors_about(const config::Settings& settings, std::string_view beginni
 std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
                                           const std::string& state_dir) {
     std::vector<ops::SecretFile> files;
+    files.reserve(settings.secret_paths.size() + 1);
     for (const auto& [variable, path] : settings.secret_paths)
         files.push_back({variable, path, mode_of(path)});
     const auto generated = state_dir + "/" + development_key_file;

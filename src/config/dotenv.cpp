@@ -13,7 +13,8 @@ bool is_name(std::string_view name) noexcept {
     if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
     for (const char c : name) {
         const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (!letter && !(c >= '0' && c <= '9') && c != '_') return false;
+        const bool digit = c >= '0' && c <= '9';
+        if (!letter && !digit && c != '_') return false;
     }
     return true;
 }

@@ -152,9 +152,7 @@ void Layers::add_layer(Source source, const TextMap& layer, const FileReader& re
             add_file(source, *known, name, raw, read_file);
         } else if (const auto* entry = find_known(name)) {
             add_value(source, *entry, name, raw);
-        } else if (ours_by_name(name) && !is_foreign(name)) {
-            unknown_name(source, name);
-        } else if (source == Source::file) {
+        } else if (source == Source::file || (ours_by_name(name) && !is_foreign(name))) {
             unknown_name(source, name);
         }
     }

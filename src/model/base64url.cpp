@@ -44,9 +44,9 @@ bool base64url_decode(std::string_view text, std::span<std::uint8_t> out) noexce
     unsigned bits = 0;
     std::size_t written = 0;
     for (const char character : text) {
-        const int value = reverse[static_cast<unsigned char>(character)];
+        const auto value = reverse[static_cast<unsigned char>(character)];
         if (value < 0) return false;
-        buffer = (buffer << 6U) | static_cast<std::uint32_t>(value);
+        buffer = (buffer << 6U) | static_cast<std::uint8_t>(value);
         bits += 6;
         if (bits >= 8) {
             bits -= 8;

@@ -100,7 +100,11 @@ Result<std::string> identity_of(const Entries& entries, const IdentityOptions& o
             found_in = key;
         } else if (identity != **text) {
             return Error{Errc::denied, "The session names two different users.",
-                         "session keys '" + found_in + "' and '" + key + "' hold different values"};
+                         std::string("session keys '")
+                             .append(found_in)
+                             .append("' and '")
+                             .append(key)
+                             .append("' hold different values")};
         }
     }
     return identity;

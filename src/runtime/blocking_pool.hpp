@@ -46,7 +46,7 @@ private:
 template <class T>
 async::Task<T> BlockingPool::run(std::function<Result<T>()> work, Deadline deadline) {
     struct State {
-        explicit State(boost::asio::any_io_executor executor) : answered(std::move(executor)) {}
+        explicit State(const boost::asio::any_io_executor& executor) : answered(executor) {}
         boost::asio::steady_timer answered;
         std::optional<Result<T>> result;
     };

@@ -97,6 +97,7 @@ std::vector<Migration> migrations(std::string_view dialect) {
         }
     }
     std::vector<Migration> ordered;
+    ordered.reserve(chosen.size());
     for (const auto& [name, bytes] : chosen) ordered.push_back(read_migration(name, bytes));
     for (std::size_t i = 1; i < ordered.size(); ++i) {
         if (ordered[i].version == ordered[i - 1].version) {
