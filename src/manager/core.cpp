@@ -141,7 +141,7 @@ bool Core::nothing_to_commit(const SessionState& state, const RequestContext& re
 /// What stands under `key`, from a store whose marks were compared with SQL since it was connected to (R5).
 Task<std::optional<std::string>> Core::load_compared(StoreKey key, Deadline deadline) {
     for (bool again = false;; again = true) {
-        co_await ready(deadline);
+        if (compared_ != ports_.store->connection_number()) co_await ready(deadline);
         const auto connection = ports_.store->connection_number();
         auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
         // What came over a connection made meanwhile may have been ended long ago: compare, and ask again.

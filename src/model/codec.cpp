@@ -297,6 +297,8 @@ std::optional<Document> Document::parse(std::string_view bytes, std::size_t dept
 std::optional<std::size_t> value_length(std::string_view bytes, std::size_t offset,
                                         std::size_t depth_max) {
     if (offset >= bytes.size()) return std::nullopt;
+    // Most values are texts, and need no parser.
+    if (const auto text = read_text_head(bytes, offset)) return text->body + text->count - offset;
     Validator validator(bytes.size() - offset, depth_max);
     std::size_t end = offset;
     const bool complete = msgpack::parse(bytes.data(), bytes.size(), end, validator);
@@ -310,6 +312,26 @@ std::optional<ContainerHead> read_array_head(std::string_view bytes, std::size_t
 
 std::optional<ContainerHead> read_map_head(std::string_view bytes, std::size_t offset) noexcept {
     return read_head(bytes, offset, 0x80, 0xde, 0xdf);
+}
+
+std::optional<ContainerHead> read_text_head(std::string_view bytes, std::size_t offset) noexcept {
+    if (offset >= bytes.size()) return std::nullopt;
+    const auto first = static_cast<std::uint8_t>(bytes[offset]);
+    const std::size_t left = bytes.size() - offset;
+    ContainerHead head;
+    if ((first & 0xe0U) == 0xa0U) {
+        head = {first & 0x1fU, offset + 1};
+    } else if (first == 0xd9 && left >= 2) {
+        head = {static_cast<std::uint8_t>(bytes[offset + 1]), offset + 2};
+    } else if (first == 0xda && left >= 3) {
+        head = {get_be<std::uint16_t>(bytes, offset + 1), offset + 3};
+    } else if (first == 0xdb && left >= 5) {
+        head = {get_be<std::uint32_t>(bytes, offset + 1), offset + 5};
+    } else {
+        return std::nullopt;
+    }
+    if (head.count > bytes.size() - head.body) return std::nullopt;
+    return head;
 }
 
 std::optional<std::vector<std::string_view>> split_array(std::string_view bytes,

@@ -101,12 +101,16 @@ private:
 
 struct ContainerHead {
     std::uint32_t count = 0;
-    std::size_t body = 0;  ///< Offset of the first element.
+    std::size_t body = 0;  ///< Offset of the first element, or byte.
 };
 [[nodiscard]] std::optional<ContainerHead> read_array_head(std::string_view bytes,
                                                            std::size_t offset) noexcept;
 [[nodiscard]] std::optional<ContainerHead> read_map_head(std::string_view bytes,
                                                          std::size_t offset) noexcept;
+
+/// A string's length and where its bytes begin; empty if there is no string at `offset`, or not all of it.
+[[nodiscard]] std::optional<ContainerHead> read_text_head(std::string_view bytes,
+                                                          std::size_t offset) noexcept;
 
 /// The encoded elements of an array (plain or tuple); empty if `bytes` is no array.
 [[nodiscard]] std::optional<std::vector<std::string_view>> split_array(std::string_view bytes,

@@ -68,24 +68,12 @@ void append_map_head(std::string& out, std::uint32_t count) {
     out += head.take();
 }
 
-/// The bytes of a string value, which is well-formed; empty if it is a value of another type.
-std::optional<std::string_view> text_of(std::string_view value) {
-    const auto first = static_cast<std::uint8_t>(value.front());
-    if ((first & 0xe0U) == 0xa0U) return value.substr(1);  // length in the first byte
-    if (first == 0xd9) return value.substr(2);             // in one byte behind it
-    if (first == 0xda) return value.substr(3);             // in two
-    if (first == 0xdb) return value.substr(5);             // in four
-    return std::nullopt;
-}
-
 /// The string at `at`, which moves behind it.
 std::optional<std::string> read_text(std::string_view bytes, std::size_t& at) {
-    const auto length = value_length(bytes, at, 1);
-    if (!length) return std::nullopt;
-    const auto text = text_of(bytes.substr(at, *length));
-    if (!text) return std::nullopt;
-    at += *length;
-    return std::string(*text);
+    const auto head = read_text_head(bytes, at);
+    if (!head) return std::nullopt;
+    at = head->body + head->count;
+    return std::string(bytes.substr(head->body, head->count));
 }
 
 /// A text, or the bytes of an address.

@@ -404,6 +404,7 @@ asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::send
     std::shared_ptr<Link> on, const boost::redis::request& request, Deadline deadline,
     Stage stage) {
     Exchange exchange;
+    exchange.replies.reserve(request.get_expected_responses());
     exchange.sent = Clock::now();
     if (exchange.sent >= deadline) {
         co_return Failure{FailureKind::no_answer, Stage::connect, "no time was left"};
@@ -429,7 +430,9 @@ asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::send
 asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::exec(
     Pipeline pipeline, Deadline deadline) {
     for (bool last = false;; last = true) {
-        if (auto failure = co_await until_up(deadline)) co_return *failure;
+        if (state != State::up) {
+            if (auto failure = co_await until_up(deadline)) co_return *failure;
+        }
         const auto on = link;
         const auto limit = std::min(deadline, Clock::now() + options.request_timeout);
         auto exchange = co_await send(on, pipeline.request, limit, Stage::request);
