@@ -79,10 +79,7 @@ void in_flight(const Workload& work, Outcome& outcome) {
         requests.push_back(request_with(work.options, cookie));
         store_keys.push_back(key_of(cookie));
     }
-    ManagerOptions options = work.options;
-    // Behind 255 others an answer takes longer than a single request may on its own.
-    options.redis.request_timeout = Millis{5000};
-    OwnLoop own(options);
+    OwnLoop own(work.options);
     asio::io_context loop{1};
     BoostRedis redis(loop, work.options.redis);
 
