@@ -26,6 +26,8 @@ std::shared_ptr<cache::StripeTable> stripes_for(const ManagerOptions& options) {
     const std::string folder = options.state_dir + "/near-cache";
     if (!options.near_cache->share_between_workers)
         return cache::StripeTable::private_table(folder, identity);
+    // Whatever keeps this from working, opening the table says it.
+    static_cast<void>(compose::make_private_dir(options.state_dir));
     auto shared = cache::StripeTable::open(folder, identity);
     if (shared) return std::move(*shared);
     compose::operator_log()(

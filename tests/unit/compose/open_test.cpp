@@ -141,6 +141,20 @@ TEST(open, nothing_is_made_before_the_first_use) {
     EXPECT_FALSE(std::filesystem::exists(folder.path() + "/state"));
 }
 
+// ids: S32
+TEST(open, workers_share_their_near_cache_from_the_first_use_on) {
+    const Folder folder;
+    // With a key of its own an installation makes nothing in its state folder before this.
+    auto options = sound(folder.path() + "/state");
+    options.store = StoreKind::redis;
+    options.redis.port = 1;
+    const auto manager = SessionManager::open(std::move(options));
+    ASSERT_TRUE(manager.has_value());
+    ASSERT_TRUE(manager->begin_load({}).has_value());
+    EXPECT_EQ(mode_of(folder.path() + "/state"), 0700U);
+    EXPECT_EQ(mode_of(folder.path() + "/state/near-cache"), 0700U);
+}
+
 // ids: S88
 TEST(development_key, is_made_once_and_private) {
     const Folder folder;
