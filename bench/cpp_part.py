@@ -100,7 +100,8 @@ def run_micro(env: dict[str, str], rounds: int, seconds: float) -> dict[str, dic
             if name in entry:
                 values[name] = entry[name]
         steps.setdefault(entry["run_name"], []).append(values)
-    return {name: table(values) for name, values in steps.items()}
+    # They ran in random order.
+    return {name: table(values) for name, values in sorted(steps.items())}
 
 
 def run_redis(env: dict[str, str], rounds: int, seconds: float) -> dict[str, dict[str, Figure]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,23 @@ STYLE = Style(
 )
 
 
+# pygal's own script, and a comment with the day.
+NOISE = re.compile(r"<script\b.*?</script>|<!--.*?-->", re.S)
+
+
 def write(outcome: dict[str, Any], folder: Path) -> None:
     """One file per question; the same file again for the same figures."""
     folder.mkdir(exist_ok=True)
     parts = outcome["parts"]
-    flask_cpu(parts["flask"]).render_to_file(str(folder / "flask_cpu.svg"))
-    flask_latency(parts["flask"]).render_to_file(str(folder / "flask_latency.svg"))
-    blocking(parts["cpp"]["redis"]).render_to_file(str(folder / "cpp_blocking.svg"))
-    in_flight(parts["cpp"]["redis"]).render_to_file(str(folder / "cpp_in_flight.svg"))
-    steps(parts["cpp"]["micro"]).render_to_file(str(folder / "cpp_steps.svg"))
+    charts = {
+        "flask_cpu": flask_cpu(parts["flask"]),
+        "flask_latency": flask_latency(parts["flask"]),
+        "cpp_blocking": blocking(parts["cpp"]["redis"]),
+        "cpp_in_flight": in_flight(parts["cpp"]["redis"]),
+        "cpp_steps": steps(parts["cpp"]["micro"]),
+    }
+    for name, chart in charts.items():
+        (folder / f"{name}.svg").write_text(NOISE.sub("", chart.render(is_unicode=True)))
 
 
 def _chart(kind: type[Any], title: str) -> Any:
