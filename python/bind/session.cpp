@@ -14,9 +14,22 @@ using namespace nb::literals;
 namespace vedfolnir::bind {
 namespace {
 
+/// Nil, a boolean, a number, text or bytes: made by the interpreter itself.
+bool is_scalar(std::string_view bytes) {
+    const auto head = static_cast<unsigned char>(bytes.front());
+    const bool fixed = head < 0x80 || head >= 0xe0 || (head >= 0xa0 && head < 0xc0);
+    const bool sized = head >= 0xc0 && head < 0xdc;
+    const bool extension = (head >= 0xc7 && head <= 0xc9) || (head >= 0xd4 && head <= 0xd8);
+    return fixed || (sized && !extension);
+}
+
 nb::object get(BoundSession& self, std::string_view key, nb::object missing) {
     const auto bytes = self.get().encoded(key);
-    return bytes ? decode_object(*bytes, self.limits()) : std::move(missing);
+    if (!bytes) return missing;
+    if (is_scalar(*bytes)) return decode_object(*bytes, self.limits());
+    // Making a UUID, a datetime or what holds one runs Python code, which may change this very session.
+    const std::string own(*bytes);
+    return decode_object(own, self.limits());
 }
 
 void set(BoundSession& self, const std::string& key, nb::handle value) {

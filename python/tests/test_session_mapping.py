@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import vedfolnir
 from flask import Flask, session
 from flask.sessions import SessionMixin
+from vedfolnir import _core
 
 DATA = {"a": 1, "b": [1, 2], "c": {"k": "v"}}
 
@@ -157,3 +159,23 @@ def test_request_local_keys_never_load(app: Flask, counters: Callable[[], Any]) 
             session["_remember"]
         assert counters().loads == 0
         assert not session.modified
+
+
+@pytest.mark.ids("C25", "S19")
+def test_a_value_that_is_replaced_while_it_is_decoded_is_read_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Making a UUID runs Python code; another thread may use that moment to write the same key."""
+    session = _core.Session()
+    values = [uuid.UUID(int=number) for number in range(200)]
+    session.set("key", values)
+    make = uuid.UUID.__init__
+
+    def disturbed(self: uuid.UUID, *arguments: object, **names: object) -> None:
+        session.set("key", "Z" * 3900)
+        make(self, *arguments, **names)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(uuid.UUID, "__init__", disturbed)
+    assert session.get("key") == values
+    monkeypatch.undo()
+    assert session.get("key") == "Z" * 3900

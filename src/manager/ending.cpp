@@ -99,7 +99,7 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
         if (!replayed) co_return replayed.error();
     }
     const auto raised = co_await ports_.archive->epochs(
-        system_now() - settings_.options.lifetimes.absolute, deadline);
+        co_await ending_time(deadline) - settings_.options.lifetimes.absolute, deadline);
     if (!raised) co_return raised.error();
     for (const async::UserEpoch& epoch : *raised) epochs_.raise(epoch.user, epoch.epoch);
     compared_ = connection;

@@ -32,7 +32,7 @@ Task<std::vector<SessionInfo>> Core::async_list(ListQuery query, Deadline deadli
     async::SessionQuery rows_wanted;
     rows_wanted.user_id = query.user_id;
     rows_wanted.only_live = !query.include_ended;
-    rows_wanted.now = system_now();
+    rows_wanted.now = co_await ending_time(deadline);
     rows_wanted.limit = std::min(query.limit, page_max);
     rows_wanted.after = query.after;
     rows_wanted.handle = query.handle;
@@ -62,7 +62,10 @@ void Core::describe_record(SessionInfo& info, const StoreKey& key,
     info.live = false;
     if (!bytes) return;
     SessionState state;
-    if (judge_record(state, key, *bytes, now) != LoadReason::found) return;
+    const LoadReason reason = judge_record(state, key, *bytes, now);
+    // It stands there, but not for this key ring or this version: somebody else may well serve it.
+    if (reason == LoadReason::unreadable) info.live.reset();
+    if (reason != LoadReason::found) return;
     info.live = true;
     info.last_seen = state.loaded->header.last_seen;
     info.generation = state.loaded->header.generation;

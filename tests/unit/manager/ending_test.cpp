@@ -248,6 +248,29 @@ TEST_F(EndingTest, inspection_masks_secrets_and_leaves_an_event) {
     EXPECT_EQ(event_types().back(), "session.inspected");
 }
 
+// ids: S99 S102
+TEST_F(EndingTest, a_list_says_of_a_record_it_cannot_open_that_it_does_not_know) {
+    const std::string cookie = sign_in("7");
+    const StoreKey key = archive_rows().front().key;
+    std::string damaged = raw(key);
+    damaged.back() = static_cast<char>(damaged.back() ^ 1);
+    put_raw(key, damaged);
+    const auto list = manager->list({.user_id = "7"});
+    ASSERT_TRUE(list.has_value());
+    ASSERT_EQ(list->size(), 1U);
+    EXPECT_FALSE(list->front().live.has_value());
+}
+
+// ids: S44 S8
+TEST_F(EndingTest, what_is_live_is_judged_by_the_stores_clock) {
+    clock_ms = 1'600'000'000'000;  // years behind this host
+    (void)sign_in("7");
+    const auto list = manager->list({.user_id = "7"});
+    ASSERT_TRUE(list.has_value());
+    ASSERT_EQ(list->size(), 1U);
+    EXPECT_EQ(list->front().live, std::optional(true));
+}
+
 // ids: S45 S65
 TEST_F(EndingTest, expired_sessions_are_closed_in_sql_with_the_time_they_ended) {
     constexpr std::size_t users = 1003;
