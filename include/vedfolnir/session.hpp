@@ -79,6 +79,11 @@ public:
     void mark_remembered();
     [[nodiscard]] bool committed() const noexcept;
 
+    /// Commands sent to the hot store for this session so far: by its load, its commit, its login. What a new connection
+    /// sends first, and the replay of missed endings, are nobody's own and not counted. 0 for a session that was
+    /// `found`: the near cache had it.
+    [[nodiscard]] std::uint32_t store_commands() const noexcept;
+
 private:
     friend class manager::Core;
     friend class SessionManager;

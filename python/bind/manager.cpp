@@ -18,6 +18,8 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
+
 namespace nb = nanobind;
 using namespace nb::literals;
 
@@ -59,11 +61,13 @@ EndReason reason_of(std::string_view name) {
 }
 
 BoundSession load(const BoundManager& self, const RequestContext& request) {
+    const auto since = std::chrono::steady_clock::now();
     // What is at hand is given without letting another thread have the GIL.
     Session session = unwrap(self.manager.begin_load(request));
     if (session.pending())
         session = waiting([&] { return self.manager.finish_load(std::move(session)); });
-    return {std::move(session), self.manager.options().limits};
+    return {std::move(session), self.manager.options().limits,
+            std::chrono::steady_clock::now() - since};
 }
 
 /// Takes no time, so the GIL is kept.

@@ -8,6 +8,8 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
+
 namespace nb = nanobind;
 using namespace nb::literals;
 
@@ -61,6 +63,34 @@ nb::object handle_text(BoundSession& self) {
     return nb::cast(handle->text());
 }
 
+/// What a session cost its request so far.
+struct Cost {
+    std::string source;
+    std::uint32_t store_commands = 0;
+    double load_us = 0;
+    double commit_us = 0;
+};
+
+Cost cost_of(BoundSession& self) {
+    using Microseconds = std::chrono::duration<double, std::micro>;
+    return {.source = self.source(),
+            .store_commands = self.get().store_commands(),
+            .load_us = Microseconds(self.loading()).count(),
+            .commit_us = Microseconds(self.committing()).count()};
+}
+
+void bind_cost(nb::module_& module) {
+    nb::class_<Cost>(module, "SessionCost", "What one request's session cost it so far.")
+        .def_ro(
+            "source", &Cost::source,
+            "Who answered the load: \"near cache\", \"store\", or \"none\" (there was nothing to ask).")
+        .def_ro("store_commands", &Cost::store_commands,
+                "Commands sent to Redis for this session by its load, commit and login.")
+        .def_ro("load_us", &Cost::load_us, "Microseconds of the load, waiting included.")
+        .def_ro("commit_us", &Cost::commit_us,
+                "Microseconds of commits and remembered logins, waiting included.");
+}
+
 }  // namespace
 
 Session& BoundSession::get() {
@@ -69,6 +99,7 @@ Session& BoundSession::get() {
 }
 
 void bind_session(nb::module_& module) {
+    bind_cost(module);
     nb::class_<BoundSession>(module, "Session", "One request's view of a session.")
         .def(
             "__init__",
@@ -95,6 +126,7 @@ void bind_session(nb::module_& module) {
             "platform", [](BoundSession& self) { return self.get().platform(); },
             "Value of the audited platform key, as stored.")
         .def_prop_ro("generation", [](BoundSession& self) { return self.get().generation(); })
+        .def_prop_ro("cost", &cost_of)
         .def_prop_ro("committed", [](BoundSession& self) { return self.get().committed(); })
         .def(
             "keys", [](BoundSession& self) { return self.get().keys(); },

@@ -624,3 +624,37 @@ def test_passive_views_do_not_touch(make_app: Callable[..., Flask]) -> None:
     client.get("/beat")
     client.get("/read")
     assert contexts == [True, False]
+
+
+@pytest.mark.ids("S101")
+def test_a_request_knows_what_its_session_cost(app: Flask, client: FlaskClient) -> None:
+    seen: list[tuple[str, int, bool]] = []
+    committed: list[float] = []
+
+    @app.teardown_request
+    def note(error: BaseException | None) -> None:
+        cost = vedfolnir.session_cost()
+        seen.append((cost.source, cost.store_commands, cost.load_us > 0))
+        committed.append(cost.commit_us)
+
+    routes(app, plain=lambda: "plain", read=lambda: str(session.get("value")))
+    routes(app, write=store("x"), change=store("y"))
+    for path in ("/plain", "/read", "/write", "/read", "/change"):
+        client.get(path)
+    assert seen == [
+        ("none", 0, False),  # It was not touched, and asking for its cost did not touch it.
+        ("none", 0, True),  # No cookie, so nobody to ask.
+        ("none", 1, True),
+        ("store", 1, True),
+        ("store", 2, True),
+    ]
+    assert committed[:2] == [0, 0]
+    assert committed[2] > 0 < committed[4]
+
+
+@pytest.mark.ids("S101", "S14")
+def test_asking_for_the_cost_says_nothing_about_caching(app: Flask, client: FlaskClient) -> None:
+    routes(app, cost=lambda: vedfolnir.session_cost().source)
+    answer = client.get("/cost")
+    assert answer.text == "none"
+    assert "Vary" not in answer.headers

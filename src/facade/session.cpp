@@ -139,6 +139,10 @@ void Session::clear() {
 
 void Session::mark_login() { state_->login_marked = true; }
 void Session::mark_remembered() { state_->remembered = true; }
+std::uint32_t Session::store_commands() const noexcept {
+    return state_->store_commands.load(std::memory_order_relaxed);
+}
+
 bool Session::committed() const noexcept { return state_->committed; }
 
 std::string_view to_string(LoadReason reason) noexcept {

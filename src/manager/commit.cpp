@@ -113,6 +113,7 @@ Task<CommitOutcome> Core::commit_nothing(Commit commit) {
         co_return outcome;
 
     const Millis ttl = policy::time_to_live(loaded.header, lifetimes, commit.now);
+    commit.state->count_command();
     const auto touched =
         co_await ports_.store->touch(loaded.key, ttl, store_deadline(commit.deadline));
     if (!touched) co_return touched.error();
@@ -151,6 +152,7 @@ Task<CommitOutcome> Core::commit_create(Commit commit) {
                                           options.plain_records);
         if (!record) co_return record.error();
         const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
+        commit.state->count_command();
         const auto created = co_await ports_.store->create(key, std::move(*record), ttl,
                                                            store_deadline(commit.deadline));
         if (!created) co_return created.error();
@@ -217,6 +219,7 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
                                           payload, options.plain_records);
         if (!record) co_return record.error();
         const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
+        commit.state->count_command();
         auto reply =
             co_await ports_.store->save(loaded.key, loaded.header.generation, std::move(*record),
                                         ttl, store_deadline(commit.deadline));
@@ -257,12 +260,14 @@ Task<CommitOutcome> Core::commit_end(Commit commit) {
     const Loaded& loaded = *commit.state->loaded;
     CommitOutcome outcome;
     if (!loaded.authenticated()) {
+        commit.state->count_command();
         const auto erased = co_await ports_.store->erase(loaded.key, std::string(), Millis{0},
                                                          store_deadline(commit.deadline));
         if (!erased) co_return erased.error();
         denied_.deny(loaded.key, loaded.header.absolute_expiry, commit.now);
         outcome.result.ending = Ending::ended;
     } else {
+        commit.state->count_command();
         Name name{loaded.key, loaded.user_id()};
         const auto ending =
             co_await end_session(std::move(name), EndReason::logout, "user", commit.deadline);

@@ -139,10 +139,12 @@ bool Core::nothing_to_commit(const SessionState& state, const RequestContext& re
 }
 
 /// What stands under `key`, from a store whose marks were compared with SQL since it was connected to (R5).
-Task<std::optional<std::string>> Core::load_compared(StoreKey key, Deadline deadline) {
+Task<std::optional<std::string>> Core::load_compared(StoreKey key, const SessionState& asking,
+                                                     Deadline deadline) {
     for (bool again = false;; again = true) {
         if (compared_ != ports_.store->connection_number()) co_await ready(deadline);
         const auto connection = ports_.store->connection_number();
+        asking.count_command();
         auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
         // What came over a connection made meanwhile may have been ended long ago: compare, and ask again.
         if (!bytes || again || ports_.store->connection_number() == connection) co_return bytes;
@@ -152,7 +154,7 @@ Task<std::optional<std::string>> Core::load_compared(StoreKey key, Deadline dead
 Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
     auto& counters = settings_.counters;
     const StoreKey key = *std::exchange(state->pending, std::nullopt);
-    auto bytes = co_await load_compared(key, deadline);
+    auto bytes = co_await load_compared(key, *state, deadline);
     if (!bytes) {
         AtomicCounters::raise(counters.loads_unknown);
         co_return bytes.error();

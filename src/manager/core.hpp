@@ -117,7 +117,9 @@ private:
     };
 
     // core.cpp: loading
-    [[nodiscard]] Task<std::optional<std::string>> load_compared(StoreKey key, Deadline deadline);
+    [[nodiscard]] Task<std::optional<std::string>> load_compared(StoreKey key,
+                                                                 const SessionState& asking,
+                                                                 Deadline deadline);
     LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
                             TimePoint now) const;
     LoadReason judge_opened(SessionState& state, const StoreKey& key, const OpenRecord& opened,

@@ -55,6 +55,7 @@ async::LoginOrder Core::login_order(const Commit& commit, const StoreKey& key, H
 /// id run without a session for a moment, and set no cookie over the new one.
 Task<bool> Core::leave_note(StoreKey key, const Commit& commit) {
     std::string note = model::pack_note({.until = commit.now + rotation_note_time});
+    commit.state->count_command();
     co_return co_await ports_.store->erase(key, std::move(note), rotation_note_time,
                                            store_deadline(commit.deadline));
 }
@@ -71,6 +72,7 @@ Task<std::uint32_t> Core::end_replaced(async::EndOrder order, const Commit& comm
     order.note_ttl = rotation_note_time;
     std::vector<async::EndOrder> orders;
     orders.push_back(std::move(order));
+    commit.state->count_command();
     co_return co_await apply(std::move(orders), commit.deadline);
 }
 
@@ -133,6 +135,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
                                       options.plain_records);
     if (!record) co_return record.error();
     const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
+    commit.state->count_command();
     const auto created = co_await ports_.store->create(key, std::move(*record), ttl,
                                                        store_deadline(commit.deadline));
     if (!created) co_return created.error();

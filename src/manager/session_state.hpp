@@ -8,6 +8,8 @@
 #include "vedfolnir/session.hpp"
 #include "vedfolnir/types.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
@@ -68,7 +70,11 @@ struct SessionState {
     bool login_marked = false;
     bool remembered = false;
     bool committed = false;
+    /// Sent to the hot store for this session. Atomic and mutable: a commit that outlives its deadline goes on counting,
+    /// in a state that it may not change otherwise.
+    mutable std::atomic<std::uint32_t> store_commands{0};
 
+    void count_command() const noexcept { store_commands.fetch_add(1, std::memory_order_relaxed); }
     [[nodiscard]] const model::Entries& current() const noexcept {
         return changed ? *changed : *base;
     }

@@ -8,6 +8,7 @@ import re
 
 import drive
 import pytest
+import stack
 import vedfolnir  # noqa: F401  # a missing build fails here, in plain words
 from conftest import Demo
 from playwright.sync_api import BrowserContext, Page
@@ -31,7 +32,8 @@ def record_exists(demo: Demo, cookie: str) -> bool:
 def open_desk(demo: Demo, page: Page) -> None:
     page.goto(f"{demo.url}/desk")
     page.locator("button.account").first.click()
-    page.wait_for_url("**/desk")
+    # Its address alone would not say so: that of the sign-in page ends with it, too.
+    page.locator("nav .menu").wait_for()
 
 
 def browser_cookie(context: BrowserContext) -> dict[str, object]:
@@ -256,3 +258,41 @@ def test_sign_out_forgets_the_remembered_user(demo: Demo) -> None:
     client.sign_in(remember="y")
     client.post("/desk", "/sign-out")
     assert not client.signed_in
+
+
+def cost_of_page(page: Page) -> tuple[str, int, int]:
+    """Who answered the load, store commands, microseconds, as the page's footer says."""
+    shown = page.locator("footer .cost")
+    _, commands, time = shown.locator("span").all_inner_texts()
+    source = shown.get_attribute("data-source") or ""
+    return source, int(commands.split()[0]), int(time.split()[0])
+
+
+@pytest.mark.ids("S101")
+def test_each_page_says_what_its_session_cost(demo: Demo, page: Page) -> None:
+    page.goto(demo.url)
+    assert cost_of_page(page) == ("none", 0, 0)
+
+    open_desk(demo, page)
+    for path in ("/desk", "/devices", "/activity"):
+        page.goto(demo.url + path)
+        source, commands, microseconds = cost_of_page(page)
+        assert (source, commands) in {("store", 1), ("near cache", 0)}, path
+        assert microseconds > 0
+    see_source(demo, page, "near cache")
+
+    shard, digest = store_key(str(browser_cookie(page.context)["value"]))
+    with demo.redis.client() as redis:
+        # Somebody else changed the key: what the workers have at hand does not count any more.
+        assert redis.expire(f"vedfolnir:session:{{{shard}}}:{digest}", 3600)
+    see_source(demo, page, "store")
+
+
+def see_source(demo: Demo, page: Page, wanted: str) -> None:
+    """Asks for the page until its session comes from there."""
+
+    def seen() -> bool:
+        page.goto(f"{demo.url}/desk")
+        return cost_of_page(page)[0] == wanted
+
+    stack.wait_until(seen, f"a session from {wanted}")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+import vedfolnir
 from flask import Flask, Response, current_app, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
@@ -79,6 +80,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(moment)
     app.add_template_filter(device_kind)
     app.add_template_filter(device_name)
+    app.add_template_global(vedfolnir.session_cost)
     app.add_template_global(_asset_urls(app), "asset")
 
 

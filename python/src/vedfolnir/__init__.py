@@ -15,6 +15,7 @@ from ._helpers import (
     login,
     logout,
     passive,
+    session_cost,
     sessions,
     switch_platform,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "login",
     "logout",
     "passive",
+    "session_cost",
     "sessions",
     "switch_platform",
 ]

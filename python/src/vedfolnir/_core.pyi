@@ -208,6 +208,27 @@ class Counters:
     @property
     def near_invalidations(self) -> int: ...
 
+class SessionCost:
+    """What one request's session cost it so far."""
+
+    @property
+    def source(self) -> str:
+        """
+        Who answered the load: "near cache", "store", or "none" (there was nothing to ask).
+        """
+
+    @property
+    def store_commands(self) -> int:
+        """Commands sent to Redis for this session by its load, commit and login."""
+
+    @property
+    def load_us(self) -> float:
+        """Microseconds of the load, waiting included."""
+
+    @property
+    def commit_us(self) -> float:
+        """Microseconds of commits and remembered logins, waiting included."""
+
 class Session:
     """One request's view of a session."""
 
@@ -247,6 +268,9 @@ class Session:
 
     @property
     def generation(self) -> int: ...
+
+    @property
+    def cost(self) -> SessionCost: ...
 
     @property
     def committed(self) -> bool: ...

@@ -97,6 +97,14 @@ def current_session() -> SessionInfo | None:
     )
 
 
+def session_cost() -> _core.SessionCost:
+    """What the session cost this request so far: who answered its load, Redis commands, microseconds.
+
+    Asks nothing: a session that the request did not touch costs nothing. The commit comes after the view, so its part
+    is there for a teardown function. A login or logout that was committed in between begins a new count."""
+    return session_of_request().cost
+
+
 def sessions(user_id: str | int | None = None) -> list[SessionInfo]:
     """The live sessions of a user (by default the current one), newest first."""
     core = session_of_request().core

@@ -243,6 +243,11 @@ class Session(SessionMixin):
         return self._read()
 
     @property
+    def cost(self) -> _core.SessionCost:
+        """Loads nothing."""
+        return (self._loaded or _core.Session()).cost
+
+    @property
     def context(self) -> _core.RequestContext:
         self._read()
         return self._context
