@@ -112,6 +112,9 @@ struct NearCacheOptions {
 struct EndingLimits {
     /// Ended sessions that are refused whatever the hot store says; those that would expire first make room.
     std::size_t denied_max = 200'000;
+    /// Users whose sessions were all ended within the absolute lifetime, newest first. Beyond that many, the load of any
+    /// other user's session asks SQL once, or fails while SQL is down.
+    std::size_t epochs_max = 200'000;
     /// Endings that wait for a hot store which does not answer. Of more than that, those in SQL reach it by their marks.
     std::size_t waiting_max = 10'000;
 };

@@ -50,9 +50,9 @@ Result<void> check_limits(const ManagerOptions& options) {
     if (const auto& near = options.near_cache;
         near && (near->age_max <= Millis::zero() || near->entries_max == 0 || near->bytes_max == 0))
         return refuse("near_cache: age_max, entries_max and bytes_max must be positive");
-    if (options.endings.denied_max == 0 || options.endings.waiting_max == 0) {
-        return refuse("endings: denied_max and waiting_max must be positive");
-    }
+    if (const auto& endings = options.endings;
+        endings.denied_max == 0 || endings.epochs_max == 0 || endings.waiting_max == 0)
+        return refuse("endings: denied_max, epochs_max and waiting_max must be positive");
     if (options.identity.keys.empty())
         return refuse("identity.keys: at least one key names the user");
     return {};

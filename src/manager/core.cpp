@@ -18,7 +18,8 @@ Core::Core(CoreSettings settings, Ports ports)
     : settings_(std::move(settings)),
       ports_(std::move(ports)),
       identity_(std::make_shared<const IdentityOptions>(settings_.options.identity)),
-      denied_(settings_.options.endings.denied_max) {}
+      denied_(settings_.options.endings.denied_max),
+      epochs_(settings_.options.endings.epochs_max) {}
 
 Deadline Core::store_deadline(Deadline deadline) const {
     return std::min(deadline, deadline_in(settings_.options.redis.request_timeout));
@@ -168,6 +169,13 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
         state->reason = LoadReason::missing;
         co_return state;
     }
+    if (!epochs_.complete(*time)) {
+        const auto known = co_await know_epoch(*bytes, *time, deadline);
+        if (!known) {
+            AtomicCounters::raise(counters.loads_unknown);
+            co_return known.error();
+        }
+    }
     state->reason = judge_record(*state, key, **bytes, *time);
     if (state->reason == LoadReason::found) AtomicCounters::raise(counters.loads_found);
     if (state->reason == LoadReason::unreadable) {
@@ -177,6 +185,17 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
         note_event(std::move(event));
     }
     co_return state;
+}
+
+/// The table of minimum epochs forgets what exceeds its bound: then SQL is asked for the user of this record.
+Task<bool> Core::know_epoch(std::optional<std::string> bytes, TimePoint now, Deadline deadline) {
+    if (!bytes || epochs_.complete(now)) co_return true;
+    const auto header = model::parse_header(*bytes);
+    if (!header || header->user.anonymous() || epochs_.of(header->user, now)) co_return true;
+    const auto epoch = co_await ports_.archive->epoch_of(header->user, deadline);
+    if (!epoch) co_return epoch.error();
+    epochs_.learn(header->user, *epoch, now);
+    co_return true;
 }
 
 LoadReason Core::judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
@@ -201,8 +220,11 @@ LoadReason Core::judge_opened(SessionState& state, const StoreKey& key, const Op
     case policy::Life::absolute_expired:
         return LoadReason::expired;
     }
-    if (denied_.denies(key, now) || header.epoch < epochs_.of(header.user)) {
-        return LoadReason::ended;
+    if (denied_.denies(key, now)) return LoadReason::ended;
+    if (!header.user.anonymous()) {
+        // Not known: whoever can wait has asked SQL before (`know_epoch`); nobody else may accept it.
+        const auto minimum = epochs_.of(header.user, now);
+        if (!minimum || header.epoch < *minimum) return LoadReason::ended;
     }
     state.loaded = Loaded{key, header, opened.manager};
     state.base = opened.entries;

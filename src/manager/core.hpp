@@ -120,6 +120,8 @@ private:
     [[nodiscard]] Task<std::optional<std::string>> load_compared(StoreKey key,
                                                                  const SessionState& asking,
                                                                  Deadline deadline);
+    [[nodiscard]] Task<bool> know_epoch(std::optional<std::string> bytes, TimePoint now,
+                                        Deadline deadline);
     LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
                             TimePoint now) const;
     LoadReason judge_opened(SessionState& state, const StoreKey& key, const OpenRecord& opened,

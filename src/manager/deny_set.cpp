@@ -44,16 +44,51 @@ std::size_t DenySet::size() const {
     return order_.size();
 }
 
-void MinimumEpochs::raise(const UserTag& user, std::uint64_t epoch) {
-    const std::lock_guard lock(mutex_);
-    auto& known = epochs_[user];
-    known = std::max(known, epoch);
+/// The tag is a keyed hash already.
+std::size_t MinimumEpochs::Hash::operator()(const UserTag& user) const noexcept {
+    std::size_t hash = 0;
+    std::memcpy(&hash, user.bytes.data(), sizeof(hash));
+    return hash;
 }
 
-std::uint64_t MinimumEpochs::of(const UserTag& user) const {
+void MinimumEpochs::raise(const UserTag& user, std::uint64_t epoch, TimePoint until,
+                          TimePoint now) {
     const std::lock_guard lock(mutex_);
-    const auto found = epochs_.find(user);
-    return found == epochs_.end() ? 0 : found->second;
+    while (!order_.empty() && order_.begin()->first <= now) drop_first();
+    std::optional<Entry> known;
+    entries_.cvisit(user, [&](const auto& entry) { known = entry.second; });
+    if (known) {
+        order_.erase({known->until, user});
+        epoch = std::max(epoch, known->epoch);
+        until = std::max(until, known->until);
+    } else if (order_.size() >= entries_max_) {
+        // Said before it is done: no reader may find the user missing and the table complete.
+        forgotten_until_ = std::max(forgotten_until_.load(), order_.begin()->first);
+        drop_first();
+    }
+    entries_.insert_or_assign(user, Entry{epoch, until});
+    order_.emplace(until, user);
+}
+
+void MinimumEpochs::learn(const UserTag& user, std::uint64_t epoch, TimePoint now) {
+    raise(user, epoch, forgotten_until_.load(), now);
+}
+
+void MinimumEpochs::drop_first() {
+    entries_.erase(order_.begin()->second);
+    order_.erase(order_.begin());
+}
+
+std::optional<std::uint64_t> MinimumEpochs::of(const UserTag& user, TimePoint now) const {
+    std::optional<std::uint64_t> epoch;
+    entries_.cvisit(user, [&](const auto& entry) { epoch = entry.second.epoch; });
+    if (epoch || !complete(now)) return epoch;
+    return 0;
+}
+
+std::size_t MinimumEpochs::size() const {
+    const std::lock_guard lock(mutex_);
+    return order_.size();
 }
 
 }  // namespace vedfolnir::manager

@@ -98,10 +98,14 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
             co_await replay(static_cast<std::uint8_t>(shard), marks[shard], deadline);
         if (!replayed) co_return replayed.error();
     }
+    const TimePoint now = co_await ending_time(deadline);
+    // One more than there is room for, so that the table knows whether it is complete.
     const auto raised = co_await ports_.archive->epochs(
-        co_await ending_time(deadline) - settings_.options.lifetimes.absolute, deadline);
+        now - settings_.options.lifetimes.absolute - settings_.options.lifetimes.clock_skew_max,
+        static_cast<std::uint32_t>(settings_.options.endings.epochs_max + 1), deadline);
     if (!raised) co_return raised.error();
-    for (const async::UserEpoch& epoch : *raised) epochs_.raise(epoch.user, epoch.epoch);
+    for (const async::UserEpoch& epoch : *raised)
+        epochs_.raise(epoch.user, epoch.epoch, denied_until(epoch.raised), now);
     compared_ = connection;
     co_return true;
 }
@@ -240,7 +244,7 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     }
     for (const StoreKey& key : receipt->keys) denied_.deny(key, until, time);
     for (const async::EndOrder& order : receipt->orders) {
-        if (order.epoch > 0) epochs_.raise(order.user, order.epoch);
+        if (order.epoch > 0) epochs_.raise(order.user, order.epoch, until, time);
     }
     AtomicCounters::raise(settings_.counters.endings, receipt->sessions);
     const std::uint32_t count = receipt->sessions;

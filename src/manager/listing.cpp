@@ -50,7 +50,10 @@ Task<std::vector<SessionInfo>> Core::async_list(ListQuery query, Deadline deadli
             const auto bytes = co_await ports_.store->load(row.key, store_deadline(deadline));
             const auto time = co_await now(deadline);
             store_answers = bytes.has_value() && time.has_value();
-            if (store_answers) describe_record(info, row.key, *bytes, *time);
+            if (store_answers) {
+                const auto known = co_await know_epoch(*bytes, *time, deadline);
+                if (known) describe_record(info, row.key, *bytes, *time);
+            }
         }
         list.push_back(std::move(info));
     }
@@ -104,6 +107,8 @@ Task<std::optional<Inspection>> Core::async_inspect(Handle handle, std::string a
     if (!bytes) co_return bytes.error();
     const auto time = co_await now(deadline);
     if (!time) co_return time.error();
+    const auto known = co_await know_epoch(*bytes, *time, deadline);
+    if (!known) co_return known.error();
     describe_record(inspection.info, row.key, *bytes, *time);
     if (!inspection.info.live.value_or(false)) co_return Answer{std::move(inspection)};
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -353,14 +354,25 @@ async::Task<std::vector<async::Revocation>> MemoryArchive::revocations(std::uint
 }
 
 async::Task<std::vector<async::UserEpoch>> MemoryArchive::epochs(TimePoint since,
+                                                                 std::uint32_t limit,
                                                                  Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     const std::lock_guard lock(tables_->mutex);
     std::vector<async::UserEpoch> found;
     for (const auto& [user, epoch] : tables_->epochs) {
-        if (epoch.value > 0 && epoch.raised >= since) found.push_back({user, epoch.value});
+        if (epoch.value > 0 && epoch.raised >= since)
+            found.push_back({user, epoch.value, epoch.raised});
     }
+    std::ranges::stable_sort(found, std::greater{}, &async::UserEpoch::raised);
+    if (found.size() > limit) found.resize(limit);
     co_return found;
+}
+
+async::Task<std::uint64_t> MemoryArchive::epoch_of(UserTag user, Deadline deadline) {
+    if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
+    const std::lock_guard lock(tables_->mutex);
+    const auto found = tables_->epochs.find(user);
+    co_return found == tables_->epochs.end() ? 0 : found->second.value;
 }
 
 }  // namespace vedfolnir::memory

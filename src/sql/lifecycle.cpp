@@ -2,6 +2,7 @@
 
 #include "runtime/archive_rules.hpp"
 #include "sql/failure.hpp"
+#include "sql/listings.hpp"
 #include "sql/rows.hpp"
 
 #include <algorithm>
@@ -39,11 +40,6 @@ void add_event(Connection& db, const async::AuditEvent& event, std::int64_t part
 bool was_written(Connection& db, const OperationId& operation) {
     const auto rows = db.query("audit_operation_seen", 1, {{"operation", hex(operation)}});
     return !rows.empty() && rows.front().cell(0).has_value();
-}
-
-std::uint64_t user_epoch(Connection& db, const UserTag& user) {
-    const auto rows = db.query("user_epoch", 1, {{"user_tag", hex(user.bytes)}});
-    return rows.empty() ? 0 : static_cast<std::uint64_t>(rows.front().integer(0));
 }
 
 std::uint64_t raise_epoch(Connection& db, const UserTag& user, TimePoint now) {

@@ -122,12 +122,19 @@ std::vector<async::Revocation> list_revocations(Connection& db, std::uint8_t sha
     return found;
 }
 
-std::vector<async::UserEpoch> list_epochs(Connection& db, TimePoint since) {
+std::vector<async::UserEpoch> list_epochs(Connection& db, TimePoint since, std::uint32_t limit) {
     std::vector<async::UserEpoch> found;
-    for (const auto& row : db.query("user_epochs_since", 2, {{"since", millis(since)}})) {
-        found.push_back({read_tag(row, 0), static_cast<std::uint64_t>(row.integer(1))});
+    for (const auto& row : db.query("user_epochs_since", 3,
+                                    {{"since", millis(since)}, {"page", std::int64_t{limit}}})) {
+        found.push_back(
+            {read_tag(row, 0), static_cast<std::uint64_t>(row.integer(1)), moment(row.integer(2))});
     }
     return found;
+}
+
+std::uint64_t user_epoch(Connection& db, const UserTag& user) {
+    const auto rows = db.query("user_epoch", 1, {{"user_tag", hex(user.bytes)}});
+    return rows.empty() ? 0 : static_cast<std::uint64_t>(rows.front().integer(0));
 }
 
 }  // namespace vedfolnir::sql

@@ -20,6 +20,9 @@ namespace vedfolnir::sql {
 [[nodiscard]] std::vector<async::Revocation> list_revocations(Connection& db, std::uint8_t shard,
                                                               std::uint64_t after,
                                                               std::uint32_t limit);
-[[nodiscard]] std::vector<async::UserEpoch> list_epochs(Connection& db, TimePoint since);
+[[nodiscard]] std::vector<async::UserEpoch> list_epochs(Connection& db, TimePoint since,
+                                                        std::uint32_t limit);
+/// 0 if none was raised.
+[[nodiscard]] std::uint64_t user_epoch(Connection& db, const UserTag& user);
 
 }  // namespace vedfolnir::sql

@@ -94,11 +94,19 @@ async::Task<std::vector<async::Revocation>> SqlArchive::revocations(std::uint8_t
     co_return co_await database_->read<std::vector<async::Revocation>>(std::move(work), deadline);
 }
 
-async::Task<std::vector<async::UserEpoch>> SqlArchive::epochs(TimePoint since, Deadline deadline) {
-    std::function<std::vector<async::UserEpoch>(Connection&)> work = [since](Connection& db) {
-        return list_epochs(db, since);
+async::Task<std::vector<async::UserEpoch>> SqlArchive::epochs(TimePoint since, std::uint32_t limit,
+                                                              Deadline deadline) {
+    std::function<std::vector<async::UserEpoch>(Connection&)> work = [=](Connection& db) {
+        return list_epochs(db, since, limit);
     };
     co_return co_await database_->read<std::vector<async::UserEpoch>>(std::move(work), deadline);
+}
+
+async::Task<std::uint64_t> SqlArchive::epoch_of(UserTag user, Deadline deadline) {
+    std::function<std::uint64_t(Connection&)> work = [user](Connection& db) {
+        return user_epoch(db, user);
+    };
+    co_return co_await database_->read<std::uint64_t>(std::move(work), deadline);
 }
 
 std::shared_ptr<async::Archive> make_archive(std::shared_ptr<Database> database) {

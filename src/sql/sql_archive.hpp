@@ -36,7 +36,9 @@ public:
     [[nodiscard]] async::Task<std::vector<async::Revocation>> revocations(
         std::uint8_t shard, std::uint64_t after, std::uint32_t limit, Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::UserEpoch>> epochs(TimePoint since,
+                                                                    std::uint32_t limit,
                                                                     Deadline deadline) override;
+    [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
 
 private:
     std::shared_ptr<Database> database_;

@@ -463,11 +463,14 @@ TEST_P(ArchiveSuite, end_of_a_user_raises_the_epoch_once) {
     EXPECT_FALSE(replay[0].key.has_value());
     EXPECT_EQ(replay[0].user, tag());
     EXPECT_EQ(replay[0].epoch, 1U);
-    const auto epochs = ok(archive().epochs(start, soon()));
+    const auto epochs = ok(archive().epochs(start, 10, soon()));
     ASSERT_THAT(epochs, SizeIs(1));
     EXPECT_EQ(epochs[0].user, tag());
     EXPECT_EQ(epochs[0].epoch, 1U);
-    EXPECT_THAT(ok(archive().epochs(start + 2min, soon())), IsEmpty());
+    EXPECT_EQ(epochs[0].raised, start + 1min);
+    EXPECT_EQ(ok(archive().epoch_of(tag(), soon())), 1U);
+    EXPECT_EQ(ok(archive().epoch_of(tag(2), soon())), 0U);
+    EXPECT_THAT(ok(archive().epochs(start + 2min, 10, soon())), IsEmpty());
 
     EXPECT_THAT(live("alice"), IsEmpty());
     EXPECT_THAT(live("bob"), SizeIs(1));
@@ -478,6 +481,21 @@ TEST_P(ArchiveSuite, end_of_a_user_raises_the_epoch_once) {
     EXPECT_FALSE(trail[0].handle.has_value());
     EXPECT_EQ(trail[0].user_id, "alice");
     EXPECT_EQ(ok(archive().begin_login(login(4), soon())).epoch, 1U);
+}
+
+// ids: R2
+TEST_P(ArchiveSuite, epochs_are_listed_newest_first_and_at_most_as_many_as_asked) {
+    auto later = end_user("alice");
+    later.event.at = start + 2min;
+    ok(archive().end(end_user("bob"), soon()));
+    ok(archive().end(later, soon()));
+    const auto all = ok(archive().epochs(start, 10, soon()));
+    ASSERT_THAT(all, SizeIs(2));
+    EXPECT_EQ(all[0].user, tag(1));
+    EXPECT_EQ(all[1].user, tag(2));
+    const auto newest = ok(archive().epochs(start, 1, soon()));
+    ASSERT_THAT(newest, SizeIs(1));
+    EXPECT_EQ(newest[0].user, tag(1));
 }
 
 // ids: R3 R5
@@ -531,7 +549,7 @@ TEST_P(ArchiveSuite, end_of_a_user_but_one_raises_no_epoch) {
     ASSERT_THAT(replay, SizeIs(2));
     EXPECT_EQ(replay[0].key, key(1));
     EXPECT_EQ(replay[1].key, key(3));
-    EXPECT_THAT(ok(archive().epochs(TimePoint{}, soon())), IsEmpty());
+    EXPECT_THAT(ok(archive().epochs(TimePoint{}, 10, soon())), IsEmpty());
     ASSERT_THAT(live("alice"), SizeIs(1));
     EXPECT_EQ(live("alice")[0].handle, handle(2));
     async::AuditQuery ended;
@@ -564,7 +582,7 @@ TEST_P(ArchiveSuite, repeated_endings_write_once_and_answer_the_same) {
         EXPECT_EQ(ok(archive().sequences(soon())), sequences);
         EXPECT_EQ(types(), trail);
     }
-    EXPECT_THAT(ok(archive().epochs(TimePoint{}, soon())), SizeIs(1));
+    EXPECT_THAT(ok(archive().epochs(TimePoint{}, 10, soon())), SizeIs(1));
 }
 
 // ids: R5

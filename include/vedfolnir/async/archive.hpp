@@ -115,6 +115,7 @@ struct AuditQuery {
 struct UserEpoch {
     UserTag user;
     std::uint64_t epoch = 0;
+    TimePoint raised{};
 };
 
 /// SQL behind a port. Every call is one transaction and ends by its deadline with an Error
@@ -165,9 +166,11 @@ public:
                                                                     std::uint64_t after,
                                                                     std::uint32_t limit,
                                                                     Deadline deadline) = 0;
-    /// Epochs raised since `since`, for the table of minimum epochs.
-    [[nodiscard]] virtual Task<std::vector<UserEpoch>> epochs(TimePoint since,
+    /// Epochs raised at or after `since`, newest first, at most `limit`; for the table of minimum epochs.
+    [[nodiscard]] virtual Task<std::vector<UserEpoch>> epochs(TimePoint since, std::uint32_t limit,
                                                               Deadline deadline) = 0;
+    /// The user's minimum epoch; 0 if none was raised.
+    [[nodiscard]] virtual Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) = 0;
 };
 
 }  // namespace vedfolnir::async

@@ -141,6 +141,36 @@ TEST_F(Authority, ending_of_a_user_reaches_a_session_that_sql_does_not_know) {
               Ending::absent);
 }
 
+// ids: C09 C28 R2
+TEST_F(Authority, ended_user_whom_the_table_of_epochs_forgot_is_asked_for) {
+    ManagerOptions options;
+    options.endings.epochs_max = 1;
+    options.endings.denied_max = 1;
+    open(options);
+    const std::string ended = sign_in("7");
+    const StoreKey key = archive_rows().front().key;
+    const std::string record = raw(key);
+    ASSERT_TRUE(manager->end_user("7", {}, EndReason::security, "operator:x").has_value());
+    const std::string other = sign_in("8");
+    const StoreKey other_key = archive_rows().front().user_id == "8" ? archive_rows().front().key
+                                                                     : archive_rows().back().key;
+    const std::string other_record = raw(other_key);
+    static_cast<void>(sign_in("9"));
+    ASSERT_TRUE(manager->end_user("9", {}, EndReason::security, "operator:x").has_value());
+
+    // A store that was exchanged for an older one shows the record again.
+    exchange_store();
+    put_raw(key, record);
+    put_raw(other_key, other_record);
+    archive->set_down(true);
+    EXPECT_TRUE(manager->load(request(ended)).has_error()) << "nobody can say";
+    EXPECT_TRUE(manager->load(request(other)).has_error());
+    archive->set_down(false);
+    EXPECT_EQ(reason(ended), LoadReason::ended);
+    EXPECT_TRUE(load(other).found());
+    EXPECT_EQ(manager->list({.user_id = "8"})->front().live, std::optional(true));
+}
+
 // ids: C08 N1
 TEST_F(Authority, endings_beyond_the_bound_are_found_by_comparing_the_marks) {
     ManagerOptions options;

@@ -26,6 +26,8 @@ public:
     std::atomic<bool> unreachable{false};  ///< Calls answer `store_unavailable` and go no further.
     std::atomic<std::uint64_t> connection{1};
 
+    void exchange(std::shared_ptr<async::SessionStore> inner) { inner_ = std::move(inner); }
+
     std::uint64_t connection_number() const noexcept override { return connection; }
 
     async::Task<async::CreateStatus> create(StoreKey key, std::string record, Millis ttl,

@@ -49,6 +49,14 @@ protected:
     /// Managers opened from now on have their own way to the store, to be watched or cut apart from the others'.
     void new_connection() { watched = std::make_shared<WatchedStore>(store); }
 
+    /// The store becomes an empty one behind the back of all managers.
+    void exchange_store() {
+        const auto way = watched;
+        empty_store();
+        watched = way;
+        watched->exchange(store);
+    }
+
     /// Another hot store, with nothing in it. Managers opened before keep theirs.
     void empty_store() {
         store = std::make_shared<memory::MemoryStore>(
