@@ -76,7 +76,7 @@ struct MemoryArchive::Tables {
         sequence += runtime::sequences_needed(order);
         runtime::assign_sequences(order, sequence);
         for (auto& revocation : runtime::revocations_of(order)) {
-            revocations[order.shard].push_back(std::move(revocation));
+            revocations[order.shard].push_back(revocation);
         }
     }
 
