@@ -146,14 +146,17 @@ def test_preloaded_green_workers_share_no_descriptor(
         workers = set(web.workers())
         seen: set[int] = set()
 
-        def all_seen() -> bool:
-            answer = owner.tab().get("/write?key=key").json()
-            assert answer["user"] == "7"
-            seen.add(answer["pid"])
-            return seen == workers
-
-        stack.wait_until(all_seen, "every worker answers")
         with ThreadPoolExecutor(12) as pool:
+
+            def all_seen() -> bool:
+                # At once: the kernel gives one request after the other to the same idle worker.
+                tabs = [owner.tab() for _ in range(12)]
+                for answer in pool.map(lambda tab: tab.get("/write?key=key").json(), tabs):
+                    assert answer["user"] == "7"
+                    seen.add(answer["pid"])
+                return seen == workers
+
+            stack.wait_until(all_seen, "every worker answers")
             visitors = [running.browser() for _ in range(12)]
             answers = list(pool.map(lambda each: each.get("/write?key=key"), visitors * 5))
         assert {answer.status for answer in answers} == {200}
