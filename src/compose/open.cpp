@@ -47,15 +47,22 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         options.sql, options.state_dir,
         {.statement_timeout = options.sql.statement_timeout, .counters = &counters, .clock = {}});
     if (!database) return std::move(database).error();
-    auto archive = sql::make_archive(*database);
+    manager::Ports ports;
+    ports.archive = sql::make_archive(*database);
+    ports.end_threads = [database = *database] { database->close(); };
     if (options.store == StoreKind::sql) {
-        return manager::Ports{sql::make_store(*database), std::move(archive)};
+        ports.store = sql::make_store(*database);
+        return ports;
     }
     auto store = redis::make_store(runtime.executor(), options.redis, &counters);
-    if (!options.near_cache) return manager::Ports{store, std::move(archive), store};
+    ports.store = store;
+    ports.figures = store;
+    if (!options.near_cache) return ports;
     auto near =
         cache::Cached::make(store, store, stripes_for(options), *options.near_cache, &counters);
-    return manager::Ports{near, std::move(archive), store, near};
+    ports.store = near;
+    ports.near = near;
+    return ports;
 }
 
 Result<void> complete(ManagerOptions& options) {

@@ -21,11 +21,13 @@ using PortsFactory = std::function<Result<manager::Ports>(runtime::Runtime&, con
 struct Instance {
     runtime::Runtime runtime;
     std::shared_ptr<manager::Core> core;
+    std::function<void()> end_threads;
 
     Instance() = default;
     Instance(const Instance&) = delete;
     Instance& operator=(const Instance&) = delete;
-    /// The loop stops first, so that nothing runs while the core and its stores go.
+    /// The loop stops first, so that nothing runs while the core and its stores go; then the threads of the stores,
+    /// which post to it. What is suspended goes with the loop, and may hold the core and the stores until then.
     ~Instance();
 };
 

@@ -10,6 +10,7 @@ namespace facade {
 
 Instance::~Instance() {
     runtime.stop();
+    if (end_threads) end_threads();
     core.reset();
 }
 
@@ -37,6 +38,7 @@ Result<facade::Instance*> SessionManager::Impl::instance() {
         auto fresh = std::make_unique<facade::Instance>();
         auto ports = factory(fresh->runtime, options, counters);
         if (!ports) return ports.error();
+        fresh->end_threads = std::move(ports->end_threads);
         fresh->core = std::make_shared<manager::Core>(
             manager::CoreSettings{options, ring, *random, counters, fresh->runtime.executor(),
                                   report},

@@ -24,6 +24,9 @@ struct Ports {
     std::shared_ptr<async::StoreFigures> figures{};  ///< Empty: the store has none.
     /// In front of `store`; null: none.
     std::shared_ptr<runtime::NearCache> near{};
+    /// Ends the threads of the stores; empty: they have none. Called once the loop has stopped, before it goes: nobody
+    /// may post to a loop that is being destroyed.
+    std::function<void()> end_threads{};
 };
 
 /// Receives errors that no caller waits for; for the operator's log. Called on the runtime's thread.

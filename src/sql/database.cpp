@@ -90,12 +90,15 @@ struct Database::Impl {
 
     // Last: destroyed first, because their threads use everything above.
     std::mutex pools_mutex;
+    bool closed = false;
     std::unique_ptr<Pools> pools;
 
-    Pools& threads() {
+    /// Null once closed.
+    Pools* threads() {
         const std::lock_guard lock(pools_mutex);
-        if (!pools) pools = std::make_unique<Pools>(settings.readers, settings.queue_max);
-        return *pools;
+        if (!pools && !closed)
+            pools = std::make_unique<Pools>(settings.readers, settings.queue_max);
+        return pools.get();
     }
 
     [[nodiscard]] std::unique_ptr<Connection> connect(Role role, const Limit& limit) {
@@ -243,6 +246,13 @@ Database::~Database() {
     if (impl_->pid != getpid()) static_cast<void>(impl_.release());
 }
 
+void Database::close() {
+    if (impl_->pid != getpid()) return;
+    const std::lock_guard lock(impl_->pools_mutex);
+    impl_->closed = true;
+    impl_->pools.reset();
+}
+
 TimePoint Database::now() const { return impl_->now(); }
 
 async::Task<void> Database::run(Role role, Work work, Deadline deadline) {
@@ -253,8 +263,9 @@ async::Task<void> Database::run(Role role, Work work, Deadline deadline) {
     }
     const auto limit = std::min(deadline, deadline_in(impl_->settings.statement_timeout));
     auto call = std::make_shared<Call>(limit);
-    auto& threads = impl_->threads();
-    auto& pool = role == Role::writer ? threads.writer : threads.reader;
+    auto* const threads = impl_->threads();
+    if (threads == nullptr) co_return Error{Errc::audit_unavailable, "the database was closed"};
+    auto& pool = role == Role::writer ? threads->writer : threads->reader;
     std::function<Result<void>()> task = [impl = impl_.get(), role, call, work = std::move(work)] {
         return impl->execute(role, work, *call);
     };

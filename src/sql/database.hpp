@@ -49,6 +49,10 @@ public:
 
     [[nodiscard]] TimePoint now() const;
 
+    /// Waits for the calls that already run and ends the threads; later calls are an Error. For the time after the loop
+    /// has stopped: a thread would post its answer to a loop that is being destroyed.
+    void close();
+
 private:
     using Work = std::function<void(Connection&)>;
     [[nodiscard]] async::Task<void> run(Role role, Work work, Deadline deadline);

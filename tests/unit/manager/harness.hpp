@@ -82,7 +82,7 @@ protected:
             std::move(options), std::move(*ring),
             [this, hot = watched](runtime::Runtime&, const ManagerOptions&,
                                   runtime::AtomicCounters&) -> Result<manager::Ports> {
-                return manager::Ports{hot, archive};
+                return manager::Ports{hot, archive, {}, {}, end_threads};
             },
             [this](std::string_view what, const Error& error) {
                 const std::lock_guard lock(reports_mutex);
@@ -185,6 +185,7 @@ protected:
     std::shared_ptr<memory::MemoryStore> store;
     std::shared_ptr<WatchedStore> watched;  ///< How the managers see `store`.
     std::shared_ptr<memory::MemoryArchive> archive = std::make_shared<memory::MemoryArchive>();
+    std::function<void()> end_threads;  ///< Of the managers opened from now on.
     ScriptedRandom* random = nullptr;
     std::mutex reports_mutex;
     std::vector<std::string> reports;
