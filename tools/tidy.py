@@ -162,6 +162,65 @@ def header_complaints(file: Path, lines: list[str]) -> Iterator[Complaint]:
         yield str(file), 1, "a header needs #pragma once [pragma-once]"
 
 
+LITERALS = re.compile(r'//[^\n]*|"(?:\\.|[^"\\\n])*"|(?<!\w)\'(?:\\.|[^\'\\\n])+\'')
+# Types whose braces build a value without a destructor.
+PLAIN = r"(?!Millis\b|Seconds\b)"
+TEMPORARY = re.compile(
+    rf"\b{PLAIN}[A-Z]\w*(<[^;{{}}()]*>)?\s*\{{[^}}]"  # Type{{...}}
+    r"|[(,]\s*\{[^}]"  # {...} as an argument
+    r"|(?<![\w\])])\[[^\]]*\]\s*[({]"  # a lambda
+    r"|\?"  # a conditional expression
+)
+BLOCK = re.compile(
+    r"(^|[;{}:)]|\b(else|try|do|const|noexcept|override|mutable|final)|->[\w:<>,\s*&]+"
+    r"|\b(struct|class|union|namespace|enum)\b[^;{}]*)$"
+)
+
+
+def rest_of_expression(code: str, start: int) -> str:
+    """From `start` to the end of the innermost parentheses, argument or statement it stands in."""
+    depth = 0
+    for at in range(start, len(code)):
+        if code[at] in "([{":
+            depth += 1
+        elif code[at] in ")]}":
+            depth -= 1
+        if depth < 0 or (depth == 0 and code[at] in ";,"):
+            return code[start:at]
+    return code[start:]
+
+
+def begun_expression(code: str, end: int) -> tuple[str, bool]:
+    """What stands before `end` in its statement, and whether `end` lies inside a braced value."""
+    closed = 0
+    for at in range(end - 1, -1, -1):
+        if code[at] == "}":
+            # A block that ends in a line before this one is another statement.
+            if closed == 0 and re.match(r"\}\s*\n", code[at:end]):
+                return code[at + 1 : end], False
+            closed += 1
+        elif code[at] == "{" and closed:
+            closed -= 1
+        elif code[at] == "{":
+            return code[at + 1 : end], BLOCK.search(code[:at].rstrip()[-200:]) is None
+        elif code[at] == ";" and not closed:
+            return code[at + 1 : end], False
+    return code[:end], False
+
+
+def await_complaints(file: Path, lines: list[str]) -> Iterator[Complaint]:
+    """GCC 12 destroys some temporaries of a full expression with co_await twice: name them before it."""
+    if file.suffix not in CPP or "co_await" not in (text := "\n".join(lines)):
+        return
+    code = LITERALS.sub(lambda found: " " * len(found[0]), text)
+    for found in re.finditer(r"\bco_await\b", code):
+        before, braced = begun_expression(code, found.start())
+        if braced or "?" in before or TEMPORARY.search(rest_of_expression(code, found.end())):
+            number = code.count("\n", 0, found.start()) + 1
+            if "tidy: co-await" not in lines[number - 1]:
+                yield str(file), number, "name this temporary before the co_await [co-await]"
+
+
 def anchor(heading: str) -> str:
     """As GitHub makes it from a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
@@ -209,6 +268,7 @@ def complaints() -> Iterator[Complaint]:
         yield from pattern_complaints(file, lines)
         yield from include_complaints(file, lines)
         yield from header_complaints(file, lines)
+        yield from await_complaints(file, lines)
         yield from link_complaints(file, lines)
     yield from folder_complaints()
 
