@@ -409,7 +409,11 @@ asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::send
     if (exchange.sent >= deadline) {
         co_return Failure{FailureKind::no_answer, Stage::connect, "no time was left"};
     }
-    if (on->over) co_return Failure{FailureKind::closed, stage, on->why.message()};
+    if (on->over) {
+        // Its end is known here before `run` heard of it: a repetition has to wait for the next link.
+        lose(on);
+        co_return Failure{FailureKind::closed, stage, on->why.message()};
+    }
     on->asked(exchange.sent);
     count(request);
     auto [error, size] = co_await on->connection.async_exec(
