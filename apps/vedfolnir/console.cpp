@@ -1,5 +1,6 @@
 #include "console.hpp"
 
+#include "model/visible.hpp"
 #include "text.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -108,7 +109,7 @@ std::string joined(const std::vector<std::string>& cells, const std::vector<std:
 }  // namespace
 
 void Table::add(std::vector<std::string> cells, Colour colour) {
-    for (auto& cell : cells) cell = cell.empty() ? "-" : visible(cell);
+    for (auto& cell : cells) cell = cell.empty() ? "-" : model::visible(cell);
     rows_.push_back({std::move(cells), colour});
 }
 
@@ -144,7 +145,8 @@ void Console::print(const boost::json::object& document) const {
 }
 
 void Console::warn(std::string_view text) const {
-    fmt::print(stderr, "{} {}\n", painted("warning:", Colour::yellow, colour_err_), visible(text));
+    fmt::print(stderr, "{} {}\n", painted("warning:", Colour::yellow, colour_err_),
+               model::visible(text));
 }
 
 ExitCode Console::fail(ExitCode code, std::string_view name, std::string_view text,
@@ -153,7 +155,7 @@ ExitCode Console::fail(ExitCode code, std::string_view name, std::string_view te
     while (start <= text.size()) {
         const auto end = std::min(text.find('\n', start), text.size());
         fmt::print(stderr, "{} {}\n", painted("error:", Colour::red, colour_err_),
-                   visible(text.substr(start, end - start)));
+                   model::visible(text.substr(start, end - start)));
         start = end + 1;
     }
     if (!next.empty()) fmt::print(stderr, "next: {}\n", next);

@@ -1,5 +1,6 @@
 #include "context.hpp"
 
+#include "compose/database_file.hpp"
 #include "compose/environment.hpp"
 
 #include <fmt/format.h>
@@ -26,12 +27,30 @@ std::optional<config::Settings> Context::valid_settings(ExitCode& code) const {
 }
 
 std::optional<SessionManager> Context::open_manager(ExitCode& code) const {
+    return open(code, false);
+}
+
+std::optional<SessionManager> Context::open_existing(ExitCode& code) const {
+    return open(code, true);
+}
+
+std::optional<SessionManager> Context::open(ExitCode& code, bool must_exist) const {
     auto settings = valid_settings(code);
     if (!settings) return std::nullopt;
     if (settings->options.store == StoreKind::memory) {
         code = console.fail(
             ExitCode::usage, "bad_options",
             "SESSION_STORAGE=memory: those sessions live inside the application; no other process sees them");
+        return std::nullopt;
+    }
+    const auto missing =
+        must_exist ? compose::missing_database_file(settings->options) : std::nullopt;
+    if (missing) {
+        code = console.fail(
+            ExitCode::failed, "not_found",
+            fmt::format("there is nothing to look at: the database {} does not exist", *missing),
+            "after the first login it does; if there have been logins, SESSION_DATABASE_URL or "
+            "VEDFOLNIR_STATE_DIR is not the application's");
         return std::nullopt;
     }
     auto manager = SessionManager::open(std::move(settings->options));

@@ -20,6 +20,11 @@ struct Context {
     /// Settings without errors; prints warnings and errors.
     [[nodiscard]] std::optional<config::Settings> valid_settings(ExitCode& code) const;
     [[nodiscard]] std::optional<SessionManager> open_manager(ExitCode& code) const;
+    /// For commands that only look: where there is no database yet, says so instead of making one.
+    [[nodiscard]] std::optional<SessionManager> open_existing(ExitCode& code) const;
+
+private:
+    [[nodiscard]] std::optional<SessionManager> open(ExitCode& code, bool must_exist) const;
 };
 
 }  // namespace vedfolnir::cli

@@ -1,11 +1,14 @@
 // vedfolnir: the operator's command.
 #include "commands/commands.hpp"
+#include "commands/usage.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <string_view>
 
 namespace {
 
@@ -42,8 +45,13 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        const int code = app.exit(error);
-        return code == 0 ? 0 : static_cast<int>(ExitCode::usage);
+        // Help and the version come this way, too.
+        if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success))
+            return app.exit(error);
+        // Said before the options were read to their end.
+        context.console.json =
+            std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
+        return static_cast<int>(report_wrong_usage(app, error, context.console));
     }
     const auto code = chosen.action(context);
     if (!context.console.flush()) return static_cast<int>(ExitCode::failed);

@@ -1,5 +1,7 @@
 #include "text.hpp"
 
+#include "model/visible.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -77,25 +79,6 @@ std::optional<TimePoint> parse_time(std::string_view text, TimePoint now) {
     return std::nullopt;
 }
 
-std::string visible(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        // C1 controls arrive as C2 80..9F in UTF-8 and steer terminals like ESC does.
-        const bool c1 =
-            byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        if (byte < 0x20 || byte == 0x7f) {
-            out += fmt::format("\\x{:02x}", byte);
-        } else if (c1) {
-            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[++i]));
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
-}
-
 std::size_t columns(std::string_view text) noexcept {
     std::size_t count = 0;
     for (const char c : text) {
@@ -111,7 +94,7 @@ std::string operator_name() {
     const char* person = std::getenv("SUDO_USER");
     if (::getuid() == 0 && person != nullptr && *person != '\0') name = person;
     if (name.empty()) name = fmt::format("uid {}", ::getuid());
-    return "operator:" + visible(name);
+    return "operator:" + model::visible(name);
 }
 
 }  // namespace vedfolnir::cli

@@ -1,4 +1,4 @@
-// Times and hostile text as an operator should see them.
+// Times and text as an operator should see them.
 #pragma once
 
 #include "vedfolnir/types.hpp"
@@ -19,9 +19,6 @@ namespace vedfolnir::cli {
 
 /// `2025-11-23T10:00:00Z`, `2025-11-23 10:00`, `2025-11-23`, all UTC; or an age: `90s`, `15m`, `2h`, `3d`.
 [[nodiscard]] std::optional<TimePoint> parse_time(std::string_view text, TimePoint now);
-
-/// Control characters and escapes made visible, so that stored text cannot steer a terminal.
-[[nodiscard]] std::string visible(std::string_view text);
 
 /// Columns the text takes on a terminal, counting UTF-8 sequences as one.
 [[nodiscard]] std::size_t columns(std::string_view text) noexcept;

@@ -1,5 +1,7 @@
 #include "compose/operator_log.hpp"
 
+#include "model/visible.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -33,22 +35,13 @@ struct Pauses {
     }
 };
 
-std::string printable(std::string_view text) {
-    std::string out(text.substr(0, line_size_max));
-    for (char& c : out) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) c = ' ';
-    }
-    return out;
-}
-
 }  // namespace
 
 void log_line(std::string_view text) noexcept {
     try {
         const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-        const auto line =
-            fmt::format("{:%Y-%m-%dT%H:%M:%SZ} vedfolnir: {}\n", fmt::gmtime(now), printable(text));
+        const auto line = fmt::format("{:%Y-%m-%dT%H:%M:%SZ} vedfolnir: {}\n", fmt::gmtime(now),
+                                      model::visible(text.substr(0, line_size_max)));
         // One write: lines of several processes on one stderr do not mix. A closed stderr is nothing to act on.
         [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
     } catch (const std::exception&) {

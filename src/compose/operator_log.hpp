@@ -7,7 +7,7 @@
 
 namespace vedfolnir::compose {
 
-/// One line `time vedfolnir: text`. Control characters are replaced: text of others cannot forge a line.
+/// One line `time vedfolnir: text`. Control characters are spelled out: text of others cannot forge a line.
 void log_line(std::string_view text) noexcept;
 
 /// Writes each kind of report at most once a second, so that an outage does not fill the log.

@@ -23,6 +23,13 @@ constexpr Millis synchronise_again{5'000};
 /// What the first request over a connection may spend on comparing marks with SQL.
 constexpr Millis synchronise_budget{1'000};
 
+/// Who kept the endings of both stores from being compared: SQL's errors have codes of their own.
+std::string_view not_compared_because(const Error& error) {
+    const bool sql = error.code == Errc::audit_unavailable || error.code == Errc::bad_options;
+    return sql ? "SQL did not answer: its endings are compared with the hot store's again in 5 s"
+               : "the hot store did not answer: its endings are compared with SQL's again in 5 s";
+}
+
 }  // namespace
 
 /// Applies endings to the hot store in the order of their sequences; how many records went. What it does not take is
@@ -127,8 +134,7 @@ asio::awaitable<void> Core::ready(Deadline deadline) {
         const auto done = co_await synchronise(std::move(*marks), until);
         if (!done) {
             next_synchronisation_ = deadline_in(synchronise_again);
-            settings_.report("marks could not be compared with SQL; trying again in 5 s",
-                             done.error());
+            settings_.report(not_compared_because(done.error()), done.error());
         }
     }
     std::exchange(synchronising_, nullptr)->cancel();

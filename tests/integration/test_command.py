@@ -7,6 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from conftest import ROOT, Stack
@@ -100,3 +101,67 @@ def test_unknown_handle_and_wrong_usage_are_told_apart(shop: Stack) -> None:
     assert run(shop, "sessions", "show", "0" * 32).returncode == NOT_FOUND
     assert run(shop, "sessions", "list", "--limit", "0").returncode == WRONG_USAGE
     assert run(shop, "no-such-command").returncode == WRONG_USAGE
+
+
+@pytest.mark.ids("S44", "S95")
+def test_a_slip_in_a_command_is_named_with_the_nearest_one(shop: Stack) -> None:
+    for words, wrong, near in (
+        (("sesions", "list"), "sesions", "vedfolnir sessions?"),
+        (("sessions", "lst"), "lst", "vedfolnir sessions list?"),
+        (("audit", "frobnicate"), "frobnicate", "the commands are list"),
+    ):
+        refused = run(shop, "--json", *words)
+        assert refused.returncode == WRONG_USAGE
+        assert f"no command '{wrong}'" in refused.stderr
+        assert near in refused.stderr
+        error = json.loads(refused.stdout)["error"]
+        assert error["code"] == "usage"
+        assert wrong in error["message"]
+
+
+@pytest.mark.ids("S44", "S99")
+def test_an_empty_name_does_not_mean_everybody(shop: Stack) -> None:
+    browser = shop.browser()
+    browser.get("/login/903")
+    for words in (
+        ("sessions", "list", "--user", ""),
+        ("sessions", "end", "--all-of-user", ""),
+        ("sessions", "end", "0" * 32, "--user", ""),
+        ("audit", "list", "--user", ""),
+        ("audit", "list", "--handle", ""),
+        ("audit", "list", "--type", ""),
+    ):
+        refused = run(shop, *words)
+        assert refused.returncode == WRONG_USAGE, words
+        assert words[-2] in refused.stderr
+        assert "903" not in refused.stdout
+    assert browser.get("/who").text == "903"
+
+
+@pytest.mark.ids("C26", "S99")
+def test_text_of_others_cannot_turn_a_table_around(shop: Stack) -> None:
+    user = "904\u202enimda\x9b\u2028"
+    browser = shop.browser()
+    browser.get("/login/" + quote(user))
+    assert browser.get("/who").text == user
+    for words in (("sessions", "list"), ("audit", "list")):
+        shown = run(shop, *words).stdout
+        assert "904\\u202enimda\\x9b\\u2028" in shown
+        assert not set("\u202e\x9b\u2028") & set(shown)
+
+
+@pytest.mark.ids("S99", "S95")
+def test_looking_at_nothing_says_so_and_makes_nothing(shop: Stack, tmp_path: Path) -> None:
+    state = tmp_path / "elsewhere"
+    for words in (
+        ("sessions", "list"),
+        ("sessions", "show", "0" * 32),
+        ("audit", "list"),
+        ("inspect", "0" * 32),
+    ):
+        nothing = run(shop, "--json", *words, VEDFOLNIR_STATE_DIR=str(state))
+        assert nothing.returncode == NOT_FOUND, words
+        error = json.loads(nothing.stdout)["error"]
+        assert str(state / "sessions.db") in error["message"]
+        assert "VEDFOLNIR_STATE_DIR" in error["next"]
+        assert not state.exists()

@@ -87,7 +87,7 @@ ExitCode list(const Context& context, const Arguments& arguments) {
                             *text));
     }
     ExitCode code{};
-    const auto manager = context.open_manager(code);
+    const auto manager = context.open_existing(code);
     if (!manager) return code;
     const auto entries = manager->audit(filter);
     if (!entries) return context.console.fail(entries.error());
@@ -103,17 +103,22 @@ void add_audit(CLI::App& app, Chosen& chosen) {
     auto arguments = std::make_shared<Arguments>();
     auto* command = audit->add_subcommand("list", "Events, newest first");
     command->add_option("--user", arguments->user, "Only events of this user id")
-        ->type_name("USER");
+        ->type_name("USER")
+        ->check(named());
     command
         ->add_option("--type", arguments->type,
                      "Only this type, or a beginning such as 'session.*'")
-        ->type_name("TYPE");
+        ->type_name("TYPE")
+        ->check(named());
     command->add_option("--handle", arguments->handle, "Only events of this session")
-        ->type_name("HANDLE");
+        ->type_name("HANDLE")
+        ->check(named());
     command->add_option("--since", arguments->since, "Not older than this UTC time or age (2h, 3d)")
-        ->type_name("TIME");
+        ->type_name("TIME")
+        ->check(named());
     command->add_option("--until", arguments->until, "Not younger than this UTC time or age")
-        ->type_name("TIME");
+        ->type_name("TIME")
+        ->check(named());
     command->add_option("--limit", arguments->limit, "At most this many (up to 1000)")
         ->check(CLI::Range(1U, page_max));
     command->add_option("--before", arguments->before, "Continue below this event id")

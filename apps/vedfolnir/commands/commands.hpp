@@ -4,6 +4,7 @@
 #include "context.hpp"
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 
 #include <functional>
 
@@ -15,6 +16,9 @@ using Action = std::function<ExitCode(Context&)>;
 struct Chosen {
     Action action;
 };
+
+/// Refuses an empty value: it would mean everything, or nothing, where one thing was asked for.
+[[nodiscard]] CLI::Validator named();
 
 void add_audit(CLI::App& app, Chosen& chosen);
 void add_bench(CLI::App& app, Chosen& chosen);

@@ -44,7 +44,7 @@ ExitCode inspect(const Context& context, const std::string& handle) {
                                     "vedfolnir sessions list shows the handles");
     }
     ExitCode code{};
-    const auto manager = context.open_manager(code);
+    const auto manager = context.open_existing(code);
     if (!manager) return code;
     const auto found = manager->inspect(handle, operator_name());
     if (!found) return context.console.fail(found.error());

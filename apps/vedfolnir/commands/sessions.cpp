@@ -74,7 +74,7 @@ ExitCode list(const Context& context, const ListArguments& arguments) {
         if (!query.after) return bad_handle(context);
     }
     ExitCode code{};
-    const auto manager = context.open_manager(code);
+    const auto manager = context.open_existing(code);
     if (!manager) return code;
     const auto sessions = manager->list(query);
     if (!sessions) return context.console.fail(sessions.error());
@@ -104,7 +104,7 @@ std::optional<SessionInfo> find(const Context& context, const SessionManager& ma
 
 ExitCode show(const Context& context, const std::string& text) {
     ExitCode code{};
-    const auto manager = context.open_manager(code);
+    const auto manager = context.open_existing(code);
     if (!manager) return code;
     const auto info = find(context, *manager, text, code);
     if (!info) return code;
@@ -230,12 +230,14 @@ void add_sessions(CLI::App& app, Chosen& chosen) {
     auto* list_command =
         sessions->add_subcommand("list", "Sessions of logged-in users, newest first");
     list_command->add_option("--user", listing->user, "Only sessions of this user id")
-        ->type_name("USER");
+        ->type_name("USER")
+        ->check(named());
     list_command->add_flag("--ended", listing->ended, "Ended sessions, too");
     list_command->add_option("--limit", listing->limit, "At most this many (up to 1000)")
         ->check(CLI::Range(1U, page_max));
     list_command->add_option("--after", listing->after, "Continue after this handle")
-        ->type_name("HANDLE");
+        ->type_name("HANDLE")
+        ->check(named());
     list_command->callback([&chosen, listing] {
         chosen.action = [listing](Context& context) { return list(context, *listing); };
     });
@@ -253,13 +255,16 @@ void add_sessions(CLI::App& app, Chosen& chosen) {
         sessions->add_subcommand("end", "End one session, or all of a user; audited");
     end_command->add_option("HANDLE", ending->handle, "The session's handle");
     end_command->add_option("--user", ending->user, "Only if the session belongs to this user id")
-        ->type_name("USER");
+        ->type_name("USER")
+        ->check(named());
     auto* all =
         end_command
             ->add_option("--all-of-user", ending->all_of_user, "All sessions of this user id")
-            ->type_name("USER");
+            ->type_name("USER")
+            ->check(named());
     end_command->add_option("--keep", ending->keep, "All but this one")
         ->type_name("HANDLE")
+        ->check(named())
         ->needs(all);
     end_command->add_flag("--dry-run", ending->dry_run, "Show what would end and change nothing");
     end_command->callback([&chosen, ending] {

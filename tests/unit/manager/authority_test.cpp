@@ -69,6 +69,25 @@ TEST_F(Authority, reads_go_on_over_a_new_connection_while_sql_is_away) {
     EXPECT_EQ(loads, 2);
 }
 
+// ids: R5 N3
+TEST_F(Authority, report_of_a_failed_comparison_names_the_store_that_did_not_answer) {
+    const std::string cookie = sign_in("7");
+    EXPECT_TRUE(load(cookie).found());
+    end_in_sql_only(archive_rows().front().key);
+    watched->before = [&](std::string_view call) { watched->unreachable = call == "end"; };
+    watched->connection = 2;
+    (void)manager->load(request(cookie));
+    ASSERT_EQ(reports.size(), 1U);
+    EXPECT_TRUE(reports.front().starts_with("the hot store did not answer")) << reports.front();
+
+    new_connection();
+    open(ManagerOptions{});
+    archive->set_down(true);
+    (void)manager->load(request(cookie));
+    ASSERT_EQ(reports.size(), 2U);
+    EXPECT_TRUE(reports.back().starts_with("SQL did not answer")) << reports.back();
+}
+
 // ids: C08 N1 R3
 TEST_F(Authority, ending_that_the_store_missed_reaches_it_when_it_answers_again) {
     const auto cut = watched;
