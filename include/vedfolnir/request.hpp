@@ -13,8 +13,10 @@ struct RequestContext {
     std::string user_agent;
     std::string client_address;
     bool passive = false;  ///< Heartbeat, polling: never extends a session.
-    /// Lifetime of this response's cookie where the options name none (Flask's permanent sessions).
+    /// Lifetime of this response's cookie where the options name none.
     std::optional<Seconds> cookie_max_age{};
+    /// The same, but only if the session it names is permanent when it is written: its key `_permanent` is true.
+    std::optional<Seconds> permanent_max_age{};
     bool cookie_again =
         false;  ///< Send the cookie with the next save even if no touch is due: its lifetime changed.
 };

@@ -101,6 +101,7 @@ struct Counters {
     std::uint64_t creates = 0, saves = 0, touches = 0, logins = 0, endings = 0, endings_pending = 0;
     std::uint64_t merges = 0, conflicts_same_key = 0, commits_dropped = 0;
     std::uint64_t audit_dropped = 0;
+    std::uint64_t changes_lost = 0;  ///< See count_lost_changes.
     /// Near cache: loads answered from memory, records found but too old or changed, records kept, answers not kept
     /// because a change overtook them, changes told by the store.
     std::uint64_t near_hits = 0, near_stale = 0, near_fills = 0, near_fills_refused = 0,
@@ -170,6 +171,9 @@ public:
     /// The hot store's own figures. A store without them, or a user who may not ask, leaves fields empty.
     [[nodiscard]] Result<StoreInfo> store_info() const;
     [[nodiscard]] Counters counters() const noexcept;
+    /// For bindings whose values can be changed in place: that many were, after their session's commit, when nothing
+    /// could save them any more.
+    void count_lost_changes(std::uint64_t count) const noexcept;
     [[nodiscard]] const ManagerOptions& options() const noexcept;
 
     struct Impl;

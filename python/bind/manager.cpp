@@ -295,6 +295,12 @@ void bind_manager(nb::module_& module) {
         .def("ping", &ping,
              "Raises StoreUnavailable or AuditUnavailable, naming who does not answer.")
         .def("counters", [](const BoundManager& self) { return self.manager.counters(); })
+        .def(
+            "count_lost_changes",
+            [](const BoundManager& self, std::uint64_t count) {
+                self.manager.count_lost_changes(count);
+            },
+            "count"_a)
         .def("mint_id", &mint_id, "A new id (cookie value) that no store knows.")
         .def("is_own_id", &is_own_id, "text"_a,
              "Whether a process with this key ring issued that id.");

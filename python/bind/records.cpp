@@ -24,6 +24,20 @@ std::optional<std::string> optional_handle(const std::optional<Handle>& handle) 
     return handle->text();
 }
 
+using Lifetime = std::optional<Seconds> RequestContext::*;
+
+template <Lifetime lifetime>
+std::optional<std::int64_t> seconds_of(const RequestContext& self) {
+    if (!(self.*lifetime)) return std::nullopt;
+    return (self.*lifetime)->count();
+}
+
+template <Lifetime lifetime>
+void set_seconds(RequestContext& self, std::optional<std::int64_t> seconds) {
+    (self.*lifetime).reset();
+    if (seconds) self.*lifetime = Seconds(*seconds);
+}
+
 void bind_request(nb::module_& module) {
     nb::class_<RequestContext>(module, "RequestContext",
                                "What the core needs to know of one HTTP request.")
@@ -37,6 +51,7 @@ void bind_request(nb::module_& module) {
                                    .client_address = std::move(client_address),
                                    .passive = passive,
                                    .cookie_max_age = std::nullopt,
+                                   .permanent_max_age = std::nullopt,
                                    .cookie_again = false};
             },
             "cookie_header"_a = nb::bytes(""), "user_agent"_a = "", "client_address"_a = "",
@@ -51,18 +66,14 @@ void bind_request(nb::module_& module) {
             "cookie_header"_a, "The same request as if it had come with that Cookie header.")
         .def_rw("passive", &RequestContext::passive)
         .def_rw("cookie_again", &RequestContext::cookie_again)
-        .def_prop_rw(
-            "cookie_max_age",
-            [](const RequestContext& self) -> std::optional<std::int64_t> {
-                if (!self.cookie_max_age) return std::nullopt;
-                return self.cookie_max_age->count();
-            },
-            [](RequestContext& self, std::optional<std::int64_t> seconds) {
-                self.cookie_max_age.reset();
-                if (seconds) self.cookie_max_age = Seconds(*seconds);
-            },
-            nb::for_setter(nb::arg("seconds").none()),
-            "Seconds; counts where the settings name no Max-Age.");
+        .def_prop_rw("cookie_max_age", &seconds_of<&RequestContext::cookie_max_age>,
+                     &set_seconds<&RequestContext::cookie_max_age>,
+                     nb::for_setter(nb::arg("seconds").none()),
+                     "Seconds; counts where the settings name no Max-Age.")
+        .def_prop_rw("permanent_max_age", &seconds_of<&RequestContext::permanent_max_age>,
+                     &set_seconds<&RequestContext::permanent_max_age>,
+                     nb::for_setter(nb::arg("seconds").none()),
+                     "The same, but only for a session that is permanent when it is written.");
 }
 
 void bind_commit_result(nb::module_& module) {
@@ -145,6 +156,8 @@ void bind_counters(nb::module_& module) {
         .def_ro("conflicts_same_key", &Counters::conflicts_same_key)
         .def_ro("commits_dropped", &Counters::commits_dropped)
         .def_ro("audit_dropped", &Counters::audit_dropped)
+        .def_ro("changes_lost", &Counters::changes_lost,
+                "Values changed in place by a streamed body, after the session was saved.")
         .def_ro("near_hits", &Counters::near_hits)
         .def_ro("near_stale", &Counters::near_stale)
         .def_ro("near_fills", &Counters::near_fills)

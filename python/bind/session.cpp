@@ -9,6 +9,8 @@
 #include <nanobind/stl/vector.h>
 
 #include <chrono>
+#include <optional>
+#include <string_view>
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -25,8 +27,29 @@ bool is_scalar(std::string_view bytes) {
     return fixed || (sized && !extension);
 }
 
-nb::object get(BoundSession& self, std::string_view key, nb::object missing) {
-    const auto bytes = self.get().encoded(key);
+/// The key's UTF-8, as long as the object lives. Empty: it has a lone surrogate, so no session can hold it.
+std::optional<std::string_view> utf8(const nb::str& key) {
+    Py_ssize_t size = 0;
+    const char* text = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
+    if (text != nullptr) return std::string_view(text, static_cast<std::size_t>(size));
+    PyErr_Clear();
+    return std::nullopt;
+}
+
+std::string_view storable(const nb::str& key) {
+    const auto text = utf8(key);
+    if (text) return *text;
+    const auto spelled = nb::cast<std::string>(nb::repr(key));
+    raise_bad_value("session[" + spelled + "]: cannot store a key with a lone surrogate");
+}
+
+std::optional<std::string_view> find(BoundSession& self, const nb::str& key) {
+    const auto name = utf8(key);
+    return name ? self.get().encoded(*name) : std::nullopt;
+}
+
+nb::object get(BoundSession& self, const nb::str& key, nb::object missing) {
+    const auto bytes = find(self, key);
     if (!bytes) return missing;
     if (is_scalar(*bytes)) return decode_object(*bytes, self.limits());
     // Making a UUID, a datetime or what holds one runs Python code, which may change this very session.
@@ -34,9 +57,10 @@ nb::object get(BoundSession& self, std::string_view key, nb::object missing) {
     return decode_object(own, self.limits());
 }
 
-void set(BoundSession& self, const std::string& key, nb::handle value) {
-    std::string bytes = encode_object(value, key, self.limits());
-    unwrap(self.get().set_encoded(key, std::move(bytes)));
+void set(BoundSession& self, const nb::str& key, nb::handle value) {
+    const std::string name(storable(key));
+    std::string bytes = encode_object(value, name, self.limits());
+    unwrap(self.get().set_encoded(name, std::move(bytes)));
 }
 
 bool set_if_changed(BoundSession& self, const std::string& key, nb::handle value) {
@@ -45,6 +69,11 @@ bool set_if_changed(BoundSession& self, const std::string& key, nb::handle value
     if (before && *before == bytes) return false;
     unwrap(self.get().set_encoded(key, std::move(bytes)));
     return true;
+}
+
+nb::bytes encode(BoundSession& self, const nb::str& key, nb::handle value) {
+    const std::string bytes = encode_object(value, storable(key), self.limits());
+    return nb::bytes(bytes.data(), bytes.size());
 }
 
 nb::object encoded(BoundSession& self, std::string_view key) {
@@ -133,7 +162,7 @@ void bind_session(nb::module_& module) {
             "Names of all keys, sorted.")
         .def(
             "contains",
-            [](BoundSession& self, std::string_view key) { return self.get().contains(key); },
+            [](BoundSession& self, const nb::str& key) { return find(self, key).has_value(); },
             "key"_a)
         .def("get", &get, "key"_a, "missing"_a = nb::none(),
              nb::sig("def get(self, key: str, missing: object = None) -> typing.Any"),
@@ -144,11 +173,18 @@ void bind_session(nb::module_& module) {
         .def("set_if_changed", &set_if_changed, "key"_a, "value"_a.none(),
              nb::sig("def set_if_changed(self, key: str, value: object) -> bool"),
              "As set, but only where the encoded bytes differ; True if they did.")
+        .def("encode", &encode, "key"_a, "value"_a.none(),
+             nb::sig("def encode(self, key: str, value: object) -> bytes"),
+             "The bytes that `set` would keep, without keeping them.")
         .def("encoded", &encoded, "key"_a, nb::sig("def encoded(self, key: str) -> bytes | None"))
         .def("set_encoded", &set_encoded, "key"_a, "data"_a,
              "Keeps bytes that `encoded` of another session gave.")
         .def(
-            "erase", [](BoundSession& self, std::string_view key) { return self.get().erase(key); },
+            "erase",
+            [](BoundSession& self, const nb::str& key) {
+                const auto name = utf8(key);
+                return name && self.get().erase(*name);
+            },
             "key"_a, "True if the key was there.")
         .def("clear", [](BoundSession& self) { self.get().clear(); })
         .def(

@@ -520,6 +520,40 @@ def test_a_change_of_permanence_sends_the_cookie_again(app: Flask, client: Flask
     assert "Max-Age" not in header
 
 
+@pytest.mark.ids("S11", "S13", "S46")
+def test_the_next_user_does_not_inherit_the_lifetime_of_the_cookie(
+    app: Flask, client: FlaskClient
+) -> None:
+    def first() -> str:
+        session.permanent = True
+        vedfolnir.login(1)
+        return "ok"
+
+    def second() -> str:
+        vedfolnir.login(2)
+        return "ok"
+
+    def again() -> str:
+        session.permanent = True
+        vedfolnir.login(3)
+        return "ok"
+
+    def leave() -> str:
+        session.clear()
+        session["value"] = "anonymous"
+        return "ok"
+
+    routes(app, first=first, second=second, again=again, leave=leave)
+    assert "Max-Age=86400" in client.get("/first").headers["Set-Cookie"]
+    switched = client.get("/second").headers["Set-Cookie"]
+    assert "Max-Age" not in switched
+    assert "Expires" not in switched
+    assert "Max-Age=86400" in client.get("/again").headers["Set-Cookie"]
+    left = client.get("/leave").headers["Set-Cookie"]
+    assert "Max-Age" not in left
+    assert "Expires" not in left
+
+
 @pytest.mark.ids("S46")
 def test_an_application_is_freed_with_its_last_reference(make_app: Callable[..., Flask]) -> None:
     app = make_app()

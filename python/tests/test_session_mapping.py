@@ -179,3 +179,19 @@ def test_a_value_that_is_replaced_while_it_is_decoded_is_read_whole(
     assert session.get("key") == values
     monkeypatch.undo()
     assert session.get("key") == "Z" * 3900
+
+
+@pytest.mark.ids("S19", "S46")
+def test_a_key_with_a_lone_surrogate_cannot_be_stored_and_is_never_there(app: Flask) -> None:
+    key = "half\ud800"
+    with app.test_request_context():
+        for write in (session.__setitem__, session.setdefault, lambda k, v: session.update({k: v})):
+            with pytest.raises(ValueError, match=r"session\['half\\ud800'\]: .* lone surrogate"):
+                write(key, 1)
+        with pytest.raises(ValueError, match=r"session\['k'\]\['half\\ud800'\]: .* lone surrogate"):
+            session["k"] = {key: 1}
+        assert key not in session
+        assert session.get(key, "none") == "none"
+        assert session.pop(key, "none") == "none"
+        with pytest.raises(KeyError):
+            del session[key]

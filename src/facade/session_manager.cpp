@@ -238,6 +238,10 @@ Result<StoreInfo> SessionManager::store_info() const {
     });
 }
 
+void SessionManager::count_lost_changes(std::uint64_t count) const noexcept {
+    runtime::AtomicCounters::raise(impl_->counters.changes_lost, count);
+}
+
 Counters SessionManager::counters() const noexcept {
     const runtime::AtomicCounters& from = impl_->counters;
     Counters to;
@@ -260,6 +264,7 @@ Counters SessionManager::counters() const noexcept {
     to.conflicts_same_key = from.conflicts_same_key;
     to.commits_dropped = from.commits_dropped;
     to.audit_dropped = from.audit_dropped;
+    to.changes_lost = from.changes_lost;
     to.near_hits = from.near_hits;
     to.near_stale = from.near_stale;
     to.near_fills = from.near_fills;

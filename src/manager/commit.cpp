@@ -87,15 +87,17 @@ std::optional<Seconds> Core::max_age_cap(const model::RecordHeader& header, Time
     return std::chrono::duration_cast<Seconds>(header.absolute_expiry - now);
 }
 
-CookieOptions Core::cookie_options(const Commit& commit) const {
+CookieOptions Core::cookie_options(const Commit& commit, const model::Entries& entries) const {
     CookieOptions options = settings_.options.cookie;
     if (!options.max_age) options.max_age = commit.request.cookie_max_age;
+    if (!options.max_age && policy::is_permanent(entries))
+        options.max_age = commit.request.permanent_max_age;
     return options;
 }
 
 /// A cookie with a Max-Age must move with its session, throttled like a touch (S11).
 void Core::resend_cookie(const Commit& commit, CommitOutcome& outcome) const {
-    const CookieOptions cookie = cookie_options(commit);
+    const CookieOptions cookie = cookie_options(commit, *outcome.entries);
     const SessionState& state = *commit.state;
     if (state.cookie_value.empty()) return;
     const bool due = cookie.max_age && policy::touch_due(state.loaded->header,
@@ -166,8 +168,9 @@ Task<CommitOutcome> Core::commit_create(Commit commit) {
             id->cookie_value()};
         keep_opened(*outcome.loaded, outcome.entries);
         outcome.result.action = CommitAction::created;
-        outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
-                                                    max_age_cap(header, commit.now));
+        outcome.result.set_cookie =
+            web::set_cookie(cookie_options(commit, *outcome.entries), outcome.cookie_value,
+                            max_age_cap(header, commit.now));
         co_return outcome;
     }
     co_return collision();

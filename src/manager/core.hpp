@@ -153,8 +153,9 @@ private:
     [[nodiscard]] Task<bool> record_audited_changes(const Commit& commit, OperationId operation);
     [[nodiscard]] CommitOutcome dropped(const Commit& commit);
     void resend_cookie(const Commit& commit, CommitOutcome& outcome) const;
-    /// The options of the cookie, with the lifetime the request asks for.
-    [[nodiscard]] CookieOptions cookie_options(const Commit& commit) const;
+    /// The options of the cookie, with the lifetime the request asks for if a session of `entries` is to have one.
+    [[nodiscard]] CookieOptions cookie_options(const Commit& commit,
+                                               const model::Entries& entries) const;
     [[nodiscard]] std::optional<Seconds> max_age_cap(const model::RecordHeader& header,
                                                      TimePoint now) const;
 

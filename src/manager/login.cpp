@@ -163,8 +163,9 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         id->cookie_value()};
     keep_opened(*outcome.loaded, outcome.entries);
     outcome.result.action = CommitAction::logged_in;
-    outcome.result.set_cookie = web::set_cookie(cookie_options(commit), outcome.cookie_value,
-                                                max_age_cap(header, commit.now));
+    outcome.result.set_cookie =
+        web::set_cookie(cookie_options(commit, *outcome.entries), outcome.cookie_value,
+                        max_age_cap(header, commit.now));
     co_return Answer{std::move(outcome)};
 }
 

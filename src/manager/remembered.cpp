@@ -109,8 +109,9 @@ Task<RememberedOutcome> Core::join(const Commit& commit, std::string cookie_valu
     }
     RememberedOutcome answer;
     answer.result.action = CommitAction::joined;
-    answer.result.set_cookie = web::set_cookie(cookie_options(commit), shared.cookie_value,
-                                               max_age_cap(header, commit.now));
+    answer.result.set_cookie =
+        web::set_cookie(cookie_options(commit, shared.current()), shared.cookie_value,
+                        max_age_cap(header, commit.now));
     answer.session = *loaded;
     co_return answer;
 }

@@ -12,6 +12,7 @@ namespace {
 using model::Entries;
 
 constexpr std::string_view fresh_key = "_fresh";
+constexpr std::string_view permanent_key = "_permanent";
 
 const std::string* find(const Entries& entries, std::string_view key) {
     const auto found = entries.find(key);
@@ -109,6 +110,8 @@ Result<std::string> identity_of(const Entries& entries, const IdentityOptions& o
     }
     return identity;
 }
+
+bool is_permanent(const model::Entries& entries) { return is_true(find(entries, permanent_key)); }
 
 Result<CommitPlan> plan_commit(const Usage& usage, const IdentityOptions& options) {
     const bool removed = !usage.cleared && identity_removed(usage, options);

@@ -48,4 +48,7 @@ struct CommitPlan {
 /// Errors: as identity_of.
 [[nodiscard]] Result<CommitPlan> plan_commit(const Usage& usage, const IdentityOptions& options);
 
+/// The cookie of a session with these entries is to outlive the browser.
+[[nodiscard]] bool is_permanent(const model::Entries& entries);
+
 }  // namespace vedfolnir::policy

@@ -32,6 +32,13 @@ class RequestContext:
     @cookie_max_age.setter
     def cookie_max_age(self, seconds: int | None) -> None: ...
 
+    @property
+    def permanent_max_age(self) -> int | None:
+        """The same, but only for a session that is permanent when it is written."""
+
+    @permanent_max_age.setter
+    def permanent_max_age(self, seconds: int | None) -> None: ...
+
 class CommitResult:
     """What a commit did."""
 
@@ -194,6 +201,12 @@ class Counters:
     def audit_dropped(self) -> int: ...
 
     @property
+    def changes_lost(self) -> int:
+        """
+        Values changed in place by a streamed body, after the session was saved.
+        """
+
+    @property
     def near_hits(self) -> int: ...
 
     @property
@@ -289,6 +302,9 @@ class Session:
     def set_if_changed(self, key: str, value: object) -> bool:
         """As set, but only where the encoded bytes differ; True if they did."""
 
+    def encode(self, key: str, value: object) -> bytes:
+        """The bytes that `set` would keep, without keeping them."""
+
     def encoded(self, key: str) -> bytes | None: ...
 
     def set_encoded(self, key: str, data: bytes) -> None:
@@ -359,6 +375,8 @@ class SessionManager:
         """
 
     def counters(self) -> Counters: ...
+
+    def count_lost_changes(self, count: int) -> None: ...
 
     def mint_id(self) -> str:
         """A new id (cookie value) that no store knows."""

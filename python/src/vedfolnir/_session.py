@@ -92,6 +92,8 @@ class Session(SessionMixin):
     _cookie: str | None = None
     #: The response is a stream that may still touch the session (see vedfolnir._wsgi).
     streams = False
+    #: Then: what could be changed in place, as it was saved.
+    _saved: Mapping[str, bytes] = MappingProxyType({})
 
     def __init__(self, interface: VedfolnirInterface, environ: WSGIEnvironment) -> None:
         self._interface = interface
@@ -347,6 +349,39 @@ class Session(SessionMixin):
         ]
         return any(changed)
 
+    def _encode_changeable(self) -> dict[str, bytes]:
+        """What could be changed in place, encoded as it stands."""
+        core = self._loaded
+        if core is None or self._unavailable is not None or self._modified is False:
+            return {}
+        encoded = {}
+        for key, value in self._values.items():
+            if type(value) not in UNCHANGING:
+                try:
+                    encoded[key] = core.encode(key, value)
+                except (BadValue, TooLarge):
+                    encoded[key] = b""  # What it is now could not have been saved.
+        return encoded
+
+    def report_lost_changes(self) -> None:
+        """A streamed body is at its end: what it changed inside values is lost, and that is said."""
+        core = self._loaded
+        if core is None:
+            return
+        lost = [
+            key
+            for key, now in self._encode_changeable().items()
+            if now != (self._saved[key] if key in self._saved else core.encoded(key))
+        ]
+        if not lost:
+            return
+        self._interface.manager.count_lost_changes(len(lost))
+        log.error(
+            "lost: a streamed body changed what is inside session[%s], but the session was saved with the headers; "
+            "change it before the response is returned",
+            "], session[".join(map(repr, lost)),
+        )
+
     def save(self, response: Response) -> None:
         """Commits once and says in the headers what that means. Flask calls this after all after_request functions;
         a second time if saving raised."""
@@ -358,6 +393,8 @@ class Session(SessionMixin):
             return
         # A generator may read the session when the headers are gone: whoever caches must know already.
         self.streams = _may_touch_while_sent(response)
+        if self.streams:
+            self._saved = self._encode_changeable()
         if self._loaded is not None or self.streams:
             _vary_by_cookie(response)
         if self._cookie is not None:
@@ -385,7 +422,7 @@ class Session(SessionMixin):
             self._end_if_logged_out(core)
             raise
         cookie = result.set_cookie
-        if cookie is not None and lifetime is not None and "; Expires=" not in cookie:
+        if cookie is not None and lifetime is not None and _only_max_age(cookie):
             # Flask spells a permanent session's lifetime as Expires; where both stand, Max-Age is what counts.
             cookie += f"; Expires={http_date(dt.datetime.now(dt.UTC) + lifetime)}"
         self._cookie = cookie or self._cookie
@@ -395,8 +432,11 @@ class Session(SessionMixin):
         if not self._is_permanent(core):
             return None
         lifetime = self._interface.permanent_lifetime
-        self._context.cookie_max_age = int(lifetime.total_seconds())
+        setattr(self._context, self._lifetime_field, int(lifetime.total_seconds()))
         return lifetime
+
+    #: A login as another user or a logout in this request may leave a session that is not permanent any more.
+    _lifetime_field = "permanent_max_age"
 
     def _is_permanent(self, core: _core.Session) -> bool:
         return core.get("_permanent", False) is True
@@ -405,6 +445,11 @@ class Session(SessionMixin):
         """What cannot be saved does not undo a logout of the same request."""
         if core.user_id and not any(core.contains(key) for key in self._interface.identity_keys):
             self._interface.manager.end(core.handle or "", "logout", "user")
+
+
+def _only_max_age(cookie: str) -> bool:
+    """A cookie that lasts (another user's session may not), and does not say until when."""
+    return "; Max-Age=" in cookie and "; Expires=" not in cookie
 
 
 def _vary_by_cookie(response: Response) -> None:

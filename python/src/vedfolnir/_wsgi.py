@@ -122,6 +122,11 @@ class _GuardedStream:
         return chunk
 
     def close(self) -> None:
-        close = getattr(self._body, "close", None)
-        if close is not None:
-            close()
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            session = self._environ.get(ENVIRON_KEY)
+            if isinstance(session, Session):
+                session.report_lost_changes()

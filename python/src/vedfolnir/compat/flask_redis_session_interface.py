@@ -37,6 +37,8 @@ class RedisSession(Session):
     def permanent(self, value: bool) -> None:
         pass
 
+    _lifetime_field = "cookie_max_age"
+
     def _is_permanent(self, core: _core.Session) -> bool:
         return True
 
