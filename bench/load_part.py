@@ -10,10 +10,12 @@ import http.client
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import stack
+from figures import figure
 from machine import OTHER_CORE, on_core
 
 BENCH = Path(__file__).resolve().parent
@@ -27,7 +29,7 @@ OPTIONS = (
 
 
 def run(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
-    """One run, as long as three rounds of another part; `rounds` do not repeat it."""
+    """The sessions are made once; each round measures the same workers with the same sessions."""
     with stack.Redis(folder / "redis", prefix=on_core(OTHER_CORE)) as redis:
         environment = stack.demo_environment(folder, redis.url, "only for the bench")
         environment |= {"BENCH_KIND": "Vedfolnir", "BENCH_COUNT_WRITES": "1"}
@@ -40,19 +42,19 @@ def run(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
             options=OPTIONS,
         )
         with server:
-            return _measure(server, redis, folder, max(1, round(3 * seconds)))
+            return _measure(server, redis, folder, rounds, max(1, round(seconds)))
 
 
 def _measure(
-    server: stack.Gunicorn, redis: stack.Redis, folder: Path, seconds: int
+    server: stack.Gunicorn, redis: stack.Redis, folder: Path, rounds: int, seconds: int
 ) -> dict[str, Any]:
     print(f"load: making {SESSIONS} sessions", file=sys.stderr)
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     cookies = [_ask(client, "POST", "/setup")[1] for _ in range(SESSIONS)]
     (folder / "cookies").write_text("".join(f"{cookie}\n" for cookie in cookies))
     before = _resident(server)
-    print(f"load: {CLIENTS} clients for {seconds} s", file=sys.stderr)
-    result = _wrk(server, folder, seconds)
+    print(f"load: {rounds} rounds of {CLIENTS} clients for {seconds} s", file=sys.stderr)
+    measured = repeated(rounds, lambda: _wrk(server, folder, seconds))
     after = _resident(server)
     print("load: counting what the sessions hold", file=sys.stderr)
     written = sum(int(_ask(client, "GET", "/read", cookie)[0].split()[2]) for cookie in cookies)
@@ -63,14 +65,26 @@ def _measure(
         "sessions": SESSIONS,
         "clients": CLIENTS,
         "workers": WORKERS,
-        **result,
-        "per_second": result["requests"] / result["seconds"],
+        **measured,
         "writes_answered": answered,
         "writes_found": written,
         "lost": answered - written,
         "worker_bytes_before": before,
         "worker_bytes": after,
         "redis_bytes": redis_bytes,
+    }
+
+
+def repeated(rounds: int, measure: Callable[[], dict[str, float]]) -> dict[str, Any]:
+    """What is counted, over all rounds; what is measured, with its spread."""
+    results = [measure() for _ in range(rounds)]
+    rates = [{**each, "per_second": each["requests"] / each["seconds"]} for each in results]
+    return {
+        **{name: sum(each[name] for each in results) for name in ("requests", "seconds", "errors")},
+        **{
+            name: figure(each[name] for each in rates)
+            for name in ("per_second", "p50_us", "p99_us")
+        },
     }
 
 

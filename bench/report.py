@@ -75,15 +75,16 @@ def _load(load: dict[str, Any]) -> str:
     return f"""## {load["sessions"]:,} sessions, {load["clients"]:,} clients
 
 {load["workers"]} workers of 8 threads, every client with a connection of its own that it keeps; every fifth request
-writes. {load["requests"]:.0f} requests in {load["seconds"]:.1f} s. A *lost update* is a write that was answered with
-200 and is not in its session afterwards.
+writes. {load["requests"]:.0f} requests in {load["seconds"]:.1f} s, all rounds together. A *lost update* is a write
+that was answered with 200 and is not in its session afterwards.
 
 | | |
 |---|---:|
 | Errors | {load["errors"]:.0f} |
 | Lost updates, of {load["writes_answered"]} writes | {load["lost"]} |
-| Requests per second | {load["per_second"]:.0f} |
-| Wall time p50 / p99, ms | {load["p50_us"] / 1e3:.0f} / {load["p99_us"] / 1e3:.0f} |
+| Requests per second | {_spread(load["per_second"])} |
+| Wall time p50, ms | {_spread(_millis(load["p50_us"]))} |
+| Wall time p99, ms | {_spread(_millis(load["p99_us"]))} |
 | Memory of the workers, MiB (grown by) | {load["worker_bytes"] / MIB:.0f} ({grown:.0f}) |
 | Memory of Redis, MiB | {load["redis_bytes"] / MIB:.0f} |
 """
@@ -149,6 +150,10 @@ def _counted(flask: dict[str, Any]) -> str:
         cells = [f"{counted[kind][name]:.0f}" for kind in KINDS]
         rows.append(f"| {label} | " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
+
+
+def _millis(microseconds: dict[str, float]) -> dict[str, float]:
+    return {name: microseconds[name] / 1e3 for name in ("median", "low", "high")}
 
 
 def _spread(values: dict[str, float]) -> str:
