@@ -22,8 +22,8 @@ constexpr auto reverse = make_reverse();
 }  // namespace
 
 std::string base64url_encode(std::span<const std::uint8_t> bytes) {
-    std::string text;
-    text.reserve(base64url_length(bytes.size()));
+    std::string text(base64url_length(bytes.size()), '\0');
+    auto out = text.begin();
     std::uint32_t buffer = 0;
     unsigned bits = 0;
     for (const std::uint8_t byte : bytes) {
@@ -31,10 +31,10 @@ std::string base64url_encode(std::span<const std::uint8_t> bytes) {
         bits += 8;
         while (bits >= 6) {
             bits -= 6;
-            text.push_back(alphabet[(buffer >> bits) & 0x3fU]);
+            *out++ = alphabet[(buffer >> bits) & 0x3fU];
         }
     }
-    if (bits > 0) text.push_back(alphabet[(buffer << (6U - bits)) & 0x3fU]);
+    if (bits > 0) *out = alphabet[(buffer << (6U - bits)) & 0x3fU];
     return text;
 }
 

@@ -1,11 +1,12 @@
 #include "redis/connection.hpp"
 
+#include "redis/deadlines.hpp"
 #include "redis/greeting.hpp"
 #include "redis/library.hpp"
 #include "redis/tls.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/cancel_after.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -33,6 +34,8 @@ constexpr Millis pause_min{100};
 constexpr Millis pause_max{1000};
 /// Requests that may wait or be in flight at once, per process.
 constexpr std::size_t requests_max = 4096;
+/// Under load many replies lie ready: each read of the library takes at most this much.
+constexpr std::size_t read_at_once{16'384};
 /// How long HELLO may take beyond the connect timeout.
 constexpr Millis greeting_allowance{500};
 /// A connection on which nothing was answered for this long, although something was asked, is given up.
@@ -51,24 +54,36 @@ void add_node(Reply& reply, const node_view& node, Stage stage) {
 }
 
 /// Collects one Reply per command. An error reply becomes that Reply's error; it never closes the connection, as it
-/// would with `ignore`.
-any_adapter collect(std::vector<Reply>& replies, Stage stage) {
-    return any_adapter{[&replies, stage, open = false](any_adapter::parse_event event,
-                                                       const node_view& node, error_code&) mutable {
+/// would with `ignore`. Small enough to be kept without an allocation.
+class Collector {
+public:
+    Collector(std::vector<Reply>& replies, Stage stage) noexcept
+        : replies_(&replies), stage_(stage) {}
+
+    void operator()(any_adapter::parse_event event, const node_view& node, error_code& /*error*/) {
         switch (event) {
         case any_adapter::parse_event::init:
             // Comes again while the first bytes of a reply are still incomplete.
-            if (!open) replies.emplace_back(std::vector<boost::redis::resp3::node>{});
-            open = true;
+            if (!open_) replies_->emplace_back(std::vector<boost::redis::resp3::node>{});
+            open_ = true;
             break;
         case any_adapter::parse_event::node:
-            add_node(replies.back(), node, stage);
+            add_node(replies_->back(), node, stage_);
             break;
         case any_adapter::parse_event::done:
-            open = false;
+            open_ = false;
             break;
         }
-    }};
+    }
+
+private:
+    std::vector<Reply>* replies_;
+    Stage stage_;
+    bool open_ = false;
+};
+
+any_adapter collect(std::vector<Reply>& replies, Stage stage) {
+    return any_adapter{Collector(replies, stage)};
 }
 
 /// Reads pushes while they are parsed, ahead of the replies behind them: an invalidation is known before any reply
@@ -94,9 +109,11 @@ struct Link {
     Link(const asio::any_io_executor& executor, asio::ssl::context tls)
         : connection(executor, std::move(tls),
                      boost::redis::logger(boost::redis::logger::level::disabled)),
+          deadlines(executor),
           changed(executor, Clock::time_point::max()) {}
 
     boost::redis::connection connection;
+    Deadlines deadlines;
     asio::steady_timer changed;  ///< Cancelled when `greeted` or `over` becomes true.
     std::vector<Reply> greeting;
     bool greeted = false;
@@ -117,6 +134,18 @@ struct Link {
         return connection.get_usage().responses_received == answered &&
                now - silent_since > silence_max;
     }
+};
+
+/// Counts who is inside.
+class Counted {
+public:
+    explicit Counted(std::size_t& count) noexcept : count_(count) { ++count_; }
+    ~Counted() { --count_; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+
+private:
+    std::size_t& count_;
 };
 
 /// Pushes are read as they are parsed; their notices only have to be taken away, or the reader would stop for them.
@@ -141,6 +170,7 @@ boost::redis::config configuration(const RedisOptions& options) {
     config.ssl_handshake_timeout = options.connect_timeout;
     // Our own greeting tells refusals apart, our own loop reconnects and remembers why it must. The health check is
     // off because its PING is refused, and then closes the connection, in states where reads still work (MISCONF).
+    config.read_buffer_append_size = read_at_once;
     config.use_setup = true;
     config.setup.clear();
     config.reconnect_wait_interval = std::chrono::seconds::zero();
@@ -190,7 +220,9 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
     asio::awaitable<void> start_tracking(std::shared_ptr<Link> on);
     void stop_tracking();
     asio::awaitable<std::optional<Failure>> until_up(Deadline deadline);
-    asio::awaitable<boost::system::result<Exchange, Failure>> exec(Pipeline pipeline,
+    /// `self` is held: the request may outlive the object that asked.
+    asio::awaitable<boost::system::result<Exchange, Failure>> exec(std::shared_ptr<Impl> self,
+                                                                   Pipeline pipeline,
                                                                    Deadline deadline);
     asio::awaitable<boost::system::result<Exchange, Failure>> send(
         std::shared_ptr<Link> on, const boost::redis::request& request, Deadline deadline,
@@ -416,9 +448,10 @@ asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::send
     }
     on->asked(exchange.sent);
     count(request);
-    auto [error, size] = co_await on->connection.async_exec(
-        request, collect(exchange.replies, stage),
-        asio::cancel_after(deadline - exchange.sent, completion));
+    Deadlines::Watch watch(on->deadlines, deadline);
+    auto [error, size] =
+        co_await on->connection.async_exec(request, collect(exchange.replies, stage),
+                                           asio::bind_cancellation_slot(watch.slot(), completion));
     exchange.answered = Clock::now();
     if (!error) co_return exchange;
     if (exchange.answered < deadline || on->over) {
@@ -432,7 +465,9 @@ asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::send
 }
 
 asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::exec(
-    Pipeline pipeline, Deadline deadline) {
+    std::shared_ptr<Impl> /*self*/, Pipeline pipeline, Deadline deadline) {
+    const Counted counted(requests);
+    if (requests > requests_max) co_return Failure{FailureKind::saturated, Stage::connect, ""};
     for (bool last = false;; last = true) {
         if (state != State::up) {
             if (auto failure = co_await until_up(deadline)) co_return *failure;
@@ -467,15 +502,7 @@ Connection::~Connection() {
 
 asio::awaitable<boost::system::result<Exchange, Failure>> Connection::exec(Pipeline pipeline,
                                                                            Deadline deadline) {
-    // Held: the request may outlive the object that asked.
-    const auto impl = impl_;
-    if (impl->requests >= requests_max) {
-        co_return Failure{FailureKind::saturated, Stage::connect, ""};
-    }
-    ++impl->requests;
-    auto answer = co_await impl->exec(std::move(pipeline), deadline);
-    --impl->requests;
-    co_return answer;
+    return impl_->exec(impl_, std::move(pipeline), deadline);
 }
 
 asio::awaitable<std::optional<Failure>> Connection::contact(Deadline deadline) {

@@ -6,7 +6,9 @@ namespace vedfolnir::redis {
 
 std::string Keyspace::in_shard(std::uint8_t shard, std::string_view name) const {
     constexpr std::string_view hex = "0123456789abcdef";
-    std::string text = prefix_;
+    std::string text;
+    text.reserve(prefix_.size() + 5 + name.size());
+    text += prefix_;
     text += '{';
     text += hex[shard >> 4U];
     text += hex[shard & 15U];

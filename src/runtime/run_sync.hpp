@@ -28,8 +28,11 @@ struct Outcome {
     std::optional<Wake> wake;
 
     void deliver(std::optional<Result<T>> value) {
-        const std::lock_guard lock(mutex);
-        result = std::move(value);
+        {
+            const std::lock_guard lock(mutex);
+            result = std::move(value);
+        }
+        // After the lock: whoever wakes wants it at once, and would sleep again.
         if (wake)
             wake->signal();
         else
