@@ -40,6 +40,24 @@ Error unexpected(std::string_view function, std::string_view word) {
             "Redis: " + std::string(function) + " answered `" + std::string(word) + "`"};
 }
 
+/// It was sent, and the connection ended before its answer came.
+bool is_answer_lost(const Failure& failure) {
+    return failure.kind == FailureKind::closed && failure.stage == Stage::request;
+}
+
+/// One save came after `generation`, and `stored` is what it wrote. If that was not ours, ours was not applied.
+bool is_next(std::uint64_t generation, const std::string& stored) {
+    const auto header = model::parse_header(stored);
+    return header && header->generation == generation + 1;
+}
+
+/// To merge what was applied already would undo what others made of it.
+Error outcome_unknown() {
+    return {Errc::deadline_exceeded,
+            "Redis: the answer to a save was lost, and the record was saved by others since; "
+            "whether this save is part of it is unknown"};
+}
+
 }  // namespace
 
 /// One function call. `keys` come first; Redis wants their number.
@@ -130,9 +148,16 @@ Task<async::SaveReply> RedisStore::save(StoreKey key, std::uint64_t expected_gen
     model::append_be(expected, expected_generation);
     Call order{"vedfolnir_save", record_keys(key, record), {}};
     order.arguments = {std::move(expected), std::move(record), digits(ttl), raw(key.digest)};
+    order.repeatable = false;  // Repeated here, where it is known afterwards that it was.
+    Call again = order;
     auto reply = co_await call(std::move(order), deadline);
+    const bool repeated = !reply && is_answer_lost(reply.error());
+    if (repeated) reply = co_await call(std::move(again), deadline);
     if (!reply) co_return to_error(reply.error());
     const std::string& word = reply->front();
+    if (repeated && word == "conflict" && reply->size() >= 3 &&
+        !is_next(expected_generation, (*reply)[2]))
+        co_return outcome_unknown();
     if (word == "saved") co_return async::SaveReply{SaveStatus::saved, {}};
     if (word == "gone") co_return async::SaveReply{SaveStatus::gone, {}};
     if (reply->size() < 3) co_return unexpected("vedfolnir_save", word);
