@@ -2,6 +2,7 @@
 
 #include "compose/page.hpp"
 #include "compose/redis_facts.hpp"
+#include "compose/sample_record.hpp"
 #include "compose/state_dir.hpp"
 #include "crypto/key_ring.hpp"
 #include "model/session_id.hpp"
@@ -134,10 +135,17 @@ ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
     if (facts.redis.used && !has_errors_about(settings, "REDIS_"))
         facts.redis = redis_facts(options.redis);
     facts.database = database_facts(settings, directory);
+    const auto ring = ring_of(settings, directory);
+    const bool answers =
+        std::any_of(facts.redis.steps.begin(), facts.redis.steps.end(),
+                    [](const auto& step) { return step.name == "functions" && step.passed; });
+    if (ring && answers && facts.database.usable.value_or(false))
+        facts.sample = try_sample_record(options, directory, *ring);
+    else
+        facts.sample.failure = "the key ring, Redis or SQL is not usable (see there)";
     if (!order.url.empty()) facts.page = read_page(order.url, options.cookie.name);
     if (!order.cookie.empty())
-        facts.cookie_value =
-            kind_of(order.cookie, options.cookie.name, ring_of(settings, directory));
+        facts.cookie_value = kind_of(order.cookie, options.cookie.name, ring);
     return facts;
 }
 

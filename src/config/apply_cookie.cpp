@@ -84,7 +84,7 @@ void apply_cookie(Resolving& to) {
         to.report.error(by_variable(valid.error().public_message));
     if (!cookie.secure) {
         to.report.warn(
-            "SESSION_COOKIE_SECURE=false: the session cookie travels over plain http, where anybody on the way can take it");
+            "SESSION_COOKIE_SECURE=false: the session cookie travels over plain http, where anybody on the way can take it; serve https and set it to true");
     }
     if (!cookie.http_only) {
         to.report.warn(

@@ -54,6 +54,25 @@ Judged check_keys(const Facts& facts) {
     return Finding{"keys", Status::ok, "the key ring is long and varied enough", ""};
 }
 
+Judged check_sample(const Facts& facts) {
+    if (!facts.redis.used || !facts.database.exists) return std::nullopt;
+    const auto& sample = facts.sample;
+    if (!sample.failure.empty())
+        return Finding{"keys.record", Status::unknown,
+                       fmt::format("not checked: {}", sample.failure), ""};
+    if (!sample.opens)
+        return Finding{"keys.record", Status::unknown,
+                       "not checked: nobody is logged in, so there is no record to try", ""};
+    if (*sample.opens)
+        return Finding{"keys.record", Status::ok, "a session's record opens with this key ring",
+                       ""};
+    return Finding{
+        "keys.record", Status::fail,
+        fmt::format("the record of session {} does not open with this key ring", sample.handle),
+        "compare VEDFOLNIR_KEY or VEDFOLNIR_KEYS_FILE with the application's; a key that was taken "
+        "out of the ring has to stay until its sessions are over"};
+}
+
 Judged check_secret_files(const Facts& facts) {
     if (facts.secret_files.empty()) return std::nullopt;
     for (const auto& file : facts.secret_files) {

@@ -64,6 +64,12 @@ Judged check_secure_over_http(const Facts& facts) {
 }
 
 Judged check_not_secure_over_https(const Facts& facts) {
+    if (!facts.page.asked && !facts.cookie.secure && !facts.development) {
+        return Finding{"cookie.secure", Status::warn,
+                       "SESSION_COOKIE_SECURE=false: the session cookie travels over plain http, "
+                       "where anybody on the way can take it",
+                       "serve https and set SESSION_COOKIE_SECURE=true"};
+    }
     if (!answered(facts) || !facts.page.https) return std::nullopt;
     if (secure(facts)) return Finding{"cookie.secure", Status::ok, "the cookie is Secure", ""};
     return Finding{"cookie.secure", Status::fail,

@@ -9,7 +9,7 @@ namespace {
 
 using Check = Judged (*)(const Facts&);
 
-constexpr std::array<Check, 21> checks{
+constexpr std::array<Check, 22> checks{
     check_configuration,
     check_keys,
     check_secret_files,
@@ -24,6 +24,7 @@ constexpr std::array<Check, 21> checks{
     check_clock,
     check_database,
     check_database_file,
+    check_sample,
     check_page,
     check_secure_over_http,
     check_not_secure_over_https,

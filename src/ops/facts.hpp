@@ -47,6 +47,13 @@ struct DatabaseFacts {
     std::optional<unsigned> mode{};  ///< Permission bits of the file.
 };
 
+/// A record that the application wrote, tried with the key ring of these settings.
+struct SampleFacts {
+    std::optional<bool> opens{};  ///< Empty: there was none to try, or see `failure`.
+    std::string handle;
+    std::string failure;
+};
+
 /// A file that holds a secret, and who may read it.
 struct SecretFile {
     std::string variable;
@@ -89,6 +96,7 @@ struct Facts {
     std::vector<SecretFile> secret_files;
     RedisFacts redis;
     DatabaseFacts database;
+    SampleFacts sample;
     CookieOptions cookie;
     Seconds clock_skew_max{30};
     PageFacts page;

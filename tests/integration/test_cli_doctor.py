@@ -16,11 +16,14 @@ from typing import Any
 
 import pytest
 import stack
+from support import evidence
+from vedfolnir import _core
 
 import redis
 
 # 32 random bytes, used nowhere else.
 KEY = "q3tHc0Kx9mN1v7ZfWb2sYpEoRj5uLdGi8aXkTnQwV4M="
+OTHER_KEY = "uLdGi8aXkTnQwV4Mq3tHc0Kx9mN1v7ZfWb2sYpEoRj5="
 
 
 class Server(stack.Process):
@@ -126,6 +129,26 @@ def test_sound_installation_passes(tmp_path: Path, plain: Server) -> None:
     assert outcome.status("redis.permissions") == "warn"
     assert outcome.status("database") == "warn"
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.ids("S60", "C34")
+def test_the_key_ring_is_tried_on_a_record(tmp_path: Path, plain: Server) -> None:
+    where = {"REDIS_PORT": str(plain.port), "REDIS_SESSION_PREFIX": "sample:"}
+    settings = {**where, "VEDFOLNIR_STATE_DIR": str(tmp_path / "state")}
+    manager = _core.SessionManager.open({}, {**settings, "VEDFOLNIR_KEY": KEY})
+    request = _core.RequestContext()
+    session = manager.load(request)
+    session.set("_user_id", "7")
+    cookie = manager.create_named(session, request)
+    evidence.issued(cookie)
+    sound = doctor(tmp_path, **where)
+    assert sound.status("keys.record") == "ok", sound.checks["keys.record"]
+    other = doctor(tmp_path, **where, VEDFOLNIR_KEY=OTHER_KEY)
+    assert other.code == 1
+    assert other.status("keys.record") == "fail"
+    assert session.handle in other.message("keys.record")
+    assert manager.end(cookie, "logout", "user") == "ended"
+    assert doctor(tmp_path, **where).status("keys.record") == "unknown"
 
 
 @pytest.mark.ids("S95", "S60")

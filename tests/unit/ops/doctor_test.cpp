@@ -34,6 +34,7 @@ Facts sound() {
     facts.redis.append_only_file = true;
     facts.redis.clock_ahead = Millis(3);
     facts.database = {.path = "/s.db", .exists = true, .usable = true, .failure = {}, .mode = 0600};
+    facts.sample = {.opens = true, .handle = "0af7", .failure = {}};
     facts.secret_files = {{"VEDFOLNIR_KEY_FILE", "/key", 0600}};
     facts.page = {.asked = true,
                   .url = "https://a/login",
@@ -107,6 +108,13 @@ const Broken faults[] = {
      [](Facts& f) { f.warnings = {"REDIS_HOTS unknown"}; }},
     {"keys", Status::fail, "VEDFOLNIR_KEY",
      [](Facts& f) { f.errors = {"VEDFOLNIR_KEY is not set"}; }},
+    {"keys.record", Status::fail, "session 0af7 does not open",
+     [](Facts& f) { f.sample = {.opens = false, .handle = "0af7", .failure = {}}; }},
+    {"cookie.secure", Status::warn, "SESSION_COOKIE_SECURE=false",
+     [](Facts& f) {
+         f.page = {};
+         f.cookie.secure = false;
+     }},
     {"secret_files", Status::warn, "others may read",
      [](Facts& f) { f.secret_files[0].mode = 0644; }},
     {"secret_files", Status::fail, "others may write",
@@ -201,6 +209,15 @@ TEST(doctor, what_the_user_may_not_ask_is_unknown) {
     for (const auto* id : {"redis.eviction", "redis.persistence", "redis.clock", "secret_files"}) {
         EXPECT_EQ(finding(facts, id).status, Status::unknown) << id;
     }
+}
+
+// ids: S60
+TEST(doctor, a_record_that_could_not_be_tried_is_unknown) {
+    auto facts = sound();
+    facts.sample = {};
+    EXPECT_EQ(finding(facts, "keys.record").status, Status::unknown);
+    facts.sample.failure = "Redis: no answer";
+    EXPECT_THAT(finding(facts, "keys.record").message, HasSubstr("Redis: no answer"));
 }
 
 // ids: S60
