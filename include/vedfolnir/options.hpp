@@ -132,7 +132,9 @@ struct ManagerOptions {
     SizeLimits limits;
     EndingLimits endings;
     Millis request_budget{1000};  ///< Total time one load or commit may take.
-    std::string state_dir;        ///< Private files: keys, SQLite. Empty: ~/.local/state/vedfolnir.
+    /// An operation that took so long is reported in the operator's log. Zero: none is.
+    std::chrono::microseconds slow_operation{250'000};
+    std::string state_dir;  ///< Private files: keys, SQLite. Empty: ~/.local/state/vedfolnir.
     std::optional<NearCacheOptions> near_cache = NearCacheOptions{};  ///< Redis only. Empty: off.
     bool development = false;    ///< Permits generated keys and plain http, with a warning.
     bool plain_records = false;  ///< Records are readable in Redis. Development only.

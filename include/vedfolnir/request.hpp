@@ -17,6 +17,9 @@ struct RequestContext {
     std::optional<Seconds> cookie_max_age{};
     /// The same, but only if the session it names is permanent when it is written: its key `_permanent` is true.
     std::optional<Seconds> permanent_max_age{};
+    /// Names this request in log lines and audit events; none: they carry none. From the request's `traceparent` header
+    /// (TraceId::of_traceparent), else made by SessionManager::new_trace.
+    TraceId trace{};
     bool cookie_again =
         false;  ///< Send the cookie with the next save even if no touch is due: its lifetime changed.
 };

@@ -6,6 +6,7 @@
 #include "vedfolnir/result.hpp"
 #include "vedfolnir/session.hpp"
 #include "vedfolnir/store_info.hpp"
+#include "vedfolnir/timings.hpp"
 
 #include <memory>
 #include <optional>
@@ -75,6 +76,7 @@ struct AuditFilter {
     std::string user_id{};
     std::optional<Handle> handle{};
     std::string type{};
+    std::optional<TraceId> trace{};  ///< Only events of this request.
     std::optional<TimePoint> since{};
     std::optional<TimePoint> until{};
     std::uint32_t limit = 100;
@@ -101,6 +103,8 @@ struct Counters {
     std::uint64_t creates = 0, saves = 0, touches = 0, logins = 0, endings = 0, endings_pending = 0;
     std::uint64_t merges = 0, conflicts_same_key = 0, commits_dropped = 0;
     std::uint64_t audit_dropped = 0;
+    std::uint64_t slow_operations =
+        0;  ///< Those that took as long as `ManagerOptions::slow_operation`.
     std::uint64_t changes_lost = 0;  ///< See count_lost_changes.
     /// Near cache: loads answered from memory, records found but too old or changed, records kept, answers not kept
     /// because a change overtook them, changes told by the store.
@@ -121,9 +125,10 @@ public:
     /// Loads by cookie. Always a Session (maybe empty, see `reason()`); "could not find out" is an Error.
     [[nodiscard]] Result<Session> load(const RequestContext& request) const;
     /// The same in two steps, for callers that do something around waiting (Python gives up its lock). The first never
-    /// waits; if its session is `pending()`, the second asks the store, else it gives back what it got.
+    /// waits; if its session is `pending()`, the second asks the store, else it gives back what it got. Of `request` the
+    /// second needs the trace only.
     [[nodiscard]] Result<Session> begin_load(const RequestContext& request) const;
-    [[nodiscard]] Result<Session> finish_load(Session session) const;
+    [[nodiscard]] Result<Session> finish_load(Session session, const RequestContext& request) const;
 
     /// False: a commit of `session` would write nothing; the answer itself asks no store. Any thread.
     [[nodiscard]] bool commit_due(const Session& session, const RequestContext& request) const;
@@ -142,11 +147,13 @@ public:
     /// Ends one session, named by handle or by cookie value. With `owner`, only a session of that user: others are
     /// `absent`, and a handle still resolves (through the user's index) while SQL is down.
     [[nodiscard]] Result<Ending> end(std::string_view name, EndReason reason,
-                                     std::string_view actor, std::string_view owner = {}) const;
+                                     std::string_view actor, std::string_view owner = {},
+                                     const TraceId& trace = {}) const;
     /// Ends all sessions of a user; with `keep`, all but that one. `count` receives how many were live.
     [[nodiscard]] Result<Ending> end_user(std::string_view user_id, std::optional<Handle> keep,
                                           EndReason reason, std::string_view actor,
-                                          std::uint32_t* count = nullptr) const;
+                                          std::uint32_t* count = nullptr,
+                                          const TraceId& trace = {}) const;
 
     /// Closes the SQL rows of sessions past their absolute end, with reason `expired`; how many. They are refused
     /// without it: this keeps SQL's picture true. Safe to call from many processes.
@@ -171,6 +178,9 @@ public:
     /// The hot store's own figures. A store without them, or a user who may not ask, leaves fields empty.
     [[nodiscard]] Result<StoreInfo> store_info() const;
     [[nodiscard]] Counters counters() const noexcept;
+    [[nodiscard]] Timings timings() const noexcept;
+    /// A fresh trace id, for a request that came without one. None if the system has no randomness just now.
+    [[nodiscard]] static TraceId new_trace();
     /// For bindings whose values can be changed in place: that many were, after their session's commit, when nothing
     /// could save them any more.
     void count_lost_changes(std::uint64_t count) const noexcept;

@@ -37,6 +37,20 @@ struct Handle {
     [[nodiscard]] static std::optional<Handle> parse(std::string_view text) noexcept;
 };
 
+/// 128 bits that name one request in all systems it passes (W3C Trace Context). All zero: none.
+struct TraceId {
+    std::array<std::uint8_t, 16> bytes{};
+
+    friend auto operator<=>(const TraceId&, const TraceId&) = default;
+    [[nodiscard]] bool none() const noexcept { return *this == TraceId{}; }
+    /// 32 lower-case hexadecimal digits.
+    [[nodiscard]] std::string text() const;
+    /// Reads `text()` back; empty unless it is exactly 32 lower-case hexadecimal digits, not all of them 0.
+    [[nodiscard]] static std::optional<TraceId> parse(std::string_view text) noexcept;
+    /// The id in a `traceparent` header; empty unless the header is well-formed.
+    [[nodiscard]] static std::optional<TraceId> of_traceparent(std::string_view header) noexcept;
+};
+
 /// 128 bits naming one logical change, so that a retried write is recognised (R9).
 using OperationId = std::array<std::uint8_t, 16>;
 

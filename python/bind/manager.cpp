@@ -5,6 +5,7 @@
 #include "crypto/random.hpp"
 #include "errors.hpp"
 #include "model/session_id.hpp"
+#include "records.hpp"
 #include "session.hpp"
 #include "times.hpp"
 #include "vedfolnir/session_manager.hpp"
@@ -51,6 +52,14 @@ std::optional<Handle> handle_of(const std::optional<std::string>& text) {
     return handle;
 }
 
+/// Empty: none.
+TraceId trace_named(std::string_view text) {
+    if (text.empty()) return {};
+    const auto trace = TraceId::parse(text);
+    if (!trace) throw nb::value_error("a trace id is 32 lower-case hexadecimal digits");
+    return *trace;
+}
+
 EndReason reason_of(std::string_view name) {
     for (const EndReason reason :
          {EndReason::logout, EndReason::ended_by_user, EndReason::ended_by_operator,
@@ -60,12 +69,14 @@ EndReason reason_of(std::string_view name) {
     throw nb::value_error("unknown end reason");
 }
 
-BoundSession load(const BoundManager& self, const RequestContext& request) {
+BoundSession load(const BoundManager& self, RequestContext& request) {
     const auto since = std::chrono::steady_clock::now();
     // What is at hand is given without letting another thread have the GIL.
     Session session = unwrap(self.manager.begin_load(request));
-    if (session.pending())
-        session = waiting([&] { return self.manager.finish_load(std::move(session)); });
+    if (session.pending()) {
+        ensure_trace(request);
+        session = waiting([&] { return self.manager.finish_load(std::move(session), request); });
+    }
     return {std::move(session), self.manager.options().limits,
             std::chrono::steady_clock::now() - since};
 }
@@ -75,20 +86,21 @@ bool commit_due(const BoundManager& self, BoundSession& session, const RequestCo
     return self.manager.commit_due(session.get(), request);
 }
 
-CommitResult commit(const BoundManager& self, BoundSession& session,
-                    const RequestContext& request) {
+CommitResult commit(const BoundManager& self, BoundSession& session, RequestContext& request) {
+    ensure_trace(request);
     BoundSession::Lease lease(session);
     return waiting([&] { return self.manager.commit(lease.session(), request); });
 }
 
 CommitResult login_remembered(const BoundManager& self, BoundSession& session,
-                              const RequestContext& request, const std::string& token) {
+                              RequestContext& request, const std::string& token) {
+    ensure_trace(request);
     BoundSession::Lease lease(session);
     return waiting([&] { return self.manager.login_remembered(lease.session(), request, token); });
 }
 
-std::string create_named(const BoundManager& self, BoundSession& session,
-                         const RequestContext& request) {
+std::string create_named(const BoundManager& self, BoundSession& session, RequestContext& request) {
+    ensure_trace(request);
     BoundSession::Lease lease(session);
     return waiting([&] { return self.manager.create_named(lease.session(), request); });
 }
@@ -100,20 +112,23 @@ nb::object load_named(const BoundManager& self, const std::string& name) {
 }
 
 std::string end(const BoundManager& self, const std::string& name, std::string_view reason,
-                const std::string& actor, const std::string& owner) {
+                const std::string& actor, const std::string& owner, std::string_view trace_id) {
     const EndReason why = reason_of(reason);
+    const TraceId trace = trace_named(trace_id);
     return std::string(
-        to_string(waiting([&] { return self.manager.end(name, why, actor, owner); })));
+        to_string(waiting([&] { return self.manager.end(name, why, actor, owner, trace); })));
 }
 
 std::pair<std::string, std::uint32_t> end_user(const BoundManager& self, const std::string& user_id,
                                                const std::optional<std::string>& keep,
-                                               std::string_view reason, const std::string& actor) {
+                                               std::string_view reason, const std::string& actor,
+                                               std::string_view trace_id) {
+    const TraceId trace = trace_named(trace_id);
     const auto kept = handle_of(keep);
     const EndReason why = reason_of(reason);
     std::uint32_t count = 0;
     const Ending ending =
-        waiting([&] { return self.manager.end_user(user_id, kept, why, actor, &count); });
+        waiting([&] { return self.manager.end_user(user_id, kept, why, actor, &count, trace); });
     return {std::string(to_string(ending)), count};
 }
 
@@ -129,7 +144,7 @@ std::vector<SessionInfo> list(const BoundManager& self, std::string user_id, boo
 std::vector<AuditEntry> audit(const BoundManager& self, std::string user_id,
                               const std::optional<std::string>& handle, std::string type,
                               nb::handle since, nb::handle until, std::uint32_t limit,
-                              std::uint64_t before_id) {
+                              std::uint64_t before_id, std::string_view trace_id) {
     AuditFilter filter{.user_id = std::move(user_id),
                        .handle = handle_of(handle),
                        .type = std::move(type),
@@ -137,6 +152,7 @@ std::vector<AuditEntry> audit(const BoundManager& self, std::string user_id,
                        .until = std::nullopt,
                        .limit = limit,
                        .before_id = before_id};
+    if (!trace_id.empty()) filter.trace = trace_named(trace_id);
     if (!since.is_none()) filter.since = from_datetime(since);
     if (!until.is_none()) filter.until = from_datetime(until);
     return waiting([&] { return self.manager.audit(filter); });
@@ -145,6 +161,14 @@ std::vector<AuditEntry> audit(const BoundManager& self, std::string user_id,
 void ping(const BoundManager& self) {
     const Result<void> answer = run_waiting([&] { return self.manager.ping(); });
     unwrap(answer);
+}
+
+std::map<std::string, Timing> timings(const BoundManager& self) {
+    const Timings all = self.manager.timings();
+    std::map<std::string, Timing> named;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        named.emplace(to_string(static_cast<Operation>(i)), all[i]);
+    return named;
 }
 
 std::string mint_id(const BoundManager& self) {
@@ -268,18 +292,19 @@ void bind_manager(nb::module_& module) {
             },
             "name"_a)
         .def(
-            "end", &end, "name"_a, "reason"_a, "actor"_a, "owner"_a = "",
+            "end", &end, "name"_a, "reason"_a, "actor"_a, "owner"_a = "", "trace_id"_a = "",
             "Ends the session of that handle or cookie value; with `owner`, only if it is one of that user's.")
         .def("end_user", &end_user, "user_id"_a, "keep"_a.none(), "reason"_a, "actor"_a,
-             "How it was acknowledged, and how many sessions were live.")
+             "trace_id"_a = "", "How it was acknowledged, and how many sessions were live.")
         .def("sessions", &list, "user_id"_a = "", "include_ended"_a = false, "limit"_a = 100,
              "after"_a = nb::none())
         .def("audit", &audit, "user_id"_a = "", "handle"_a = nb::none(), "type"_a = "",
              "since"_a = nb::none(), "until"_a = nb::none(), "limit"_a = 100, "before_id"_a = 0,
+             "trace_id"_a = "",
              nb::sig(
                  "def audit(self, user_id: str = '', handle: str | None = None, type: str = '', "
                  "since: datetime.datetime | None = None, until: datetime.datetime | None = None, "
-                 "limit: int = 100, before_id: int = 0) -> list[AuditEntry]"))
+                 "limit: int = 100, before_id: int = 0, trace_id: str = '') -> list[AuditEntry]"))
         .def(
             "close_expired",
             [](const BoundManager& self) {
@@ -295,6 +320,9 @@ void bind_manager(nb::module_& module) {
         .def("ping", &ping,
              "Raises StoreUnavailable or AuditUnavailable, naming who does not answer.")
         .def("counters", [](const BoundManager& self) { return self.manager.counters(); })
+        .def(
+            "timings", &timings,
+            "By operation: load (that a store was asked for), create, save, touch, login, end, commit_failed.")
         .def(
             "count_lost_changes",
             [](const BoundManager& self, std::uint64_t count) {

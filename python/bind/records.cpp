@@ -6,13 +6,22 @@
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include <optional>
+#include <string_view>
+#include <vector>
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace vedfolnir::bind {
+
+void ensure_trace(RequestContext& request) {
+    if (request.trace.none()) request.trace = SessionManager::new_trace();
+}
+
 namespace {
 
 nb::object optional_time(const std::optional<TimePoint>& time) {
@@ -38,13 +47,23 @@ void set_seconds(RequestContext& self, std::optional<std::int64_t> seconds) {
     if (seconds) self.*lifetime = Seconds(*seconds);
 }
 
+TraceId trace_of(std::string_view traceparent) {
+    if (traceparent.empty()) return {};
+    return TraceId::of_traceparent(traceparent).value_or(TraceId{});
+}
+
+std::string trace_id(RequestContext& self) {
+    ensure_trace(self);
+    return self.trace.text();
+}
+
 void bind_request(nb::module_& module) {
     nb::class_<RequestContext>(module, "RequestContext",
                                "What the core needs to know of one HTTP request.")
         .def(
             "__init__",
             [](RequestContext* self, const nb::bytes& cookie_header, std::string user_agent,
-               std::string client_address, bool passive) {
+               std::string client_address, bool passive, std::string_view traceparent) {
                 new (self)
                     RequestContext{.cookie_header = {cookie_header.c_str(), cookie_header.size()},
                                    .user_agent = std::move(user_agent),
@@ -52,10 +71,11 @@ void bind_request(nb::module_& module) {
                                    .passive = passive,
                                    .cookie_max_age = std::nullopt,
                                    .permanent_max_age = std::nullopt,
+                                   .trace = trace_of(traceparent),
                                    .cookie_again = false};
             },
             "cookie_header"_a = nb::bytes(""), "user_agent"_a = "", "client_address"_a = "",
-            "passive"_a = false)
+            "passive"_a = false, "traceparent"_a = "")
         .def(
             "with_cookie",
             [](const RequestContext& self, const nb::bytes& cookie_header) {
@@ -64,6 +84,9 @@ void bind_request(nb::module_& module) {
                 return copy;
             },
             "cookie_header"_a, "The same request as if it had come with that Cookie header.")
+        .def_prop_ro(
+            "trace_id", &trace_id,
+            "Of the traceparent header if that was well-formed, else made with the first look.")
         .def_rw("passive", &RequestContext::passive)
         .def_rw("cookie_again", &RequestContext::cookie_again)
         .def_prop_rw("cookie_max_age", &seconds_of<&RequestContext::cookie_max_age>,
@@ -135,6 +158,25 @@ void bind_audit_entry(nb::module_& module) {
         .def_ro("detail", &AuditEntry::detail, "A JSON object.");
 }
 
+void bind_timing(nb::module_& module) {
+    nb::class_<Timing>(module, "Timing", "How long an operation took, waiting included.")
+        .def_prop_ro("count", &Timing::count)
+        .def_ro("sum_us", &Timing::sum_us, "Microseconds in all.")
+        .def_prop_ro("buckets",
+                     [](const Timing& self) {
+                         return std::vector<std::uint64_t>(self.buckets.begin(),
+                                                           self.buckets.end());
+                     })
+        .def_prop_ro_static(
+            "bounds_us",
+            [](nb::handle) {
+                return std::vector<std::uint64_t>(Timing::bounds_us.begin(),
+                                                  Timing::bounds_us.end());
+            },
+            nb::sig("def bounds_us(arg: object, /) -> list[int]"),
+            "Upper bounds of the buckets, included; the last bucket has none.");
+}
+
 void bind_counters(nb::module_& module) {
     nb::class_<Counters>(module, "Counters", "Numbers since this process started; monotonic.")
         .def_ro("store_commands", &Counters::store_commands)
@@ -155,6 +197,7 @@ void bind_counters(nb::module_& module) {
         .def_ro("merges", &Counters::merges)
         .def_ro("conflicts_same_key", &Counters::conflicts_same_key)
         .def_ro("commits_dropped", &Counters::commits_dropped)
+        .def_ro("slow_operations", &Counters::slow_operations)
         .def_ro("audit_dropped", &Counters::audit_dropped)
         .def_ro("changes_lost", &Counters::changes_lost,
                 "Values changed in place by a streamed body, after the session was saved.")
@@ -173,6 +216,7 @@ void bind_records(nb::module_& module) {
     bind_session_info(module);
     bind_store_info(module);
     bind_audit_entry(module);
+    bind_timing(module);
     bind_counters(module);
 }
 

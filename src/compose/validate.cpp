@@ -40,6 +40,7 @@ Result<void> check_redis(const RedisOptions& redis) {
 }
 
 Result<void> check_limits(const ManagerOptions& options) {
+    if (options.slow_operation.count() < 0) return refuse("slow_operation: must not be negative");
     if (options.request_budget <= Millis::zero()) return refuse("request_budget: must be positive");
     if (options.sql.statement_timeout <= Millis::zero())
         return refuse("sql.statement_timeout: must be positive");

@@ -197,6 +197,8 @@ void apply_bounds(Resolving& to) {
     auto& options = to.settings.options;
     if (const auto ms = to.layers.integer("VEDFOLNIR_REQUEST_BUDGET_MS"))
         options.request_budget = Millis(*ms);
+    if (const auto us = to.layers.integer("VEDFOLNIR_SLOW_OPERATION_US"))
+        options.slow_operation = std::chrono::microseconds(*us);
     if (const auto bytes = to.layers.integer("VEDFOLNIR_PAYLOAD_MAX_BYTES")) {
         options.limits.payload_max = static_cast<std::size_t>(*bytes);
     }

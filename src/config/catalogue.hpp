@@ -53,10 +53,10 @@ struct Known {
 };
 
 /// All known variables, in the order of the reference.
-[[nodiscard]] std::span<const Known> catalogue() noexcept;
+[[nodiscard]] std::span<const Known> catalogue();
 
 /// The entry for a name (exact, or through a `*` entry); empty if unknown.
-[[nodiscard]] const Known* find_known(std::string_view name) noexcept;
+[[nodiscard]] const Known* find_known(std::string_view name);
 
 /// Names that begin like ours but belong to others (a desktop's SESSION_MANAGER, Kubernetes' service links).
 [[nodiscard]] bool is_foreign(std::string_view name) noexcept;

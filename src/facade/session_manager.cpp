@@ -1,6 +1,8 @@
 #include "vedfolnir/session_manager.hpp"
 
+#include "crypto/random.hpp"
 #include "facade/instance.hpp"
+#include "facade/watch.hpp"
 #include "runtime/run_sync.hpp"
 
 #include <utility>
@@ -84,12 +86,15 @@ Result<Session> SessionManager::begin_load(const RequestContext& request) const 
     return Session((*instance)->core->begin_load(request));
 }
 
-Result<Session> SessionManager::finish_load(Session session) const {
+Result<Session> SessionManager::finish_load(Session session, const RequestContext& request) const {
     if (!session.pending()) return session;
+    session.state_->trace = request.trace;
+    const facade::Watch watch(*impl_, request.trace);
     auto state = run<manager::StatePtr>(
         *impl_, load_budget(impl_->options), [&](auto& core, Deadline deadline) {
             return core.async_load(std::move(session.state_), deadline);
         });
+    watch.ended(Operation::load);
     if (!state) return state.error();
     return Session(std::move(*state));
 }
@@ -97,7 +102,7 @@ Result<Session> SessionManager::finish_load(Session session) const {
 Result<Session> SessionManager::load(const RequestContext& request) const {
     auto session = begin_load(request);
     if (!session) return session.error();
-    return finish_load(std::move(*session));
+    return finish_load(std::move(*session), request);
 }
 
 bool SessionManager::commit_due(const Session& session, const RequestContext& request) const {
@@ -110,10 +115,12 @@ Result<CommitResult> SessionManager::commit(Session& session, const RequestConte
     if (state.committed) return Error{Errc::read_only, "the session was committed before"};
     state.committed = true;
     if (!commit_due(session, request)) return CommitResult{};
+    const facade::Watch watch(*impl_, request.trace);
     auto outcome = run<manager::CommitOutcome>(
         *impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
             return core.async_commit(session.state_, request, deadline);
         });
+    watch.ended(outcome ? &outcome->result : nullptr);
     if (!outcome) return outcome.error();
     if (outcome->loaded) {
         state.loaded = std::move(outcome->loaded);
@@ -136,12 +143,14 @@ Result<CommitResult> SessionManager::login_remembered(Session& session,
     state.remembered = true;
     // As in `commit`: a task that outlives its deadline goes on reading this state, so nobody may change it then.
     state.committed = true;
+    const facade::Watch watch(*impl_, request.trace);
     auto outcome = run<manager::RememberedOutcome>(
         *impl_, durable_budget(impl_->options) + manager::remembered_patience,
         [&](auto& core, Deadline deadline) {
             return core.async_login_remembered(session.state_, request, std::string(token),
                                                deadline);
         });
+    watch.ended(outcome ? &outcome->result : nullptr);
     if (!outcome) return outcome.error();
     state.committed = false;
     if (outcome->session) session.state_ = std::move(outcome->session);
@@ -149,21 +158,28 @@ Result<CommitResult> SessionManager::login_remembered(Session& session,
 }
 
 Result<Ending> SessionManager::end(std::string_view name, EndReason reason, std::string_view actor,
-                                   std::string_view owner) const {
+                                   std::string_view owner, const TraceId& trace) const {
     const manager::EndCommand command{std::string(name), reason, std::string(actor),
-                                      std::string(owner)};
-    return run<Ending>(*impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
-        return core.async_end(command, deadline);
-    });
+                                      std::string(owner), trace};
+    const facade::Watch watch(*impl_, trace);
+    auto ending =
+        run<Ending>(*impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
+            return core.async_end(command, deadline);
+        });
+    watch.ended(Operation::end);
+    return ending;
 }
 
 Result<Ending> SessionManager::end_user(std::string_view user_id, std::optional<Handle> keep,
                                         EndReason reason, std::string_view actor,
-                                        std::uint32_t* count) const {
-    const manager::EndUserCommand command{std::string(user_id), keep, reason, std::string(actor)};
+                                        std::uint32_t* count, const TraceId& trace) const {
+    const manager::EndUserCommand command{std::string(user_id), keep, reason, std::string(actor),
+                                          trace};
+    const facade::Watch watch(*impl_, trace);
     auto outcome = run<manager::EndUserOutcome>(
         *impl_, durable_budget(impl_->options),
         [&](auto& core, Deadline deadline) { return core.async_end_user(command, deadline); });
+    watch.ended(Operation::end);
     if (!outcome) return outcome.error();
     if (count != nullptr) *count = outcome->count;
     return outcome->ending;
@@ -242,6 +258,19 @@ void SessionManager::count_lost_changes(std::uint64_t count) const noexcept {
     runtime::AtomicCounters::raise(impl_->counters.changes_lost, count);
 }
 
+Timings SessionManager::timings() const noexcept {
+    Timings read;
+    for (std::size_t i = 0; i < read.size(); ++i) read[i] = impl_->counters.timings[i].read();
+    return read;
+}
+
+TraceId SessionManager::new_trace() {
+    TraceId trace;
+    crypto::KernelRandom random;
+    const auto filled = random.fill(trace.bytes);
+    return filled ? trace : TraceId{};
+}
+
 Counters SessionManager::counters() const noexcept {
     const runtime::AtomicCounters& from = impl_->counters;
     Counters to;
@@ -265,6 +294,7 @@ Counters SessionManager::counters() const noexcept {
     to.commits_dropped = from.commits_dropped;
     to.audit_dropped = from.audit_dropped;
     to.changes_lost = from.changes_lost;
+    to.slow_operations = from.slow_operations;
     to.near_hits = from.near_hits;
     to.near_stale = from.near_stale;
     to.near_fills = from.near_fills;

@@ -26,7 +26,7 @@ bool differs(const model::Entries& a, const model::Entries& b, const std::string
 }  // namespace
 
 /// What a commit of this state amounts to. A refusal is audited.
-Result<policy::CommitPlan> Core::plan_of(const SessionState& state) {
+Result<policy::CommitPlan> Core::plan_of(const SessionState& state, const TraceId& trace) {
     const policy::Usage usage{.base = *state.base,
                               .current = state.current(),
                               .loaded = state.loaded.has_value(),
@@ -42,14 +42,14 @@ Result<policy::CommitPlan> Core::plan_of(const SessionState& state) {
     auto event = event_of("identity.conflict", system_now(),
                           state.loaded ? std::optional(state.loaded->header.handle) : std::nullopt,
                           std::string(usage.user_before), "user");
-    event.detail = json_object({{"reason", plan.error().detail}});
+    event.detail = json_object({{"reason", plan.error().detail}}, trace);
     note_event(std::move(event));
     return plan;
 }
 
 Task<CommitOutcome> Core::async_commit(ConstStatePtr state, RequestContext request,
                                        Deadline deadline) {
-    auto plan = plan_of(*state);
+    auto plan = plan_of(*state, request.trace);
     if (!plan) co_return plan.error();
     // An id that rotated moments ago: this request runs without a session. Only a login makes a new one.
     if (state->reason == LoadReason::rotated && plan->plan != policy::Plan::login)
@@ -189,7 +189,7 @@ Task<bool> Core::record_audited_changes(const Commit& commit, OperationId operat
     auto event = event_of("session.platform_switched", commit.now, loaded.header.handle,
                           loaded.user_id(), "user");
     event.operation = operation;
-    event.detail = json_object({{"from", before}, {"to", after}});
+    event.detail = json_object({{"from", before}, {"to", after}}, commit.request.trace);
     co_return co_await ports_.archive->record_change(loaded.header.handle, after, std::move(event),
                                                      commit.deadline);
 }
@@ -272,8 +272,8 @@ Task<CommitOutcome> Core::commit_end(Commit commit) {
     } else {
         commit.state->count_command();
         Name name{loaded.key, loaded.user_id()};
-        const auto ending =
-            co_await end_session(std::move(name), EndReason::logout, "user", commit.deadline);
+        const auto ending = co_await end_session(std::move(name), EndReason::logout, "user",
+                                                 commit.deadline, commit.request.trace);
         if (!ending) co_return ending.error();
         outcome.result.ending = *ending;
     }
@@ -283,7 +283,7 @@ Task<CommitOutcome> Core::commit_end(Commit commit) {
         // The ending stands whatever becomes of the new anonymous session.
         if (!next) {
             settings_.report("the anonymous session after a logout could not be created",
-                             next.error());
+                             traced(next.error(), commit.request.trace));
         } else {
             next->result.ending = outcome.result.ending;
             outcome = std::move(*next);

@@ -36,7 +36,7 @@ StatePtr Core::fresh_state() const {
 
 void Core::note_ambiguous(const RequestContext& request) {
     auto event = event_of("cookie.ambiguous", system_now(), std::nullopt, {}, "user");
-    event.detail = json_object({{"client", request.client_address}});
+    event.detail = json_object({{"client", request.client_address}}, request.trace);
     boost::asio::post(settings_.executor,
                       [self = shared_from_this(), event = std::move(event)]() mutable {
                           self->note_event(std::move(event));
@@ -181,7 +181,7 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
     if (state->reason == LoadReason::unreadable) {
         AtomicCounters::raise(counters.records_unreadable);
         auto event = event_of("record.unreadable", *time, std::nullopt, {}, "system");
-        event.detail = json_object({{"store_key", key.text()}});
+        event.detail = json_object({{"store_key", key.text()}}, state->trace);
         note_event(std::move(event));
     }
     co_return state;

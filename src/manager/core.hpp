@@ -48,6 +48,7 @@ struct EndCommand {
     EndReason reason = EndReason::ended_by_operator;
     std::string actor;
     std::string owner;  ///< When set: only a session of this user.
+    TraceId trace{};
 };
 
 struct EndUserCommand {
@@ -55,6 +56,7 @@ struct EndUserCommand {
     std::optional<Handle> keep;
     EndReason reason = EndReason::ended_by_operator;
     std::string actor;
+    TraceId trace{};
 };
 
 struct EndUserOutcome {
@@ -145,7 +147,8 @@ private:
                          const std::optional<std::string>& bytes, TimePoint now);
 
     // commit.cpp
-    [[nodiscard]] Result<policy::CommitPlan> plan_of(const SessionState& state);
+    [[nodiscard]] Result<policy::CommitPlan> plan_of(const SessionState& state,
+                                                     const TraceId& trace);
     [[nodiscard]] Task<CommitOutcome> commit_nothing(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_create(Commit commit);
     [[nodiscard]] Task<CommitOutcome> commit_save(Commit commit);
@@ -176,7 +179,7 @@ private:
 
     // ending.cpp
     [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor,
-                                           Deadline deadline);
+                                           Deadline deadline, TraceId trace = {});
     [[nodiscard]] boost::asio::awaitable<TimePoint> ending_time(Deadline deadline);
     [[nodiscard]] TimePoint denied_until(TimePoint time) const;
     [[nodiscard]] boost::asio::awaitable<void> remove_ended(StoreKey key, UserTag user,

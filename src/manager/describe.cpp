@@ -8,14 +8,31 @@
 #include <algorithm>
 
 namespace vedfolnir::manager {
+namespace {
 
-std::string json_object(
-    std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+constexpr std::string_view trace_field = "trace";
+
+}  // namespace
+
+std::string json_object(std::initializer_list<std::pair<std::string_view, std::string_view>> fields,
+                        const TraceId& trace) {
     boost::json::object object;
     for (const auto& [name, value] : fields) {
         if (!value.empty()) object.emplace(name, value);
     }
+    if (!trace.none()) object.emplace(trace_field, trace.text());
     return boost::json::serialize(object);
+}
+
+std::string trace_member(const TraceId& trace) {
+    return "\"" + std::string(trace_field) + "\":\"" + trace.text() + "\"";
+}
+
+Error traced(Error error, const TraceId& trace) {
+    if (trace.none()) return error;
+    if (error.detail.empty()) error.detail = error.public_message;
+    error.detail += " [trace " + trace.text() + "]";
+    return error;
 }
 
 std::string shortened(std::string_view text, std::size_t bytes_max) {

@@ -13,9 +13,16 @@
 
 namespace vedfolnir::manager {
 
-/// A JSON object of strings; empty values are left out.
+/// A JSON object of strings; empty values are left out, and so is a trace that is none.
 [[nodiscard]] std::string json_object(
-    std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
+    std::initializer_list<std::pair<std::string_view, std::string_view>> fields,
+    const TraceId& trace = {});
+
+/// How an event's detail names its request: what `json_object` wrote for `trace`.
+[[nodiscard]] std::string trace_member(const TraceId& trace);
+
+/// The error with the request that met it, for the operator's log.
+[[nodiscard]] Error traced(Error error, const TraceId& trace);
 
 /// The user agent or address as stored: at most `bytes_max` bytes of printable ASCII; other bytes become `?`.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes_max);

@@ -151,7 +151,8 @@ TimePoint Core::denied_until(TimePoint time) const {
     return time + settings_.options.lifetimes.absolute + settings_.options.lifetimes.clock_skew_max;
 }
 
-Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, Deadline deadline) {
+Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, Deadline deadline,
+                               TraceId trace) {
     const TimePoint time = co_await ending_time(deadline);
     const TimePoint until = denied_until(time);
     const UserTag user = name.user_id.empty() ? UserTag{} : settings_.ring.user_tag(name.user_id);
@@ -164,7 +165,7 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     request.reason = reason;
     request.event = event_of("session.ended", time, std::nullopt, name.user_id, std::move(actor));
     request.event.operation = *operation;
-    request.event.detail = json_object({{"reason", to_string(reason)}});
+    request.event.detail = json_object({{"reason", to_string(reason)}}, trace);
     auto receipt = co_await ports_.archive->end(std::move(request), deadline);
     denied_.deny(name.key, until, time);
 
@@ -173,14 +174,15 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     undocumented.keys = {name.key};
     undocumented.user = user;
     if (!receipt) {
-        settings_.report("an ending is pending: SQL did not take it", receipt.error());
+        settings_.report("an ending is pending: SQL did not take it",
+                         traced(receipt.error(), trace));
         AtomicCounters::raise(settings_.counters.endings_pending);
         std::vector<async::EndOrder> orders;
         orders.push_back(std::move(undocumented));
         const auto applied = co_await apply(std::move(orders), deadline);
         if (!applied)
             settings_.report("an ending reached neither SQL nor the hot store yet",
-                             applied.error());
+                             traced(applied.error(), trace));
         co_return Ending::pending;
     }
     if (receipt->sessions == 0) {
@@ -195,7 +197,7 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     const auto applied = co_await apply(std::move(receipt->orders), deadline);
     if (!applied) {
         settings_.report("an ending is durable in SQL but not yet in the hot store",
-                         applied.error());
+                         traced(applied.error(), trace));
         AtomicCounters::raise(settings_.counters.endings_pending);
         co_return Ending::pending;
     }
@@ -207,7 +209,7 @@ Task<Ending> Core::async_end(EndCommand command, Deadline deadline) {
     const auto name = co_await resolve(command.name, command.owner, deadline);
     if (!name) co_return name.error();
     if (!*name) co_return Ending::absent;
-    co_return co_await end_session(**name, command.reason, command.actor, deadline);
+    co_return co_await end_session(**name, command.reason, command.actor, deadline, command.trace);
 }
 
 Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadline) {
@@ -228,7 +230,8 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     }
     request.event = event_of("session.ended", time, std::nullopt, command.user_id, command.actor);
     request.event.operation = *operation;
-    request.event.detail = json_object({{"reason", to_string(command.reason)}, {"scope", "user"}});
+    request.event.detail =
+        json_object({{"reason", to_string(command.reason)}, {"scope", "user"}}, command.trace);
 
     const UserTag user = request.user;
     const auto keep = request.keep;
@@ -237,7 +240,7 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     auto receipt = co_await ports_.archive->end(std::move(request), deadline);
     if (!receipt) {
         settings_.report("an ending of all sessions is pending: SQL did not take it",
-                         receipt.error());
+                         traced(receipt.error(), command.trace));
         AtomicCounters::raise(settings_.counters.endings_pending);
         async::EndOrder order;
         order.shard = user.shard();
@@ -257,7 +260,7 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     const auto applied = co_await apply(std::move(receipt->orders), deadline);
     if (!applied) {
         settings_.report("endings are durable in SQL but not yet in the hot store",
-                         applied.error());
+                         traced(applied.error(), command.trace));
         co_return EndUserOutcome{Ending::pending, count};
     }
     const std::uint32_t ended = std::max(count, *applied);

@@ -127,6 +127,7 @@ Task<std::vector<AuditEntry>> Core::async_audit(AuditFilter filter, Deadline dea
     query.user_id = std::move(filter.user_id);
     query.handle = filter.handle;
     query.type = std::move(filter.type);
+    if (filter.trace) query.detail_member = trace_member(*filter.trace);
     query.since = filter.since;
     query.until = filter.until;
     query.limit = std::min(filter.limit, page_max);

@@ -47,7 +47,8 @@ async::LoginOrder Core::login_order(const Commit& commit, const StoreKey& key, H
                                                       : "session.created";
     order.event = event_of(type, commit.now, handle, commit.plan.user, "user");
     order.event.operation = operation;
-    order.event.detail = json_object({{"device", order.row.device}, {"place", order.row.place}});
+    order.event.detail = json_object({{"device", order.row.device}, {"place", order.row.place}},
+                                     commit.request.trace);
     return order;
 }
 
@@ -144,7 +145,8 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
     const auto confirmed = co_await ports_.archive->confirm_login(handle, key, commit.deadline);
     if (!confirmed) {
-        settings_.report("a login could not be confirmed in SQL yet", confirmed.error());
+        settings_.report("a login could not be confirmed in SQL yet",
+                         traced(confirmed.error(), commit.request.trace));
         confirm_later(handle, key, user);
     } else if (!*confirmed) {
         // The session ended, or moved on to another re-authentication's key, after its row was written and before there
@@ -184,7 +186,7 @@ Task<CommitOutcome> Core::commit_login(Commit commit) {
             const auto erased = co_await leave_note(old->key, commit);
             if (!erased) {
                 settings_.report("the anonymous record of a login could not be removed yet",
-                                 erased.error());
+                                 traced(erased.error(), commit.request.trace));
                 async::EndOrder order;
                 order.shard = old->key.shard;
                 order.keys = {old->key};

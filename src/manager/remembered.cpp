@@ -23,7 +23,7 @@ constexpr Millis longest_pause{50};
 
 Task<RememberedOutcome> Core::async_login_remembered(ConstStatePtr state, RequestContext request,
                                                      std::string token, Deadline deadline) {
-    auto plan = plan_of(*state);
+    auto plan = plan_of(*state, request.trace);
     if (!plan) co_return plan.error();
     // A session of its own (a cart, say) logs in with its own commit.
     if (state->loaded || plan->plan != policy::Plan::login) co_return RememberedOutcome{};
@@ -68,7 +68,9 @@ Task<RememberedOutcome> Core::async_login_remembered(ConstStatePtr state, Reques
         told = co_await meeting.leave(store_deadline(deadline));
     }
     // The session stands whether the others hear of it or not.
-    if (!told) settings_.report("a remembered login could not be shared", told.error());
+    if (!told)
+        settings_.report("a remembered login could not be shared",
+                         traced(told.error(), commit.request.trace));
     co_return outcome;
 }
 
@@ -93,6 +95,7 @@ Task<RememberedOutcome> Core::join(const Commit& commit, std::string cookie_valu
     if (!id || !settings_.ring.verify(*id)) co_return RememberedOutcome{};
     StatePtr fresh = fresh_state();
     fresh->cookie_value = std::move(cookie_value);
+    fresh->trace = commit.request.trace;
     fresh->pending = crypto::store_key_of(*id);
     const auto loaded = co_await async_load(std::move(fresh), commit.deadline);
     if (!loaded) co_return loaded.error();

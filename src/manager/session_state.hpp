@@ -55,6 +55,7 @@ struct SessionState {
     LoadReason reason = LoadReason::no_cookie;
     /// The cookie that named this session; sent again when its Max-Age must move. Never logged, never stored.
     std::string cookie_value;
+    TraceId trace;  ///< Of the request, for what its load reports.
     /// The record that still has to be asked for (Core::begin_load).
     std::optional<StoreKey> pending;
     std::optional<Loaded> loaded;

@@ -245,6 +245,7 @@ std::vector<async::AuditEvent> MemoryArchive::Tables::find(const async::AuditQue
         if (query.before_id != 0 && event->id >= query.before_id) continue;
         if (!query.user_id.empty() && event->user_id != query.user_id) continue;
         if (query.handle && event->handle != query.handle) continue;
+        if (event->detail.find(query.detail_member) == std::string::npos) continue;
         if (event->type < types.low || event->type > types.high) continue;
         if ((query.since && event->at < *query.since) || (query.until && event->at >= *query.until))
             continue;

@@ -29,24 +29,56 @@ std::optional<std::uint8_t> hex_byte(std::string_view two) noexcept {
     return static_cast<std::uint8_t>((*high << 4U) | *low);
 }
 
-}  // namespace
-
-std::string Handle::text() const {
+template <std::size_t size>
+std::string hex_text(const std::array<std::uint8_t, size>& bytes) {
     std::string text;
-    text.reserve(32);
+    text.reserve(2 * size);
     for (const std::uint8_t byte : bytes) append_hex(text, byte);
     return text;
 }
 
-std::optional<Handle> Handle::parse(std::string_view text) noexcept {
-    if (text.size() != 32) return std::nullopt;
-    Handle handle;
-    for (std::size_t i = 0; i < 16; ++i) {
+template <std::size_t size>
+bool read_hex(std::string_view text, std::array<std::uint8_t, size>& bytes) noexcept {
+    if (text.size() != 2 * size) return false;
+    for (std::size_t i = 0; i < size; ++i) {
         const auto byte = hex_byte(text.substr(2 * i, 2));
-        if (!byte) return std::nullopt;
-        handle.bytes[i] = *byte;
+        if (!byte) return false;
+        bytes[i] = *byte;
     }
+    return true;
+}
+
+}  // namespace
+
+std::string Handle::text() const { return hex_text(bytes); }
+
+std::optional<Handle> Handle::parse(std::string_view text) noexcept {
+    Handle handle;
+    if (!read_hex(text, handle.bytes)) return std::nullopt;
     return handle;
+}
+
+std::string TraceId::text() const { return hex_text(bytes); }
+
+std::optional<TraceId> TraceId::parse(std::string_view text) noexcept {
+    TraceId trace;
+    if (!read_hex(text, trace.bytes) || trace.none()) return std::nullopt;
+    return trace;
+}
+
+/// version "-" trace-id "-" parent-id "-" flags. Version 00 ends there; a later one may go on after another "-".
+std::optional<TraceId> TraceId::of_traceparent(std::string_view header) noexcept {
+    constexpr std::size_t size = 55;
+    if (header.size() < size) return std::nullopt;
+    const std::string_view version = header.substr(0, 2);
+    if (!hex_byte(version) || version == "ff") return std::nullopt;
+    if (header.size() > size && (version == "00" || header[size] != '-')) return std::nullopt;
+    if (header[2] != '-' || header[35] != '-' || header[52] != '-') return std::nullopt;
+    std::array<std::uint8_t, 8> parent{};
+    if (!read_hex(header.substr(36, 16), parent) || parent == std::array<std::uint8_t, 8>{})
+        return std::nullopt;
+    if (!hex_byte(header.substr(53, 2))) return std::nullopt;
+    return parse(header.substr(3, 32));
 }
 
 std::string StoreKey::text() const {

@@ -1,6 +1,9 @@
 // Monotonic numbers of this process, raised where the thing counted happens. Header-only: plain atomics.
 #pragma once
 
+#include "runtime/atomic_timing.hpp"
+
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -15,8 +18,10 @@ struct AtomicCounters {
     Count records_unreadable{0};
     Count creates{0}, saves{0}, touches{0}, logins{0}, endings{0}, endings_pending{0};
     Count merges{0}, conflicts_same_key{0}, commits_dropped{0};
-    Count audit_dropped{0}, changes_lost{0};
+    Count audit_dropped{0}, changes_lost{0}, slow_operations{0};
     Count near_hits{0}, near_stale{0}, near_fills{0}, near_fills_refused{0}, near_invalidations{0};
+
+    std::array<AtomicTiming, operation_count> timings{};  ///< Indexed by Operation.
 
     static void raise(Count& count, std::uint64_t by = 1) noexcept {
         count.fetch_add(by, std::memory_order_relaxed);

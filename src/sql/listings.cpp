@@ -49,6 +49,12 @@ std::vector<async::SessionRow> one_session(Connection& db, const async::SessionQ
 }
 
 Question event_question(const async::AuditQuery& query) {
+    if (!query.detail_member.empty()) {
+        return {"audit_by_detail",
+                {{"pattern", "%" + query.detail_member + "%"},
+                 {"handle", query.handle ? query.handle->text() : std::string()},
+                 {"user_id", query.user_id}}};
+    }
     if (query.handle) {
         return {"audit_by_handle", {{"handle", query.handle->text()}, {"user_id", query.user_id}}};
     }

@@ -722,6 +722,23 @@ TEST_P(ArchiveSuite, audit_is_found_by_user_handle_type_and_time) {
     EXPECT_THAT(types(all_at_once), ElementsAre("session.ended"));
 }
 
+// ids: S101 S102
+TEST_P(ArchiveSuite, audit_is_found_by_a_member_of_its_detail) {
+    auto traced = event("test.traced");
+    traced.detail = R"({"client":"127.0.0.1","trace":"0af7"})";
+    auto other = event("test.other");
+    other.detail = R"({"trace":"0af8"})";
+    ok(archive().append({traced, other}, soon()));
+    async::AuditQuery query;
+    query.detail_member = R"("trace":"0af7")";
+    EXPECT_THAT(types(query), ElementsAre("test.traced"));
+    query.type = "test.other";
+    EXPECT_THAT(types(query), IsEmpty());
+    query.type.clear();
+    query.handle = handle(9);
+    EXPECT_THAT(types(query), IsEmpty());
+}
+
 // ids: S102
 TEST_P(ArchiveSuite, audit_pages_from_newest_to_oldest) {
     for (int i = 0; i < 5; ++i)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -165,3 +167,40 @@ def test_looking_at_nothing_says_so_and_makes_nothing(shop: Stack, tmp_path: Pat
         assert str(state / "sessions.db") in error["message"]
         assert "VEDFOLNIR_STATE_DIR" in error["next"]
         assert not state.exists()
+
+
+@pytest.mark.ids("S101", "S41")
+def test_one_trace_id_leads_from_the_request_to_the_store(shop: Stack) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    browser = shop.browser()
+    browser.get("/login/905", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    browser.get("/logout")
+    events = answer(shop, "audit", "list", "--user", "905")["events"]
+    assert [event["type"] for event in events] == ["session.ended", "session.created"]
+    assert events[1]["detail"]["trace"] == trace
+    other = events[0]["detail"]["trace"]
+    assert re.fullmatch("[0-9a-f]{32}", other)
+    assert other != trace
+    found = answer(shop, "audit", "list", "--trace", trace)["events"]
+    assert [event["id"] for event in found] == [events[1]["id"]]
+    for handle, count in ((events[1]["handle"], 1), ("0" * 32, 0)):
+        same = answer(shop, "audit", "list", "--trace", trace, "--handle", handle)["events"]
+        assert len(same) == count
+    for wrong in ("", "%", trace.upper(), "0" * 32):
+        assert run(shop, "audit", "list", "--trace", wrong).returncode == WRONG_USAGE
+
+
+@pytest.mark.ids("S101")
+def test_slow_operations_are_logged_with_the_trace_of_their_request(
+    make_stack: Callable[[], Stack],
+) -> None:
+    trace = "5bf92f3577b34da6a3ce929d0e0e4736"
+    slow = make_stack()
+    with slow.serve("--workers", "1", VEDFOLNIR_SLOW_OPERATION_US="1"):
+        browser = slow.browser()
+        browser.get("/login/906", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+        browser.get("/read")
+        log = (slow.folder / "gunicorn.log").read_text()
+    line = next(line for line in log.splitlines() if "slow login" in line)
+    assert re.search(rf"slow login: \d+ us, store redis \[trace {trace}\]$", line), line
+    assert (browser.session_id or "none") not in log

@@ -19,6 +19,7 @@ struct Arguments {
     std::string user;
     std::string type;
     std::string handle;
+    std::string trace;
     std::string since;
     std::string until;
     std::uint32_t limit = 100;
@@ -75,6 +76,12 @@ ExitCode list(const Context& context, const Arguments& arguments) {
         filter.handle = Handle::parse(arguments.handle);
         if (!filter.handle) return wrong(context, "a handle is 32 hexadecimal digits");
     }
+    if (!arguments.trace.empty()) {
+        filter.trace = TraceId::parse(arguments.trace);
+        if (!filter.trace)
+            return wrong(context,
+                         "a trace id is 32 lower-case hexadecimal digits, not all of them 0");
+    }
     const auto now = wall_clock_now();
     for (const auto& [text, into] :
          {std::pair{&arguments.since, &filter.since}, std::pair{&arguments.until, &filter.until}}) {
@@ -112,6 +119,10 @@ void add_audit(CLI::App& app, Chosen& chosen) {
         ->check(named());
     command->add_option("--handle", arguments->handle, "Only events of this session")
         ->type_name("HANDLE")
+        ->check(named());
+    command
+        ->add_option("--trace", arguments->trace, "Only events of the request with this trace id")
+        ->type_name("ID")
         ->check(named());
     command->add_option("--since", arguments->since, "Not older than this UTC time or age (2h, 3d)")
         ->type_name("TIME")

@@ -106,6 +106,8 @@ struct AuditQuery {
     std::string user_id;
     std::optional<Handle> handle;
     std::string type;  ///< Exact type, or a prefix ending in ".*".
+    /// Not empty: stands in the detail, exactly so. Without `%`, `_` and `\\`. Searched without an index.
+    std::string detail_member;
     std::optional<TimePoint> since;
     std::optional<TimePoint> until;
     std::uint32_t limit = 100;    ///< At most 1000.

@@ -19,6 +19,7 @@ from ._helpers import (
     sessions,
     switch_platform,
 )
+from ._trace import TraceFilter, current_trace_id
 from .errors import (
     AuditUnavailable,
     BadValue,
@@ -57,9 +58,11 @@ __all__ = [
     "SessionInfo",
     "StoreUnavailable",
     "TooLarge",
+    "TraceFilter",
     "Unsupported",
     "Vedfolnir",
     "current_session",
+    "current_trace_id",
     "end_other_sessions",
     "end_session",
     "login",

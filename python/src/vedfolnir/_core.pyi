@@ -2,16 +2,22 @@
 
 from collections.abc import Callable, Mapping
 import datetime
-from typing import Any
+from typing import Any, Final
 
 
 class RequestContext:
     """What the core needs to know of one HTTP request."""
 
-    def __init__(self, cookie_header: bytes = ..., user_agent: str = '', client_address: str = '', passive: bool = False) -> None: ...
+    def __init__(self, cookie_header: bytes = ..., user_agent: str = '', client_address: str = '', passive: bool = False, traceparent: str = '') -> None: ...
 
     def with_cookie(self, cookie_header: bytes) -> RequestContext:
         """The same request as if it had come with that Cookie header."""
+
+    @property
+    def trace_id(self) -> str:
+        """
+        Of the traceparent header if that was well-formed, else made with the first look.
+        """
 
     @property
     def passive(self) -> bool: ...
@@ -140,6 +146,22 @@ class AuditEntry:
     def detail(self) -> str:
         """A JSON object."""
 
+class Timing:
+    """How long an operation took, waiting included."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def sum_us(self) -> int:
+        """Microseconds in all."""
+
+    @property
+    def buckets(self) -> list[int]: ...
+
+    bounds_us: Final[list[int]] = ...
+    """Upper bounds of the buckets, included; the last bucket has none."""
+
 class Counters:
     """Numbers since this process started; monotonic."""
 
@@ -196,6 +218,9 @@ class Counters:
 
     @property
     def commits_dropped(self) -> int: ...
+
+    @property
+    def slow_operations(self) -> int: ...
 
     @property
     def audit_dropped(self) -> int: ...
@@ -349,17 +374,17 @@ class SessionManager:
 
     def touch_named(self, name: str) -> bool: ...
 
-    def end(self, name: str, reason: str, actor: str, owner: str = '') -> str:
+    def end(self, name: str, reason: str, actor: str, owner: str = '', trace_id: str = '') -> str:
         """
         Ends the session of that handle or cookie value; with `owner`, only if it is one of that user's.
         """
 
-    def end_user(self, user_id: str, keep: str | None, reason: str, actor: str) -> tuple[str, int]:
+    def end_user(self, user_id: str, keep: str | None, reason: str, actor: str, trace_id: str = '') -> tuple[str, int]:
         """How it was acknowledged, and how many sessions were live."""
 
     def sessions(self, user_id: str = '', include_ended: bool = False, limit: int = 100, after: str | None = None) -> list[SessionInfo]: ...
 
-    def audit(self, user_id: str = '', handle: str | None = None, type: str = '', since: datetime.datetime | None = None, until: datetime.datetime | None = None, limit: int = 100, before_id: int = 0) -> list[AuditEntry]: ...
+    def audit(self, user_id: str = '', handle: str | None = None, type: str = '', since: datetime.datetime | None = None, until: datetime.datetime | None = None, limit: int = 100, before_id: int = 0, trace_id: str = '') -> list[AuditEntry]: ...
 
     def close_expired(self) -> int:
         """Closes the SQL rows of sessions past their absolute end; how many."""
@@ -375,6 +400,11 @@ class SessionManager:
         """
 
     def counters(self) -> Counters: ...
+
+    def timings(self) -> dict[str, Timing]:
+        """
+        By operation: load (that a store was asked for), create, save, touch, login, end, commit_failed.
+        """
 
     def count_lost_changes(self, count: int) -> None: ...
 

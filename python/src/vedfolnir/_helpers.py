@@ -124,20 +124,24 @@ def end_session(handle: str, *, any_user: bool = False) -> Ending:
     if handle == core.handle:
         return logout()
     if any_user:
-        return Ending(_manager().end(handle, "ended_by_operator", _operator(core)))
+        trace = session.trace_id
+        return Ending(_manager().end(handle, "ended_by_operator", _operator(core), "", trace))
     if not core.user_id:
         raise Denied("Nobody is logged in.")
-    return Ending(_manager().end(handle, "ended_by_user", "user", core.user_id))
+    return Ending(_manager().end(handle, "ended_by_user", "user", core.user_id, session.trace_id))
 
 
 def end_other_sessions() -> int:
     """Ends all sessions of the current user but this one; how many there were.
 
     Errors: Denied, when nobody is logged in."""
-    core = session_of_request().core
+    session = session_of_request()
+    core = session.core
     if not core.user_id:
         raise Denied("Nobody is logged in.")
-    _, count = _manager().end_user(core.user_id, core.handle, "ended_by_user", "user")
+    _, count = _manager().end_user(
+        core.user_id, core.handle, "ended_by_user", "user", session.trace_id
+    )
     return count
 
 

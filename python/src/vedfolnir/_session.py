@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from flask import g
-from flask.sessions import SessionMixin
 from markupsafe import Markup
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.http import http_date
 from werkzeug.wsgi import ClosingIterator
 
 from . import _core
+from ._mapping import SessionMapping
 from ._unavailable import RETRY_AFTER_SECONDS, force_unavailable
 from .errors import (
     BadValue,
@@ -53,12 +52,6 @@ UNCHANGING: Final = frozenset(
 #: the SQL file, a certificate) was there when the process started, and has gone.
 UNAVAILABLE: Final = (StoreUnavailable, Conflict, ConfigurationError)
 
-#: Where Flask-Login keeps what its ``after_request`` is to do with the remember cookie, and the word for "delete it".
-REMEMBER_KEY: Final = "_remember"
-REMEMBER_CLEAR: Final = "clear"
-
-_MISSING: Final = object()
-
 
 class SessionUnavailable(StoreUnavailable, ServiceUnavailable):
     """The 503 a request gets when its session could not be loaded or saved."""
@@ -68,7 +61,7 @@ class SessionUnavailable(StoreUnavailable, ServiceUnavailable):
         self.detail = cause.detail
 
 
-class Session(SessionMixin):
+class Session(SessionMapping):
     """One request's session. Nothing is asked of any store before the first real access.
 
     Behaves as Flask's own session for whoever reads and writes it. Values keep their types (docs/guide/flask.md);
@@ -77,15 +70,8 @@ class Session(SessionMixin):
 
     # What a request begins with stands in the class: one that never touches its session pays for none of it.
 
-    #: What the request is to the core; made with the first access.
-    _context: _core.RequestContext
-    _loaded: _core.Session | None = None
-    #: What was handed out or assigned in this request. Keeps `session["cart"] is session["cart"]`.
-    _values: dict[str, Any]
-    #: Keys that are never loaded or stored (Flask-Login's `_remember`); made with the first one.
-    _local: Mapping[str, Any] = MappingProxyType({})
-    #: True after a write, and as assigned; None: only changes inside values can have happened.
-    _modified: bool | None = None
+    #: What the request is to the core; made when it is first needed.
+    _context: _core.RequestContext | None = None
     _unavailable: Error | None = None
     _sent = False
     #: The cookie of a login or logout that was committed before the response.
@@ -133,110 +119,6 @@ class Session(SessionMixin):
         """The stores could not be asked: this request ends as a 503."""
         return self._unavailable is not None
 
-    # The mapping.
-
-    def __getitem__(self, key: str) -> Any:
-        value = self._find(key)
-        if value is _MISSING:
-            raise KeyError(key)
-        return value
-
-    def get(self, key: str, default: Any = None) -> Any:
-        value = self._find(key)
-        return default if value is _MISSING else value
-
-    def _find(self, key: str) -> Any:
-        interface = self._interface
-        if key in interface.request_local:
-            return self._local.get(key, _MISSING)
-        core = self._loaded or self._read()
-        if not isinstance(key, str):
-            return _MISSING
-        stored = interface.stored_names.get(key, key)
-        value = self._values.get(stored, _MISSING)
-        if value is _MISSING:
-            value = core.get(stored, _MISSING)
-            if value is not _MISSING:
-                self._values[stored] = value
-        return value
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if key in self._interface.request_local:
-            self._local = {**self._local, key: value}
-            return
-        core = self._write()
-        if not isinstance(key, str):
-            raise BadValue(f"session[{key!r}]: a key must be str, not {type(key).__name__}")
-        stored = self._interface.stored_names.get(key, key)
-        if stored == "_permanent" and value != core.get(stored):
-            self._context.cookie_again = True  # The browser has to learn of its new lifetime.
-        core.set(stored, value)
-        self._values[stored] = value
-        self._modified = True
-
-    def __delitem__(self, key: str) -> None:
-        if key in self._interface.request_local:
-            kept = dict(self._local)
-            del kept[key]
-            self._local = kept
-            return
-        core = self._write()
-        if not isinstance(key, str) or not core.erase(key):
-            raise KeyError(key)
-        self._values.pop(self._interface.stored_names.get(key, key), None)
-        self._modified = True
-
-    def clear(self) -> None:
-        core = self._write()
-        core.clear()
-        self._values.clear()
-        # `logout_user(); session.clear()` is a usual sign-out. The first leaves an order for the end of the request: to
-        # delete the remember cookie. It is no session data, and without it the next request would log in again.
-        keep = self._local.get(REMEMBER_KEY) == REMEMBER_CLEAR
-        self._local = {REMEMBER_KEY: REMEMBER_CLEAR} if keep else MappingProxyType({})
-        self._modified = True
-
-    def __contains__(self, key: object) -> bool:
-        if key in self._interface.request_local:
-            return key in self._local
-        core = self._read()
-        return isinstance(key, str) and core.contains(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([*self._read().keys(), *self._local])
-
-    def __reversed__(self) -> Iterator[str]:
-        return reversed([*self._read().keys(), *self._local])
-
-    def __len__(self) -> int:
-        return len(self._read().keys()) + len(self._local)
-
-    def popitem(self) -> tuple[str, Any]:
-        for key in reversed(self):
-            return key, self.pop(key)
-        raise KeyError("popitem(): the session is empty")
-
-    def copy(self) -> dict[str, Any]:
-        return dict(self)
-
-    __copy__ = copy
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
-        return copy.deepcopy(dict(self), memo)
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return {**self, **other} if isinstance(other, Mapping) else NotImplemented
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return {**other, **self} if isinstance(other, Mapping) else NotImplemented
-
-    def __ior__(self, other: Any) -> Session:  # type: ignore[misc]  # a dict's | is wider, too
-        self.update(other)
-        return self
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {dict(self)!r}>"
-
     # What the helpers of vedfolnir do with it.
 
     @property
@@ -252,7 +134,12 @@ class Session(SessionMixin):
     @property
     def context(self) -> _core.RequestContext:
         self._read()
-        return self._context
+        return self._request_context()
+
+    @property
+    def trace_id(self) -> str:
+        """Names this request in log lines and audit events. Loads nothing."""
+        return self._request_context().trace_id
 
     def mark_login(self) -> None:
         """The application authenticated this user now: the id rotates with the response.
@@ -273,7 +160,7 @@ class Session(SessionMixin):
         self._store_nested_changes()
         self._announce_lifetime(core)
         with self._guarded() as manager:
-            result = manager.login_remembered(core, self._context, token)
+            result = manager.login_remembered(core, self._request_context(), token)
         if result.action == "none":
             return
         self._cookie = result.set_cookie or self._cookie
@@ -285,7 +172,7 @@ class Session(SessionMixin):
         core = self._write()
         self._store_nested_changes()
         with self._guarded() as manager:
-            result = manager.commit(core, self._context)
+            result = manager.commit(core, self._request_context())
         self._cookie = result.set_cookie or self._cookie
         pair = (result.set_cookie or "").partition(";")[0]
         cleared = pair.endswith("=")
@@ -296,7 +183,7 @@ class Session(SessionMixin):
         return result
 
     def _context_with(self, cookie: str) -> _core.RequestContext:
-        return self._context.with_cookie(cookie.encode("ascii"))
+        return self._request_context().with_cookie(cookie.encode("ascii"))
 
     # Loading and committing.
 
@@ -304,20 +191,31 @@ class Session(SessionMixin):
         core = self._loaded
         if core is not None:
             return core
-        environ = self._environ
+        context = self._request_context()
         self._values = {}
-        self._context = _core.RequestContext(
-            environ.get("HTTP_COOKIE", "").encode("latin-1", "replace"),
-            environ.get("HTTP_USER_AGENT", ""),
-            environ.get("REMOTE_ADDR", ""),
-        )
         try:
             with self._guarded() as manager:
-                self._loaded = core = manager.load(self._context)
+                self._loaded = core = manager.load(context)
         except SessionUnavailable:
             self._loaded = _core.Session()  # From here on this request reads an empty session.
             raise
         return core
+
+    def _request_context(self) -> _core.RequestContext:
+        context = self._context
+        if context is None:
+            environ = self._environ
+            self._context = context = _core.RequestContext(
+                environ.get("HTTP_COOKIE", "").encode("latin-1", "replace"),
+                environ.get("HTTP_USER_AGENT", ""),
+                environ.get("REMOTE_ADDR", ""),
+                False,
+                environ.get("HTTP_TRACEPARENT", ""),
+            )
+        return context
+
+    def _cookie_again(self) -> None:
+        self._request_context().cookie_again = True
 
     def _write(self) -> _core.Session:
         core = self._read()
@@ -335,7 +233,12 @@ class Session(SessionMixin):
 
     def mark_unavailable(self, error: Error) -> None:
         self._unavailable = error
-        log.warning("session unavailable, answering 503: %s (%s)", error, error.detail)
+        log.warning(
+            "session unavailable, answering 503: %s (%s) [trace %s]",
+            error,
+            error.detail,
+            self.trace_id,
+        )
 
     def _store_nested_changes(self) -> bool:
         """Encodes again what could have been changed in place. True if anything had been."""
@@ -378,8 +281,9 @@ class Session(SessionMixin):
         self._interface.manager.count_lost_changes(len(lost))
         log.error(
             "lost: a streamed body changed what is inside session[%s], but the session was saved with the headers; "
-            "change it before the response is returned",
+            "change it before the response is returned [trace %s]",
             "], session[".join(map(repr, lost)),
+            self.trace_id,
         )
 
     def save(self, response: Response) -> None:
@@ -389,7 +293,7 @@ class Session(SessionMixin):
         if self._unavailable is None and first:
             self._commit(response)
         if self._unavailable is not None:
-            force_unavailable(response)
+            force_unavailable(response, self.trace_id)
             return
         # A generator may read the session when the headers are gone: whoever caches must know already.
         self.streams = _may_touch_while_sent(response)
@@ -407,14 +311,15 @@ class Session(SessionMixin):
         if core is None or self._modified is False:
             return
         manager = self._interface.manager
+        context = self._request_context()
         try:
             self._store_nested_changes()
-            if not manager.commit_due(core, self._context):
+            if not manager.commit_due(core, context):
                 return  # What most requests are: they read.
             lifetime = self._announce_lifetime(core)
             if self._modified and core.found and not core.keys():
                 core.clear()  # Emptied by the application: as in Flask, the session and its cookie go.
-            result = manager.commit(core, self._context)
+            result = manager.commit(core, context)
         except UNAVAILABLE as error:
             self.mark_unavailable(error)
             return
@@ -432,7 +337,7 @@ class Session(SessionMixin):
         if not self._is_permanent(core):
             return None
         lifetime = self._interface.permanent_lifetime
-        setattr(self._context, self._lifetime_field, int(lifetime.total_seconds()))
+        setattr(self._request_context(), self._lifetime_field, int(lifetime.total_seconds()))
         return lifetime
 
     #: A login as another user or a logout in this request may leave a session that is not permanent any more.
@@ -444,7 +349,7 @@ class Session(SessionMixin):
     def _end_if_logged_out(self, core: _core.Session) -> None:
         """What cannot be saved does not undo a logout of the same request."""
         if core.user_id and not any(core.contains(key) for key in self._interface.identity_keys):
-            self._interface.manager.end(core.handle or "", "logout", "user")
+            self._interface.manager.end(core.handle or "", "logout", "user", "", self.trace_id)
 
 
 def _only_max_age(cookie: str) -> bool:

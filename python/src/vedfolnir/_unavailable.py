@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from flask import Response
 
 RETRY_AFTER_SECONDS = 5
-BODY = "Sessions are unavailable at the moment. Please try again.\n"
 HEADERS = [
     ("Content-Type", "text/plain; charset=utf-8"),
     ("Retry-After", str(RETRY_AFTER_SECONDS)),
@@ -16,7 +15,11 @@ HEADERS = [
 ]
 
 
-def force_unavailable(response: Response) -> None:
+def body_of(trace_id: str) -> str:
+    return f"Sessions are unavailable at the moment. Please try again.\nTrace: {trace_id}\n"
+
+
+def force_unavailable(response: Response, trace_id: str) -> None:
     """Makes ``response`` that 503, in place. A 503 the application made itself keeps its body."""
     vary = response.headers.get("Vary")
     if response.status_code == 503 and not response.is_streamed:
@@ -31,7 +34,7 @@ def force_unavailable(response: Response) -> None:
         response.headers.clear()
         response.headers.extend(HEADERS)
         response.status_code = 503
-        response.set_data(BODY)
+        response.set_data(body_of(trace_id))
         if vary is not None:
             response.headers["Vary"] = vary
     response.vary.add("Cookie")

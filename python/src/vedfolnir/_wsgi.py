@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ._session import ENVIRON_KEY, Session
-from ._unavailable import BODY, HEADERS
+from ._unavailable import HEADERS, body_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -51,7 +51,7 @@ def _unavailable(environ: WSGIEnvironment) -> bool:
 
 
 def _answer_unavailable(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    body = BODY.encode()
+    body = body_of(environ[ENVIRON_KEY].trace_id).encode()
     headers = [*HEADERS, ("Vary", "Cookie"), ("Content-Length", str(len(body)))]
     start_response("503 SERVICE UNAVAILABLE", headers)
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]

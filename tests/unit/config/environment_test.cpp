@@ -136,6 +136,8 @@ const Row rows[] = {
      [](const Settings& s) {
          return s.options.identity.audited == std::vector<std::string>{"role"};
      }},
+    {"VEDFOLNIR_SLOW_OPERATION_US", "1500",
+     [](const Settings& s) { return s.options.slow_operation == std::chrono::microseconds(1500); }},
     {"VEDFOLNIR_REQUEST_BUDGET_MS", "700",
      [](const Settings& s) { return s.options.request_budget == Millis(700); }},
     {"VEDFOLNIR_NEAR_CACHE", "false",

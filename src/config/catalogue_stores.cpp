@@ -1,0 +1,234 @@
+// Product, keys, Redis and SQL.
+#include "config/catalogue_groups.hpp"
+
+#include <array>
+
+namespace vedfolnir::config {
+namespace {
+
+constexpr std::string_view monitoring_later =
+    "read by no part of this version: belongs to the metrics and alerts of `vedfolnir serve`";
+constexpr std::string_view fallback_later =
+    "read by no part of this version: belongs to the database fallback";
+constexpr std::string_view pool_never =
+    "read by no part of the product: one multiplexed connection per process replaces the pool";
+
+constexpr std::array known{
+    // Product
+    Known{.name = "VEDFOLNIR_ENV",
+          .kind = Kind::choice,
+          .group = Group::product,
+          .fallback = "production",
+          .about =
+              "Which preset applies. Only `development` permits generated keys and plain http.",
+          .choices = "development|testing|staging|production"},
+    Known{.name = "SESSION_ENVIRONMENT",
+          .kind = Kind::choice,
+          .group = Group::product,
+          .about = "Another name of VEDFOLNIR_ENV.",
+          .choices = "development|testing|staging|production"},
+    Known{
+        .name = "VEDFOLNIR_STATE_DIR",
+        .kind = Kind::path,
+        .group = Group::product,
+        .fallback = "~/.local/state/vedfolnir",
+        .about =
+            "Folder for private files: the SQLite database and, in development, the generated key."},
+    Known{
+        .name = "VEDFOLNIR_CONFIG",
+        .kind = Kind::path,
+        .group = Group::product,
+        .about =
+            "A TOML file with any of these settings (environment only; the command line has `--config`)."},
+    Known{.name = "VEDFOLNIR_PLAIN_RECORDS",
+          .kind = Kind::boolean,
+          .group = Group::product,
+          .fallback = "false",
+          .about =
+              "Records are stored unsealed, readable with redis-cli. Refused outside development."},
+    Known{.name = "SESSION_DEBUG_MODE",
+          .kind = Kind::boolean,
+          .group = Group::product,
+          .fallback = "false",
+          .about = "Debug output of the original application.",
+          .unused = "read by no part of the product: log levels are the application's own"},
+
+    // Keys
+    Known{
+        .name = "VEDFOLNIR_KEY",
+        .group = Group::keys,
+        .about =
+            "The key that seals records and signs cookies: 32 random bytes or more as base64 or hexadecimal "
+            "digits. `vedfolnir keys generate` makes one.",
+        .secret = true,
+        .from_file = true},
+    Known{.name = "VEDFOLNIR_KEYS_FILE",
+          .kind = Kind::path,
+          .group = Group::keys,
+          .about = "A TOML key ring with ids, instead of VEDFOLNIR_KEY."},
+    Known{
+        .name = "VEDFOLNIR_INDEX_SECRET",
+        .group = Group::keys,
+        .about =
+            "Names users in the stores. Without it, it is derived from the oldest key; set it before the "
+            "first key rotation. Form as VEDFOLNIR_KEY.",
+        .secret = true,
+        .from_file = true},
+    Known{
+        .name = "FLASK_SECRET_KEY",
+        .group = Group::keys,
+        .about = "Flask's own signing key.",
+        .unused =
+            "not used for sealing: it is usually short and shared with other uses; set VEDFOLNIR_KEY",
+        .secret = true},
+
+    // Redis
+    Known{
+        .name = "REDIS_URL",
+        .kind = Kind::url,
+        .group = Group::redis,
+        .fallback = "redis://localhost:6379/0",
+        .about =
+            "`redis://`, `rediss://` (TLS) or `unix://`, with user, password, host, port and database.",
+        .from_file = true},
+    Known{.name = "REDIS_HOST",
+          .group = Group::redis,
+          .fallback = "localhost",
+          .about = "Host name or address."},
+    Known{.name = "REDIS_PORT",
+          .kind = Kind::integer,
+          .group = Group::redis,
+          .fallback = "6379",
+          .about = "TCP port.",
+          .min = 1,
+          .max = 65535},
+    Known{.name = "REDIS_DB",
+          .kind = Kind::integer,
+          .group = Group::redis,
+          .fallback = "0",
+          .about = "Database number.",
+          .min = 0,
+          .max = 65535},
+    Known{.name = "REDIS_USERNAME",
+          .group = Group::redis,
+          .about = "ACL user; empty: Redis' default user."},
+    Known{.name = "REDIS_PASSWORD",
+          .group = Group::redis,
+          .about = "Password of that user.",
+          .secret = true,
+          .from_file = true},
+    Known{.name = "REDIS_SSL",
+          .kind = Kind::boolean,
+          .group = Group::redis,
+          .fallback = "false",
+          .about = "TLS. The certificate and its host name are verified."},
+    Known{.name = "REDIS_SSL_CERT_REQS",
+          .kind = Kind::choice,
+          .group = Group::redis,
+          .fallback = "required",
+          .about = "`none` switches the verification of Redis' certificate off.",
+          .choices = "required|optional|none"},
+    Known{.name = "REDIS_SSL_CA_CERTS",
+          .kind = Kind::path,
+          .group = Group::redis,
+          .about = "File with the certificate authorities to trust; empty: the system's."},
+    Known{.name = "REDIS_SSL_CERTFILE",
+          .kind = Kind::path,
+          .group = Group::redis,
+          .about = "Client certificate (PEM)."},
+    Known{.name = "REDIS_SSL_KEYFILE",
+          .kind = Kind::path,
+          .group = Group::redis,
+          .about = "Private key of the client certificate (PEM)."},
+    Known{.name = "REDIS_SESSION_PREFIX",
+          .group = Group::redis,
+          .fallback = "vedfolnir:session:",
+          .about = "Beginning of every key; also counts when REDIS_URL is set."},
+    Known{.name = "VEDFOLNIR_REDIS_CONNECT_TIMEOUT_MS",
+          .kind = Kind::integer,
+          .group = Group::redis,
+          .fallback = "2000",
+          .about = "Time to connect, milliseconds.",
+          .min = 10,
+          .max = 60000},
+    Known{.name = "VEDFOLNIR_REDIS_REQUEST_TIMEOUT_MS",
+          .kind = Kind::integer,
+          .group = Group::redis,
+          .fallback = "250",
+          .about = "Time one Redis call may take, milliseconds.",
+          .min = 5,
+          .max = 60000},
+    Known{
+        .name = "VEDFOLNIR_REDIS_INSTALL_FUNCTIONS",
+        .kind = Kind::boolean,
+        .group = Group::redis,
+        .fallback = "true",
+        .about =
+            "Load the function library at start where the Redis user may; else `vedfolnir redis install`."},
+    Known{.name = "REDIS_MEMORY_THRESHOLD",
+          .kind = Kind::fraction,
+          .group = Group::redis,
+          .fallback = "0.8",
+          .about = "Share of Redis' memory that raises an alert.",
+          .unused = monitoring_later,
+          .min = 0,
+          .max = 100},
+    Known{.name = "REDIS_POOL_MAX_CONNECTIONS",
+          .kind = Kind::integer,
+          .group = Group::redis,
+          .fallback = "50",
+          .about = "Pool size of the original application.",
+          .unused = pool_never,
+          .min = 1,
+          .max = 100000},
+    Known{.name = "REDIS_POOL_RETRY_ON_TIMEOUT",
+          .kind = Kind::boolean,
+          .group = Group::redis,
+          .fallback = "true",
+          .about = "Retry of the original application's pool.",
+          .unused = pool_never},
+    Known{.name = "REDIS_SOCKET_KEEPALIVE",
+          .kind = Kind::boolean,
+          .group = Group::redis,
+          .about = "TCP keep-alive of the original application.",
+          .unused = "read by no part of the product: a health check on the connection replaces it"},
+    Known{.name = "REDIS_SOCKET_KEEPALIVE_OPTIONS",
+          .group = Group::redis,
+          .about = "TCP keep-alive options of the original application.",
+          .unused = "read by no part of the product: a health check on the connection replaces it"},
+
+    // Database
+    Known{
+        .name = "SESSION_DATABASE_URL",
+        .kind = Kind::url,
+        .group = Group::database,
+        .fallback = "sqlite file sessions.db in VEDFOLNIR_STATE_DIR",
+        .about =
+            "SQL store of endings and audit: `sqlite:///relative/file` or `sqlite:////absolute/file`.",
+        .from_file = true},
+    Known{.name = "VEDFOLNIR_SQL_STATEMENT_TIMEOUT_MS",
+          .kind = Kind::integer,
+          .group = Group::database,
+          .fallback = "2000",
+          .about = "Time one SQL transaction may take, milliseconds.",
+          .min = 10,
+          .max = 600000},
+    Known{.name = "DB_SESSION_FALLBACK",
+          .kind = Kind::boolean,
+          .group = Group::database,
+          .fallback = "true",
+          .about = "Answer from SQL while Redis is down.",
+          .unused = fallback_later},
+    Known{.name = "DB_SESSION_SYNC",
+          .kind = Kind::boolean,
+          .group = Group::database,
+          .fallback = "true",
+          .about = "Keep SQL copies of sessions.",
+          .unused = fallback_later},
+};
+
+}  // namespace
+
+std::span<const Known> known_stores() noexcept { return known; }
+
+}  // namespace vedfolnir::config
