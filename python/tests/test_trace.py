@@ -12,6 +12,7 @@ import pytest
 import vedfolnir
 from flask import Flask, session
 from flask.testing import FlaskClient
+from redis_session_manager import RedisSessionManager
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
@@ -89,6 +90,28 @@ def test_audit_events_carry_the_trace_of_their_request(app: Flask, client: Flask
     assert events(app, trace_id="f" * 32) == []
     with pytest.raises(ValueError, match="trace id"):
         events(app, trace_id="%")
+
+
+@pytest.mark.ids("S101", "S41", "S42")
+def test_endings_by_the_documented_names_carry_it_too(app: Flask, client: FlaskClient) -> None:
+    core = app.extensions["vedfolnir"].manager
+    documented = RedisSessionManager(None, manager=core)
+
+    @app.get("/end/<handle>")
+    def end(handle: str) -> str:
+        return str(documented.destroy_session(handle))
+
+    @app.get("/end-all")
+    def end_all() -> str:
+        return str(documented.cleanup_user_sessions(7))
+
+    client.get("/login")
+    [session_of_seven] = core.sessions(user_id="7")
+    answer = client.get(f"/end/{session_of_seven.handle}", headers=HEADERS)
+    assert answer.text == "True"
+    client.get("/login")
+    assert client.get("/end-all", headers=HEADERS).text == "1"
+    assert events(app, trace_id=TRACE) == [("session.ended", TRACE)] * 2
 
 
 @pytest.mark.ids("S101")

@@ -9,6 +9,7 @@ from typing import Any
 from flask import has_request_context
 
 from .. import _core
+from .._trace import current_trace_id
 from ..errors import BadValue
 from ..flask import current_session_object
 from ._directory import Directory
@@ -101,7 +102,10 @@ class CoreSessions:
     def destroy_session(self, session_id: str) -> bool:
         """Ends the session, durably where SQL answers. True if there was one."""
         with translated():
-            return self._manager.end(_name(session_id), "logout", "system") != "absent"
+            ending = self._manager.end(
+                _name(session_id), "logout", "system", "", current_trace_id() or ""
+            )
+        return ending != "absent"
 
     # A user's sessions, and all of them.
 
@@ -116,7 +120,10 @@ class CoreSessions:
         """Ends the user's sessions; how many. ``keep_current`` names one to keep, or says True for this request's."""
         keep = self._handle_to_keep(keep_current)
         with translated():
-            return self._manager.end_user(str(user_id), keep, "ended_by_operator", "system")[1]
+            _, count = self._manager.end_user(
+                str(user_id), keep, "ended_by_operator", "system", current_trace_id() or ""
+            )
+        return count
 
     def cleanup_expired_sessions(self) -> int:
         """Closes the SQL rows of sessions past their absolute end; how many. Such sessions are refused at once, and
