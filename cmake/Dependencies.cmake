@@ -10,7 +10,10 @@ find_package(spdlog REQUIRED)
 
 # msgpack's own configuration would bring Boost 1.74 along.
 vedfolnir_plain_library(Vedfolnir::Msgpack msgpack.hpp)
-vedfolnir_plain_library(Vedfolnir::Soci soci/soci.h soci_core soci_sqlite3 sqlite3)
+vedfolnir_plain_library(
+    Vedfolnir::Soci soci/soci.h soci_core soci_sqlite3 soci_postgresql soci_mysql sqlite3)
+vedfolnir_plain_library(Vedfolnir::Libpq libpq-fe.h pq)
+vedfolnir_plain_library(Vedfolnir::Libmariadb mysql.h mariadb)
 vedfolnir_plain_library(Vedfolnir::Toml toml++/toml.h)
 if(VEDFOLNIR_CLI)
     vedfolnir_plain_library(Vedfolnir::Cli11 CLI/CLI.hpp)

@@ -58,8 +58,10 @@ struct RedisOptions {
 };
 
 struct SqlOptions {
-    std::string url;  ///< `sqlite:///file`; empty: `sessions.db` in `state_dir`.
+    std::string
+        url;  ///< `sqlite:///file`, `postgresql://…`, `mysql://…`; empty: `sessions.db` in `state_dir`.
     Millis statement_timeout{2000};
+    std::size_t writers = 4;  ///< Connections that write, on a database server.
 };
 
 /// One secret of the key ring. New records and cookies use the write key; the others still open old ones.

@@ -42,7 +42,7 @@ std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
     return files;
 }
 
-// Opens the file as an application would and commits an empty transaction: lock, disk and schema in one.
+// Opens the database as an application would and commits a transaction: lock, disk and schema in one.
 void try_database(const ManagerOptions& options, const std::string& state_dir,
                   ops::DatabaseFacts& facts) {
     runtime::Runtime runtime;
@@ -53,10 +53,13 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
         return;
     }
     const auto deadline = deadline_in(2 * options.sql.statement_timeout);
-    const auto written = runtime::run_sync<bool>(
-        runtime, (*database)->write<bool>([](sql::Connection&) { return true; }, deadline),
-        deadline);
+    std::function<std::string(sql::Connection&)> ask = [](sql::Connection& db) {
+        return db.query("durability", 1).at(0).text(0);
+    };
+    const auto written = runtime::run_sync<std::string>(
+        runtime, (*database)->write<std::string>(std::move(ask), deadline), deadline);
     facts.usable = written.has_value();
+    if (written) facts.weakness = *written;
     if (!written) facts.failure = written.error().detail;
 }
 
@@ -73,9 +76,10 @@ ops::DatabaseFacts database_facts(const config::Settings& settings, const std::s
         facts.failure = location.error().detail;
         return facts;
     }
-    facts.path = location->path;
-    facts.mode = mode_of(facts.path);
-    facts.exists = facts.mode.has_value();
+    facts.path = location->text();
+    facts.is_file = location->is_file();
+    if (facts.is_file) facts.mode = mode_of(facts.path);
+    facts.exists = !facts.is_file || facts.mode.has_value();
     // A file that is not there yet is not made by looking.
     if (facts.exists) try_database(settings.options, state_dir, facts);
     return facts;

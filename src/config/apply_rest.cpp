@@ -1,7 +1,8 @@
 // Environment and presets, keys, database, identity, bounds: short topics.
 #include "config/apply.hpp"
-#include "config/database_url.hpp"
 #include "config/keys.hpp"
+#include "config/text.hpp"
+#include "model/database_url.hpp"
 
 #include <fmt/format.h>
 
@@ -142,12 +143,14 @@ void apply_keys(Resolving& to) {
 void apply_database(Resolving& to) {
     auto& options = to.settings.options;
     if (const auto url = to.layers.text("SESSION_DATABASE_URL")) {
-        if (auto file = sqlite_file(*url); !file) {
-            to.report.error(fmt::format("SESSION_DATABASE_URL: {}", file.error().detail));
+        if (auto parsed = model::parse_database_url(trimmed(*url)); !parsed) {
+            to.report.error(fmt::format("SESSION_DATABASE_URL {}", parsed.error().detail));
         } else {
-            options.sql.url = *url;
+            options.sql.url = trimmed(*url);
         }
     }
+    if (const auto writers = to.layers.integer("VEDFOLNIR_SQL_WRITERS"))
+        options.sql.writers = static_cast<std::size_t>(*writers);
     if (const auto ms = to.layers.integer("VEDFOLNIR_SQL_STATEMENT_TIMEOUT_MS"))
         options.sql.statement_timeout = Millis(*ms);
     const auto storage = lower(to.layers.text("SESSION_STORAGE").value_or("redis"));

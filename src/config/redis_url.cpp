@@ -1,5 +1,7 @@
 #include "config/redis_url.hpp"
 
+#include "model/percent.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,18 +9,14 @@
 #include <vector>
 
 namespace vedfolnir::config {
+
+using model::percent_decoded;
+
 namespace {
 
 constexpr std::string_view mask = "********";
 
 Error bad(std::string text) { return {Errc::bad_options, std::move(text)}; }
-
-int hex_digit(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 // What may be repeated in a message: where `://` stands further back, a password could stand before it.
 bool is_scheme(std::string_view text) noexcept {
@@ -209,24 +207,6 @@ bool names_a_cluster(std::string_view scheme) noexcept {
 }
 
 }  // namespace
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        if (i + 2 >= text.size()) return std::nullopt;
-        const int high = hex_digit(text[i + 1]);
-        const int low = hex_digit(text[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        out += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return out;
-}
 
 Result<RedisUrl> parse_redis_url(std::string_view url) {
     auto parts = split(trimmed(url));

@@ -31,9 +31,6 @@ struct RedisUrl {
 /// clusters, Sentinel and host lists, in a sentence that does not repeat the URL.
 [[nodiscard]] Result<RedisUrl> parse_redis_url(std::string_view url);
 
-/// `%41` to `A`; empty on a broken escape.
-[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text);
-
 /// The URL with its password replaced by `********`, in user information and in the query.
 [[nodiscard]] std::string masked_url(std::string_view url);
 

@@ -101,6 +101,13 @@ Judged check_secret_files(const Facts& facts) {
 Judged check_database(const Facts& facts) {
     const auto& database = facts.database;
     if (!database.applies) return std::nullopt;
+    if (database.usable == true && !database.weakness.empty()) {
+        return Finding{
+            "database", Status::warn,
+            fmt::format("{} can be written, its schema is current; but {}", database.path,
+                        database.weakness),
+            "a logout that was acknowledged can come back after a crash: let the server write each commit to disk"};
+    }
     if (database.usable == true) {
         return Finding{"database", Status::ok,
                        fmt::format("{} can be written, its schema is current", database.path), ""};
@@ -109,8 +116,10 @@ Judged check_database(const Facts& facts) {
         return Finding{
             "database", Status::fail,
             fmt::format("the SQL database cannot be used: {}", database.failure),
-            "check SESSION_DATABASE_URL and VEDFOLNIR_STATE_DIR, and the owner, mode and disk space of the file "
-            "and its folder"};
+            database.is_file
+                ? "check SESSION_DATABASE_URL and VEDFOLNIR_STATE_DIR, and the owner, mode and disk space of the file "
+                  "and its folder"
+                : "check SESSION_DATABASE_URL, and the server, its users and their rights"};
     }
     if (!database.failure.empty()) {
         return Finding{"database", Status::unknown,
@@ -127,7 +136,7 @@ Judged check_database(const Facts& facts) {
 
 Judged check_database_file(const Facts& facts) {
     const auto& database = facts.database;
-    if (!database.applies || !database.exists) return std::nullopt;
+    if (!database.applies || !database.exists || !database.is_file) return std::nullopt;
     if (!database.mode) {
         return Finding{"database.file", Status::unknown,
                        fmt::format("the permissions of {} cannot be read", database.path), ""};

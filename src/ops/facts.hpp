@@ -40,10 +40,13 @@ struct RedisFacts {
 
 struct DatabaseFacts {
     bool applies = true;
-    std::string path;
+    std::string path;     ///< Or what else names it: a server's database.
+    bool is_file = true;  ///< SQLite.
     bool exists = false;
     std::optional<bool> usable{};  ///< Opened, schema current, write transaction possible.
     std::string failure;
+    std::string
+        weakness{};  ///< Why an acknowledged commit may be lost when the server's host crashes.
     std::optional<unsigned> mode{};  ///< Permission bits of the file.
 };
 

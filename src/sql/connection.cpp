@@ -45,7 +45,10 @@ struct Output {
 
 class Prepared {
 public:
-    Prepared(soci::session& db, const std::string& text, const Params& params, std::size_t columns)
+    enum class Use : std::uint8_t { once, often };
+
+    Prepared(soci::session& db, const std::string& text, const Params& params, std::size_t columns,
+             Use use)
         : inputs_(params.size()), outputs_(columns), statement_(db) {
         for (std::size_t i = 0; i < params.size(); ++i) {
             auto& input = inputs_[i];
@@ -59,7 +62,9 @@ public:
         }
         for (auto& output : outputs_) statement_.exchange(soci::into(output.text, output.state));
         statement_.alloc();
-        statement_.prepare(text);
+        // PostgreSQL: sent as it is, so that it may be several statements in one exchange.
+        statement_.prepare(text, use == Use::once ? soci::details::st_one_time_query
+                                                  : soci::details::st_repeatable_query);
         statement_.define_and_bind();
     }
 
@@ -104,14 +109,17 @@ struct Connection::Impl {
     Dialect& dialect;
     runtime::AtomicCounters* counters;
     std::unique_ptr<soci::session> db;
+    const Limit* limit = nullptr;
     std::map<std::string, std::unique_ptr<Prepared>, std::less<>> prepared;
 
-    Prepared& prepare(std::string_view name, const Params& params, std::size_t columns) {
-        const auto found = prepared.find(name);
+    Prepared& prepare(std::string_view name, std::string_view ending, const Params& params,
+                      std::size_t columns) {
+        auto key = std::string(name) + std::string(ending);
+        const auto found = prepared.find(key);
         if (found != prepared.end()) return *found->second;
-        auto made =
-            std::make_unique<Prepared>(*db, query_text(dialect.name(), name), params, columns);
-        return *prepared.emplace(std::string(name), std::move(made)).first->second;
+        const auto text = query_text(dialect.name(), name) + std::string(ending);
+        auto made = std::make_unique<Prepared>(*db, text, params, columns, Prepared::Use::often);
+        return *prepared.emplace(std::move(key), std::move(made)).first->second;
     }
 
     void count() const noexcept {
@@ -119,15 +127,17 @@ struct Connection::Impl {
     }
 
     template <class Work>
-    auto run(std::string_view name, const Params& params, std::size_t columns, const Work& work) {
-        auto& statement = prepare(name, params, columns);
+    auto run(std::string_view name, std::string_view ending, const Params& params,
+             std::size_t columns, const Work& work) {
+        const auto watched = dialect.watch(*db, limit);
+        auto& statement = prepare(name, ending, params, columns);
         count();
         try {
             return work(statement);
         } catch (...) {
             // What a failed statement still holds (a cursor, half an answer) must not meet its next
             // use.
-            prepared.erase(prepared.find(name));
+            prepared.erase(prepared.find(std::string(name) + std::string(ending)));
             throw;
         }
     }
@@ -146,7 +156,7 @@ std::int64_t Row::integer(std::size_t column) const {
 
 Connection::Connection(Dialect& dialect, Role role, const Limit& limit,
                        runtime::AtomicCounters* counters)
-    : impl_(std::make_unique<Impl>(Impl{dialect, counters, dialect.connect(), {}})) {
+    : impl_(std::make_unique<Impl>(Impl{dialect, counters, dialect.connect(), nullptr, {}})) {
     bound(&limit);
     try {
         dialect.greet(*this, role);
@@ -156,29 +166,43 @@ Connection::Connection(Dialect& dialect, Role role, const Limit& limit,
     }
 }
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+    // A server is told goodbye, statement by statement.
+    const Limit goodbye(deadline_in(Millis{0}));
+    const auto watched = impl_->dialect.watch(*impl_->db, &goodbye);
+    impl_->prepared.clear();
+}
 
 Rows Connection::query(std::string_view name, std::size_t columns, Params params) {
-    return impl_->run(name, params, columns,
+    return impl_->run(name, {}, params, columns,
                       [&](Prepared& statement) { return statement.run(params); });
 }
 
+Rows Connection::query_locked(std::string_view name, std::size_t columns, Params params) {
+    return impl_->run(name, impl_->dialect.row_lock(), params, columns,
+                      [&](Prepared& statement) { return statement.run(params); });
+}
+
+bool Connection::alone() const noexcept { return impl_->dialect.row_lock().empty(); }
+
 std::uint64_t Connection::execute(std::string_view name, Params params) {
-    return impl_->run(name, params, 0, [&](Prepared& statement) {
+    return impl_->run(name, {}, params, 0, [&](Prepared& statement) {
         statement.run(params);
         return statement.affected();
     });
 }
 
-std::optional<std::string> Connection::statement(std::string_view text) {
+std::optional<std::string> Connection::statement(std::string_view text, std::size_t columns) {
+    const auto watched = impl_->dialect.watch(*impl_->db, impl_->limit);
     impl_->count();
-    Prepared once(*impl_->db, std::string(text), {}, text.starts_with("PRAGMA") ? 1 : 0);
+    Prepared once(*impl_->db, std::string(text), {}, columns, Prepared::Use::once);
     const auto rows = once.run({});
     return rows.empty() ? std::nullopt : rows.front().cell(0);
 }
 
-void Connection::begin(Role role) {
-    statement(role == Role::writer ? impl_->dialect.begin_write() : impl_->dialect.begin_read());
+void Connection::begin(Role role, const Limit& limit) {
+    bound(&limit);
+    for (const auto& text : impl_->dialect.begin(role, limit)) statement(text);
 }
 
 void Connection::commit() {
@@ -196,7 +220,10 @@ bool Connection::rollback() noexcept {
     }
 }
 
-void Connection::bound(const Limit* limit) { impl_->dialect.bound(*impl_->db, limit); }
+void Connection::bound(const Limit* limit) {
+    impl_->limit = limit;
+    impl_->dialect.bound(*impl_->db, limit);
+}
 
 Diagnosis Connection::diagnose(const std::exception& failure) const {
     return impl_->dialect.diagnose(failure, impl_->db.get());

@@ -61,13 +61,18 @@ public:
 
     /// Rows of the query `name`, which has `columns` columns.
     [[nodiscard]] Rows query(std::string_view name, std::size_t columns, Params params = {});
+    /// The same, and the rows stay locked until the transaction ends. For write transactions.
+    [[nodiscard]] Rows query_locked(std::string_view name, std::size_t columns, Params params = {});
+    /// True where writers take turns: nothing that a transaction read can change before its commit.
+    [[nodiscard]] bool alone() const noexcept;
     /// Runs a query without an answer; how many rows it changed.
     std::uint64_t execute(std::string_view name, Params params = {});
     /// Runs one statement of a migration, or a setting; its first column of its first row, if it
     /// answers.
-    std::optional<std::string> statement(std::string_view text);
+    std::optional<std::string> statement(std::string_view text, std::size_t columns = 0);
 
-    void begin(Role role);
+    /// A transaction that ends by `limit`, see `bound`.
+    void begin(Role role, const Limit& limit);
     /// Not under the limit any more.
     void commit();
     /// Ends a transaction if one is open. False if it could not be ended: close the connection.

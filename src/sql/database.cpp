@@ -1,10 +1,10 @@
 #include "sql/database.hpp"
 
 #include "runtime/blocking_pool.hpp"
+#include "sql/dialects.hpp"
 #include "sql/failure.hpp"
 #include "sql/migrator.hpp"
 #include "sql/sql_files.hpp"
-#include "sql/sqlite_dialect.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -37,8 +37,9 @@ struct Call {
 };
 
 struct Pools {
-    Pools(std::size_t readers, std::size_t queue_max)
-        : writer(1, queue_max), reader(readers, queue_max) {}
+    explicit Pools(const DatabaseSettings& settings)
+        : writer(settings.writers, settings.queue_max),
+          reader(settings.readers, settings.queue_max) {}
     runtime::BlockingPool writer;
     runtime::BlockingPool reader;
 };
@@ -73,6 +74,32 @@ struct Held {
     std::uint64_t opening = 0;
 };
 
+/// Connections of one role that no call uses at the moment.
+class IdleConnections {
+public:
+    /// Empty if there is none.
+    [[nodiscard]] Held take(std::uint64_t opening) {
+        const std::lock_guard lock(mutex_);
+        while (!idle_.empty()) {
+            auto held = std::move(idle_.back());
+            idle_.pop_back();
+            if (held.opening == opening) return held;
+        }
+        return {};
+    }
+    void put(Held held) {
+        const std::lock_guard lock(mutex_);
+        idle_.push_back(std::move(held));
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<Held> idle_;
+};
+
+/// What a migration may take: an index on a large table is not built within one call.
+constexpr Millis migration_timeout{60'000};
+
 }  // namespace
 
 struct Database::Impl {
@@ -83,10 +110,8 @@ struct Database::Impl {
     std::mutex opening;                      // guards `ready` and what becomes true with it
     std::atomic<bool> ready{false};          // prepared and migrated
     std::atomic<std::uint64_t> openings{0};  // how often that became true
-    Held writer;                             // touched by the writer's thread only
-
-    std::mutex readers_mutex;
-    std::vector<Held> idle_readers;
+    IdleConnections idle_writers;
+    IdleConnections idle_readers;
 
     // Last: destroyed first, because their threads use everything above.
     std::mutex pools_mutex;
@@ -96,8 +121,7 @@ struct Database::Impl {
     /// Null once closed.
     Pools* threads() {
         const std::lock_guard lock(pools_mutex);
-        if (!pools && !closed)
-            pools = std::make_unique<Pools>(settings.readers, settings.queue_max);
+        if (!pools && !closed) pools = std::make_unique<Pools>(settings);
         return pools.get();
     }
 
@@ -112,9 +136,10 @@ struct Database::Impl {
 
     void open(const Limit& limit);
     void open_prepared(const Limit& limit);
-    void write(const Work& work, Call& call);
-    void read(const Work& work, const Limit& limit);
-    [[nodiscard]] Held take_reader(const Limit& limit);
+    [[nodiscard]] std::optional<Diagnosis> write(const Work& work, Call& call);
+    [[nodiscard]] std::optional<Diagnosis> read(const Work& work, const Limit& limit);
+    [[nodiscard]] Held take(Role role, const Limit& limit);
+    void give_back(Role role, Held held, const std::optional<Diagnosis>& failed);
     [[nodiscard]] Result<void> execute(Role role, const Work& work, Call& call);
 };
 
@@ -151,59 +176,58 @@ void Database::Impl::open_prepared(const Limit& limit) {
     if (current) return;
     const Turn turn(*dialect, limit.deadline);
     const auto migrating = connect(Role::writer, limit);
+    const Limit own(std::max(limit.deadline, deadline_in(migration_timeout)));
     explained(*migrating, [&](Connection& db) {
-        db.begin(Role::writer);
-        migrate(db, known, dialect->where(), now());
+        db.begin(Role::writer, own);
+        dialect->lock_schema(db);
+        migrate(db, known, *dialect, now());
         db.commit();
     });
 }
 
-Held Database::Impl::take_reader(const Limit& limit) {
+Held Database::Impl::take(Role role, const Limit& limit) {
     const auto current = openings.load();
-    {
-        const std::lock_guard lock(readers_mutex);
-        while (!idle_readers.empty()) {
-            auto held = std::move(idle_readers.back());
-            idle_readers.pop_back();
-            if (held.opening == current) return held;
-        }
-    }
+    auto held = (role == Role::writer ? idle_writers : idle_readers).take(current);
     // As many connections as threads, so there is nothing to wait for.
-    return {connect(Role::reader, limit), current};
+    if (!held.connection) held = {connect(role, limit), current};
+    return held;
 }
 
-void Database::Impl::read(const Work& work, const Limit& limit) {
+void Database::Impl::give_back(Role role, Held held, const std::optional<Diagnosis>& failed) {
+    // Ends the transaction if it is open, and the limit's hold on the connection.
+    const bool usable = held.connection->rollback() && !(failed && failed->connection_is_lost);
+    // Lost: the next call looks at the database again, and says what is wrong there.
+    if (usable) {
+        (role == Role::writer ? idle_writers : idle_readers).put(std::move(held));
+    } else {
+        ready = false;
+    }
+}
+
+std::optional<Diagnosis> Database::Impl::read(const Work& work, const Limit& limit) {
     open(limit);
-    auto held = take_reader(limit);
+    auto held = take(Role::reader, limit);
     auto& db = *held.connection;
-    db.bound(&limit);
     std::optional<Diagnosis> failed;
     try {
-        db.begin(Role::reader);
+        db.begin(Role::reader, limit);
         work(db);
         db.commit();
     } catch (const std::exception& failure) {
         failed = db.diagnose(failure);
     }
-    // Ends the transaction if it is open, and the limit's hold on the connection.
-    const bool usable = db.rollback();
-    if (failed && failed->connection_is_lost) ready = false;
-    if (usable && !(failed && failed->connection_is_lost)) {
-        const std::lock_guard lock(readers_mutex);
-        idle_readers.push_back(std::move(held));
-    }
-    if (failed) throw Failure(failed->error);
+    give_back(Role::reader, std::move(held), failed);
+    return failed;
 }
 
-void Database::Impl::write(const Work& work, Call& call) {
+std::optional<Diagnosis> Database::Impl::write(const Work& work, Call& call) {
     open(call.limit);
     const Turn turn(*dialect, call.limit.deadline);
-    if (writer.connection && writer.opening != openings) writer.connection.reset();
-    if (!writer.connection) writer = {connect(Role::writer, call.limit), openings};
-    auto& db = *writer.connection;
+    auto held = take(Role::writer, call.limit);
+    auto& db = *held.connection;
+    std::optional<Diagnosis> failed;
     try {
-        db.bound(&call.limit);
-        db.begin(Role::writer);
+        db.begin(Role::writer, call.limit);
         work(db);
         if (call.limit.passed() || !call.move_to(Call::State::committing)) {
             throw Failure(Errc::audit_unavailable,
@@ -211,23 +235,29 @@ void Database::Impl::write(const Work& work, Call& call) {
         }
         db.commit();
     } catch (const std::exception& failure) {
-        const auto diagnosis = db.diagnose(failure);
-        if (!db.rollback() || diagnosis.connection_is_lost) {
-            writer.connection.reset();
-            // The next call looks at the file and its folder again, and says what is wrong there.
-            ready = false;
-        }
-        throw Failure(diagnosis.error);
+        failed = db.diagnose(failure);
     }
+    if (failed && call.state == Call::State::committing) {
+        failed->worth_a_retry = false;
+        if (failed->unanswered) {
+            failed->error =
+                Error{Errc::deadline_exceeded,
+                      "the connection broke during a commit whose outcome is unknown: " +
+                          failed->error.detail};
+        }
+    }
+    give_back(Role::writer, std::move(held), failed);
+    return failed;
 }
 
 Result<void> Database::Impl::execute(Role role, const Work& work, Call& call) {
+    const auto attempt = [&] {
+        return role == Role::reader ? read(work, call.limit) : write(work, call);
+    };
     try {
-        if (role == Role::reader) {
-            read(work, call.limit);
-        } else {
-            write(work, call);
-        }
+        auto failed = attempt();
+        if (failed && failed->worth_a_retry && !call.limit.passed()) failed = attempt();
+        if (failed) return failed->error;
         return {};
     } catch (const std::exception& failure) {
         return dialect->diagnose(failure, nullptr).error;
@@ -293,8 +323,8 @@ Result<std::shared_ptr<Database>> make_database(const SqlOptions& options,
     auto location = parse_location(options.url, state_dir);
     if (!location) return location.error();
     settings.statement_timeout = options.statement_timeout;
-    return std::make_shared<Database>(std::make_unique<SqliteDialect>(std::move(*location)),
-                                      std::move(settings));
+    settings.writers = location->is_file() ? 1 : options.writers;
+    return std::make_shared<Database>(make_dialect(std::move(*location)), std::move(settings));
 }
 
 }  // namespace vedfolnir::sql

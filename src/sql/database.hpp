@@ -1,4 +1,4 @@
-// One SQL database behind coroutines: a writer, a few readers, opened on first use.
+// One SQL database behind coroutines: a few connections that write, a few that read, opened on first use.
 #pragma once
 
 #include "runtime/counters.hpp"
@@ -19,8 +19,9 @@ using WallClock = std::function<TimePoint()>;
 
 struct DatabaseSettings {
     Millis statement_timeout{2000};  ///< Bounds each call, together with its deadline.
+    std::size_t writers = 4;         ///< Threads and connections that write; SQLite has one.
     std::size_t readers = 2;         ///< Threads and connections that read.
-    std::size_t queue_max = 256;     ///< Calls that may wait for the writer, or for a reader.
+    std::size_t queue_max = 256;     ///< Calls that may wait for a writer, or for a reader.
     runtime::AtomicCounters* counters = nullptr;  ///< Must outlive the database.
     WallClock clock;                              ///< Empty: the system's.
 };
@@ -36,7 +37,8 @@ public:
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
-    /// Runs `work` in a write transaction and commits it durably.
+    /// Runs `work` in a write transaction and commits it durably. Where several connections write, `work` may run a
+    /// second time, after the first attempt was undone.
     /// Errors: audit_unavailable, bad_options, conflict, denied: nothing was written.
     /// deadline_exceeded: the commit was under way at the deadline and its outcome is unknown;
     /// repeat with the same operation id.

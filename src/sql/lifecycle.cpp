@@ -6,6 +6,8 @@
 #include "sql/rows.hpp"
 
 #include <algorithm>
+#include <random>
+#include <set>
 
 namespace vedfolnir::sql {
 namespace {
@@ -17,10 +19,35 @@ std::vector<async::SessionRow> read_sessions(const Rows& rows) {
     return sessions;
 }
 
-std::optional<StoredSession> find_session(Connection& db, const Handle& handle) {
-    const auto rows = db.query("session_by_handle", session_columns, {{"handle", handle.text()}});
+std::optional<StoredSession> first_session(const Rows& rows) {
     if (rows.empty()) return std::nullopt;
     return read_session(rows.front());
+}
+
+std::optional<StoredSession> find_session(Connection& db, const Handle& handle) {
+    return first_session(
+        db.query("session_by_handle", session_columns, {{"handle", handle.text()}}));
+}
+
+/// Whoever begins or ends sessions of a shard holds its row from here to the commit, so that none of them decides on
+/// what another is changing. Ascending, so that two of them never wait for each other.
+void lock_shards(Connection& db, const std::set<std::uint8_t>& shards) {
+    if (db.alone()) return;
+    for (const std::int64_t shard : shards)
+        static_cast<void>(db.query_locked("shard_sequence", 1, {{"shard", shard}}));
+}
+
+void lock_shards(Connection& db, const async::LoginOrder& login) {
+    std::set<std::uint8_t> shards{login.row.user.shard()};
+    if (login.replaced) shards.insert(login.replaced->key.shard);
+    lock_shards(db, shards);
+}
+
+OperationId new_operation() {
+    std::random_device source;
+    OperationId id{};
+    std::ranges::generate(id, [&] { return static_cast<std::uint8_t>(source()); });
+    return id;
 }
 
 void add_event(Connection& db, const async::AuditEvent& event, std::int64_t part = 0) {
@@ -173,14 +200,28 @@ async::LoginGrant repeated_login(Connection& db, const OperationId& operation,
     return grant;
 }
 
-std::vector<async::SessionRow> sessions_to_end(Connection& db, const async::EndRequest& request) {
+std::vector<async::SessionRow> sessions_of(Connection& db, const async::EndRequest& request) {
     const auto rows =
         request.key
             ? db.query("session_by_key", session_columns, {{"store_key", request.key->text()}})
         : request.handle
             ? db.query("session_by_handle", session_columns, {{"handle", request.handle->text()}})
             : db.query("sessions_open_by_user", session_columns, {{"user_id", request.user_id}});
-    auto sessions = read_sessions(rows);
+    return read_sessions(rows);
+}
+
+void lock_shards(Connection& db, const async::EndRequest& request) {
+    if (db.alone()) return;
+    std::set<std::uint8_t> shards;
+    if (request.key) shards.insert(request.key->shard);
+    if (!request.user_id.empty()) shards.insert(request.user.shard());
+    // A session stays in its user's shard, so this look tells enough.
+    for (const auto& session : sessions_of(db, request)) shards.insert(session.key.shard);
+    lock_shards(db, shards);
+}
+
+std::vector<async::SessionRow> sessions_to_end(Connection& db, const async::EndRequest& request) {
+    auto sessions = sessions_of(db, request);
     std::erase_if(sessions, [&](const async::SessionRow& row) {
         return row.ended || row.absolute_expiry <= request.event.at || row.key == request.keep;
     });
@@ -208,6 +249,7 @@ async::EndReceipt repeated_ending(Connection& db, const OperationId& operation,
 }  // namespace
 
 async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
+    lock_shards(db, order);
     if (order.event.operation && was_written(db, *order.event.operation)) {
         return repeated_login(db, *order.event.operation, order);
     }
@@ -234,6 +276,7 @@ bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key) {
 }
 
 async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request) {
+    lock_shards(db, request);
     if (request.event.operation && was_written(db, *request.event.operation)) {
         return repeated_ending(db, *request.event.operation, request);
     }
@@ -256,24 +299,26 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request)
 
 std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit) {
     const auto event = runtime::expired_event();
-    const std::int64_t page = limit;
-    // The events first: both statements pick the same rows, and the second makes them ineligible.
-    const auto added = db.execute("audit_events_add_expired", {{"now", millis(now)},
-                                                               {"page", page},
-                                                               {"type", event.type},
-                                                               {"actor", event.actor},
-                                                               {"detail", event.detail}});
-    if (added == 0) return 0;
-    return static_cast<std::uint32_t>(db.execute(
-        "sessions_close_expired", {{"now", millis(now)},
-                                   {"page", page},
-                                   {"reason", std::string(to_string(EndReason::expired))}}));
+    // Names what this call closes, also where another one works beside it.
+    const auto operation = hex(new_operation());
+    const auto closed = db.execute("sessions_close_expired",
+                                   {{"now", millis(now)},
+                                    {"page", std::int64_t{limit}},
+                                    {"reason", std::string(to_string(EndReason::expired))},
+                                    {"operation", operation}});
+    if (closed == 0) return 0;
+    db.execute("audit_events_add_expired", {{"type", event.type},
+                                            {"actor", event.actor},
+                                            {"detail", event.detail},
+                                            {"operation", operation}});
+    return static_cast<std::uint32_t>(closed);
 }
 
 bool record_change(Connection& db, const Handle& handle, const std::string& platform,
                    const async::AuditEvent& event) {
     if (event.operation && was_written(db, *event.operation)) return true;
-    const auto session = find_session(db, handle);
+    const auto session = first_session(
+        db.query_locked("session_by_handle", session_columns, {{"handle", handle.text()}}));
     if (!session || session->row.ended) return false;
     db.execute("session_set_platform", {{"handle", handle.text()}, {"platform", platform}});
     auto entry = event;

@@ -27,11 +27,12 @@ std::size_t count_applied(Connection& db, const std::vector<Migration>& known,
     return applied.size();
 }
 
-void migrate(Connection& db, const std::vector<Migration>& known, std::string_view where,
+void migrate(Connection& db, const std::vector<Migration>& known, const Dialect& dialect,
              TimePoint now) {
     db.execute("schema_migrations_create");
-    for (std::size_t i = count_applied(db, known, where); i < known.size(); ++i) {
-        for (const auto& statement : known[i].statements) db.statement(statement);
+    for (std::size_t i = count_applied(db, known, dialect.where()); i < known.size(); ++i) {
+        for (const auto& statement : known[i].statements)
+            db.statement(dialect.schema_statement(statement));
         db.execute("schema_migrations_add", {{"version", known[i].version},
                                              {"name", known[i].name},
                                              {"checksum", known[i].checksum},

@@ -17,9 +17,9 @@ namespace vedfolnir::sql {
 [[nodiscard]] std::size_t count_applied(Connection& db, const std::vector<Migration>& known,
                                         std::string_view where);
 
-/// Applies what is missing, in order. Call inside a write transaction of the only writer: several
-/// processes may start at once, and the first to get its turn does the work.
-void migrate(Connection& db, const std::vector<Migration>& known, std::string_view where,
+/// Applies what is missing, in order. Call inside a write transaction that holds the schema (Dialect::lock_schema):
+/// several processes may start at once, and the first does the work.
+void migrate(Connection& db, const std::vector<Migration>& known, const Dialect& dialect,
              TimePoint now);
 
 }  // namespace vedfolnir::sql

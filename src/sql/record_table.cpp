@@ -95,9 +95,21 @@ void delete_record(Connection& db, const StoreKey& key) {
     db.execute("record_delete", {{"store_key", key.text()}});
 }
 
-std::uint64_t mark_of(Connection& db, std::int64_t shard) {
+/// The shard's row stays locked: a record that is being created, and an ending that would have to remove it, wait for
+/// each other.
+std::uint64_t locked_mark(Connection& db, std::int64_t shard) {
     return static_cast<std::uint64_t>(
-        db.query("shard_mark", 1, {{"shard", shard}}).at(0).integer(0));
+        db.query_locked("shard_mark", 1, {{"shard", shard}}).at(0).integer(0));
+}
+
+std::optional<std::string> first_record(const Rows& rows) {
+    if (rows.empty()) return std::nullopt;
+    return decoded(rows.front().text(0));
+}
+
+std::optional<std::string> load_locked(Connection& db, const StoreKey& key, TimePoint now) {
+    return first_record(
+        db.query_locked("record_load", 1, {{"store_key", key.text()}, {"now", millis(now)}}));
 }
 
 }  // namespace
@@ -111,6 +123,7 @@ async::CreateStatus create_record(Connection& db, const RecordWrite& write) {
            "absolute expiry has passed or is missing");
     expect(!known || fields.user.shard() == write.key.shard,
            "an authenticated record outside its user's shard");
+    if (known && !db.alone()) static_cast<void>(locked_mark(db, write.key.shard));
     if (fields.epoch < current_epoch(db, fields.user)) return async::CreateStatus::stale_epoch;
     if (load_record(db, write.key, write.now)) return async::CreateStatus::exists;
     db.execute("records_purge", {{"now", millis(write.now)}, {"page", purge_page}});
@@ -128,15 +141,14 @@ async::CreateStatus create_record(Connection& db, const RecordWrite& write) {
 }
 
 std::optional<std::string> load_record(Connection& db, const StoreKey& key, TimePoint now) {
-    const auto rows = db.query("record_load", 1, {{"store_key", key.text()}, {"now", millis(now)}});
-    if (rows.empty()) return std::nullopt;
-    return decoded(rows.front().text(0));
+    return first_record(
+        db.query("record_load", 1, {{"store_key", key.text()}, {"now", millis(now)}}));
 }
 
 async::SaveReply save_record(Connection& db, std::uint64_t expected_generation, RecordWrite write) {
     using async::SaveStatus;
     expect_record(write.bytes, "record");
-    auto stored_bytes = load_record(db, write.key, write.now);
+    auto stored_bytes = load_locked(db, write.key, write.now);
     const Fields fields(write.bytes);
     expect(fields.generation != expected_generation,
            "expected generation must differ from the record's own");
@@ -169,7 +181,7 @@ async::SaveReply save_record(Connection& db, std::uint64_t expected_generation, 
 }
 
 async::TouchStatus touch_record(Connection& db, const StoreKey& key, Millis ttl, TimePoint now) {
-    auto stored = load_record(db, key, now);
+    auto stored = load_locked(db, key, now);
     if (!stored || is_note(*stored)) return async::TouchStatus::gone;
     expect_record(*stored, "stored record");
     const auto left = Fields(*stored).capped(ttl, now);
@@ -204,7 +216,9 @@ async::EndReply apply_ending(Connection& db, const async::EndOrder& order, TimeP
     expect(!order.user.anonymous() || (!order.whole_user && order.epoch == 0),
            "an ending of a whole user, or an epoch, needs the user");
     expect(order.note.empty() || !order.whole_user, "an ending of a whole user leaves no notes");
+    const std::int64_t shard = order.shard;
     async::EndReply reply;
+    reply.mark = locked_mark(db, shard);
     std::uint64_t removed = 0;
     for (const auto& key : order.keys) {
         if (key == order.keep) continue;
@@ -225,8 +239,6 @@ async::EndReply apply_ending(Connection& db, const async::EndOrder& order, TimeP
             {"user_tag", user}, {"epoch", number(order.epoch)}, {"now", millis(now)}};
         if (db.execute("user_epoch_raise", params) == 0) db.execute("user_epoch_insert", params);
     }
-    const std::int64_t shard = order.shard;
-    reply.mark = mark_of(db, shard);
     if (order.sequence > reply.mark) {
         reply.gap = reply.mark < order.previous_sequence;
         if (!reply.gap) {

@@ -139,14 +139,14 @@ std::unique_ptr<soci::session> SqliteDialect::connect() {
     return connection;
 }
 
-void SqliteDialect::greet(Connection& fresh, Role role) const {
+void SqliteDialect::greet(Connection& fresh, Role role) {
     fresh.statement("PRAGMA trusted_schema = OFF");
     if (role == Role::reader) {
         fresh.statement("PRAGMA query_only = ON");
         return;
     }
     fresh.statement("PRAGMA synchronous = FULL");
-    const auto mode = fresh.statement("PRAGMA journal_mode = WAL").value_or("none");
+    const auto mode = fresh.statement("PRAGMA journal_mode = WAL", 1).value_or("none");
     if (mode != "wal") {
         throw Failure(Errc::bad_options,
                       where() +

@@ -9,7 +9,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
+#include <vector>
 
 namespace vedfolnir::sql {
 
@@ -25,17 +27,24 @@ public:
         return "the session database " + location_.path;
     }
     [[nodiscard]] std::string_view name() const noexcept override { return "sqlite"; }
-    [[nodiscard]] std::string_view begin_write() const noexcept override {
-        return "BEGIN IMMEDIATE";
+    [[nodiscard]] std::vector<std::string> begin(Role role, const Limit&) const override {
+        return {role == Role::writer ? "BEGIN IMMEDIATE" : "BEGIN"};
     }
-    [[nodiscard]] std::string_view begin_read() const noexcept override { return "BEGIN"; }
+    [[nodiscard]] std::string_view row_lock() const noexcept override { return {}; }
     void prepare() override;
     [[nodiscard]] bool moved() const noexcept override;
     [[nodiscard]] std::unique_ptr<soci::session> connect() override;
-    void greet(Connection& fresh, Role role) const override;
+    void greet(Connection& fresh, Role role) override;
     void bound(soci::session& connection, const Limit* limit) override;
+    /// The callbacks of `bound` are enough: no statement waits for anybody else.
+    [[nodiscard]] Watchdog::Guard watch(soci::session&, const Limit*) override { return {}; }
     [[nodiscard]] bool begin_turn(Deadline deadline) override;
     void end_turn() noexcept override;
+    /// The turn does.
+    void lock_schema(Connection&) const override {}
+    [[nodiscard]] std::string schema_statement(std::string statement) const override {
+        return statement;
+    }
     [[nodiscard]] bool in_transaction(soci::session& connection) const override;
     [[nodiscard]] Diagnosis diagnose(const std::exception& failure,
                                      soci::session* connection) const override;

@@ -1,25 +1,40 @@
 #include "conformance/archive_suite.hpp"
 #include "sql/sql.hpp"
+#include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace vedfolnir::conformance {
 namespace {
 
-struct FreshSqliteArchive final : FreshArchive {
-    test::TemporaryFolder folder;
-    std::shared_ptr<async::Archive> sqlite;
+using test::SqlEngine;
 
-    FreshSqliteArchive() {
+struct FreshSqlArchive final : FreshArchive {
+    test::TemporaryFolder folder;
+    std::shared_ptr<async::Archive> tested;
+
+    explicit FreshSqlArchive(SqlEngine engine) {
         SqlOptions options;
-        options.url = "sqlite:///" + folder.file("sessions.db");
-        sqlite = sql::make_archive(options, {}, nullptr).value();
+        if (engine == SqlEngine::sqlite) {
+            options.url = "sqlite:///" + folder.file("sessions.db");
+        } else {
+            auto& server = test::SqlServer::shared(engine);
+            options.url = server.url(server.fresh_database());
+        }
+        options.statement_timeout = Millis{10'000};
+        tested = sql::make_archive(options, {}, nullptr).value();
     }
-    async::Archive& archive() override { return *sqlite; }
+    async::Archive& archive() override { return *tested; }
 };
 
-INSTANTIATE_TEST_SUITE_P(sqlite, ArchiveSuite,
-                         ::testing::Values(ArchiveCase{
-                             "sqlite", [] { return std::make_unique<FreshSqliteArchive>(); }}),
+ArchiveCase archive_on(SqlEngine engine) {
+    return {test::engine_name(engine),
+            [engine] { return std::make_unique<FreshSqlArchive>(engine); }};
+}
+
+INSTANTIATE_TEST_SUITE_P(Sql, ArchiveSuite,
+                         ::testing::Values(archive_on(SqlEngine::sqlite),
+                                           archive_on(SqlEngine::postgresql),
+                                           archive_on(SqlEngine::mysql)),
                          [](const auto& tested) { return tested.param.name; });
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "conformance/store_suite.hpp"
 #include "sql/sql.hpp"
+#include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <atomic>
@@ -7,16 +8,22 @@
 namespace vedfolnir::test {
 namespace {
 
-class SqliteUnderTest final : public StoreUnderTest {
+class SqlUnderTest final : public StoreUnderTest {
 public:
-    SqliteUnderTest() {
+    explicit SqlUnderTest(SqlEngine engine) {
         SqlOptions options;
-        options.url = "sqlite:///" + folder_.file("sessions.db");
+        if (engine == SqlEngine::sqlite) {
+            options.url = "sqlite:///" + folder_.file("sessions.db");
+        } else {
+            auto& server = SqlServer::shared(engine);
+            options.url = server.url(server.fresh_database());
+        }
+        options.statement_timeout = Millis{10'000};
         sql::DatabaseSettings settings;
         settings.clock = [this] { return TimePoint(Millis(now_.load())); };
         store_ = sql::make_store(sql::make_database(options, {}, settings).value());
     }
-    ~SqliteUnderTest() override { stop(); }
+    ~SqlUnderTest() override { stop(); }
     async::SessionStore& store() override { return *store_; }
     void let_time_pass() override { now_ += 20; }
 
@@ -26,9 +33,13 @@ private:
     std::shared_ptr<async::SessionStore> store_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite,
-                         testing::Values(StoreFactory{
-                             "sqlite", [] { return std::make_unique<SqliteUnderTest>(); }}),
+StoreFactory factory(SqlEngine engine) {
+    return {engine_name(engine), [engine] { return std::make_unique<SqlUnderTest>(engine); }};
+}
+
+INSTANTIATE_TEST_SUITE_P(Sql, StoreSuite,
+                         testing::Values(factory(SqlEngine::sqlite), factory(SqlEngine::postgresql),
+                                         factory(SqlEngine::mysql)),
                          store_name);
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Any text as a Redis or database URL: refused in words that repeat no secret, or taken apart within bounds. Each `$`
 // becomes a secret of many characters, so that a mutation can put it anywhere.
 // ids: S10 S91 V11
-#include "config/database_url.hpp"
 #include "config/redis_url.hpp"
+#include "model/database_url.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -51,12 +51,19 @@ void check_redis(const std::string& url, bool one_secret) {
 }
 
 void check_database(const std::string& url) {
-    const auto file = config::sqlite_file(url);
-    if (!file) {
-        require_silent(file.error());
+    const auto parsed = model::parse_database_url(url);
+    if (!parsed) {
+        require_silent(parsed.error());
         return;
     }
-    require(!file->empty() && *file != ":memory:" && file->find('\0') == std::string::npos);
+    if (parsed->engine == model::DatabaseEngine::sqlite) {
+        require(!parsed->file.empty() && parsed->file != ":memory:" &&
+                parsed->file.find('\0') == std::string::npos);
+        return;
+    }
+    require(!parsed->database.empty() && parsed->host.empty() != parsed->socket.empty());
+    require(is_printable(parsed->host) && parsed->socket.size() <= socket_path_max);
+    require(parsed->password.find('\0') == std::string::npos);
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
-// Several processes on one SQLite file: turns, crashes, forks.
+// Several processes on one database: turns, crashes, forks.
 #include "sql/file_lock.hpp"
 #include "sql/sql_files.hpp"
 #include "support/archive_client.hpp"
 #include "support/child.hpp"
+#include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
@@ -23,6 +24,30 @@ using ::testing::SizeIs;
 constexpr Millis short_deadline{300};
 /// More than a scheduler on a loaded machine needs to let a thread answer.
 constexpr Millis slack{1'500};
+
+/// On each engine.
+class SqlProcesses : public testing::TestWithParam<SqlEngine> {
+protected:
+    void SetUp() override {
+        if (GetParam() == SqlEngine::sqlite) {
+            where_ = folder_.file("sessions.db");
+        } else {
+            auto& server = SqlServer::shared(GetParam());
+            where_ = server.url(server.fresh_database());
+        }
+    }
+    /// A file or a URL.
+    [[nodiscard]] const std::string& where() const { return where_; }
+
+private:
+    const TemporaryFolder folder_;
+    std::string where_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Engines, SqlProcesses,
+                         testing::Values(SqlEngine::sqlite, SqlEngine::postgresql,
+                                         SqlEngine::mysql),
+                         [](const auto& tested) { return engine_name(tested.param); });
 
 /// Begins a write transaction, reports it, and stays inside until the wire ends or speaks.
 void hold_turn(ArchiveClient& client, Wire& wire) {
@@ -61,9 +86,8 @@ void expect_whole(ArchiveClient& client) {
 }
 
 // ids: S4 R3 R5
-TEST(SqlProcesses, concurrent_writers_lose_no_sequence_and_see_no_busy) {
-    const TemporaryFolder folder;
-    const auto file = folder.file("sessions.db");
+TEST_P(SqlProcesses, concurrent_writers_lose_no_sequence_and_see_no_busy) {
+    const auto& file = where();
     constexpr std::uint32_t writers = 3;
     constexpr std::uint32_t rounds = 60;
     std::vector<std::unique_ptr<Child>> children;
@@ -94,9 +118,8 @@ TEST(SqlProcesses, concurrent_writers_lose_no_sequence_and_see_no_busy) {
 }
 
 // ids: S4 R3
-TEST(SqlProcesses, kill_between_commits_leaves_whole_transactions_only) {
-    const TemporaryFolder folder;
-    const auto file = folder.file("sessions.db");
+TEST_P(SqlProcesses, kill_between_commits_leaves_whole_transactions_only) {
+    const auto& file = where();
     std::uint32_t number = 0;
     for (const int acknowledged_at_least : {1, 7, 20}) {
         Child child([&file, number](Wire& wire) {
@@ -132,9 +155,8 @@ TEST(SqlProcesses, kill_between_commits_leaves_whole_transactions_only) {
 }
 
 // ids: S4 R3
-TEST(SqlProcesses, kill_inside_a_transaction_leaves_nothing_of_it_and_frees_the_turn) {
-    const TemporaryFolder folder;
-    const auto file = folder.file("sessions.db");
+TEST_P(SqlProcesses, kill_inside_a_transaction_leaves_nothing_of_it_and_frees_the_turn) {
+    const auto& file = where();
     Child child([&file](Wire& wire) {
         ArchiveClient client(file);
         hold_turn(client, wire);
@@ -149,7 +171,7 @@ TEST(SqlProcesses, kill_inside_a_transaction_leaves_nothing_of_it_and_frees_the_
 }
 
 // ids: S4 R3
-TEST(SqlProcesses, turn_held_elsewhere_is_an_error_by_the_deadline_and_does_not_stop_readers) {
+TEST(SqliteProcesses, turn_held_elsewhere_is_an_error_by_the_deadline_and_does_not_stop_readers) {
     const TemporaryFolder folder;
     const auto file = folder.file("sessions.db");
     Child child([&file](Wire& wire) {
@@ -172,7 +194,7 @@ TEST(SqlProcesses, turn_held_elsewhere_is_an_error_by_the_deadline_and_does_not_
 }
 
 // ids: S4
-TEST(SqlProcesses, lock_of_another_program_is_waited_for_until_the_deadline) {
+TEST(SqliteProcesses, lock_of_another_program_is_waited_for_until_the_deadline) {
     const TemporaryFolder folder;
     const auto file = folder.file("sessions.db");
     ArchiveClient client(file);
@@ -190,9 +212,8 @@ TEST(SqlProcesses, lock_of_another_program_is_waited_for_until_the_deadline) {
 }
 
 // ids: S4
-TEST(SqlProcesses, processes_that_start_together_migrate_once) {
-    const TemporaryFolder folder;
-    const auto file = folder.file("sessions.db");
+TEST_P(SqlProcesses, processes_that_start_together_migrate_once) {
+    const auto& file = where();
     std::vector<std::unique_ptr<Child>> children;
     for (std::uint32_t i = 0; i < 4; ++i) {
         children.push_back(std::make_unique<Child>([&file, i](Wire& wire) {
@@ -212,13 +233,12 @@ TEST(SqlProcesses, processes_that_start_together_migrate_once) {
     EXPECT_THAT(client.sessions(), SizeIs(4));
     const auto applied = client.write<std::size_t>(
         [](sql::Connection& db) { return db.query("schema_migrations_list", 3).size(); });
-    EXPECT_EQ(applied.value(), sql::migrations("sqlite").size());
+    EXPECT_EQ(applied.value(), sql::migrations(engine_name(GetParam())).size());
 }
 
 // ids: S4
-TEST(SqlProcesses, forked_child_uses_a_database_of_its_own) {
-    const TemporaryFolder folder;
-    const auto file = folder.file("sessions.db");
+TEST_P(SqlProcesses, forked_child_uses_a_database_of_its_own) {
+    const auto& file = where();
     auto parent = std::make_unique<ArchiveClient>(file);
     ASSERT_TRUE(parent->login(1));
     Child child([&](Wire&) {
@@ -240,11 +260,10 @@ TEST(SqlProcesses, forked_child_uses_a_database_of_its_own) {
 }
 
 // ids: S4
-TEST(SqlProcesses, database_destroyed_in_a_forked_child_leaves_the_parents_alone) {
-    const TemporaryFolder folder;
-    const auto file = folder.file("sessions.db");
+TEST_P(SqlProcesses, database_destroyed_in_a_forked_child_leaves_the_parents_alone) {
+    const auto& file = where();
     SqlOptions options;
-    options.url = "sqlite:///" + file;
+    options.url = GetParam() == SqlEngine::sqlite ? "sqlite:///" + file : file;
     runtime::Runtime runtime;
     auto archive = sql::make_archive(options, {}, nullptr).value();
     const auto write = [&] {
@@ -263,7 +282,7 @@ TEST(SqlProcesses, database_destroyed_in_a_forked_child_leaves_the_parents_alone
 }
 
 // ids: S4
-TEST(SqlProcesses, child_forked_during_a_turn_does_not_prolong_it) {
+TEST(SqliteProcesses, child_forked_during_a_turn_does_not_prolong_it) {
     const TemporaryFolder folder;
     const auto file = folder.file("sessions.db");
     Child owner([&file](Wire& wire) {
@@ -287,9 +306,8 @@ TEST(SqlProcesses, child_forked_during_a_turn_does_not_prolong_it) {
 }
 
 // ids: S102
-TEST(SqlProcesses, audit_written_by_one_process_is_found_by_another) {
-    const TemporaryFolder folder;
-    const auto file = folder.file("sessions.db");
+TEST_P(SqlProcesses, audit_written_by_one_process_is_found_by_another) {
+    const auto& file = where();
     Child application([&file](Wire&) {
         ArchiveClient client(file);
         auto switched = ArchiveClient::event("session.platform_switched");

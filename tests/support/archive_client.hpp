@@ -1,4 +1,4 @@
-// An archive on a real SQLite file with a loop of its own, and the orders that tests send to it.
+// An archive on a real database with a loop of its own, and the orders that tests send to it.
 // Header-only, because several integration tests use it.
 #pragma once
 
@@ -19,9 +19,10 @@ inline constexpr Millis patience{20'000};
 
 class ArchiveClient {
 public:
-    explicit ArchiveClient(const std::string& file, Millis statement_timeout = patience) {
+    /// `where`: a file, or a URL.
+    explicit ArchiveClient(const std::string& where, Millis statement_timeout = patience) {
         SqlOptions options;
-        options.url = "sqlite:///" + file;
+        options.url = where.find("://") == std::string::npos ? "sqlite:///" + where : where;
         options.statement_timeout = statement_timeout;
         sql::DatabaseSettings settings;
         settings.counters = &counters_;
@@ -34,6 +35,7 @@ public:
 
     [[nodiscard]] async::Archive& archive() { return *archive_; }
     [[nodiscard]] sql::Database& database() { return *database_; }
+    [[nodiscard]] std::shared_ptr<sql::Database> shared_database() { return database_; }
     [[nodiscard]] std::uint64_t statements() const { return counters_.sql_statements; }
 
     template <class T>

@@ -109,6 +109,7 @@ const Row rows[] = {
      [](const Settings& s) { return s.options.store == StoreKind::sql; }},
     {"SESSION_DATABASE_URL", "sqlite:////var/lib/app/s.db",
      [](const Settings& s) { return s.options.sql.url == "sqlite:////var/lib/app/s.db"; }},
+    {"VEDFOLNIR_SQL_WRITERS", "7", [](const Settings& s) { return s.options.sql.writers == 7; }},
     {"VEDFOLNIR_SQL_STATEMENT_TIMEOUT_MS", "900",
      [](const Settings& s) { return s.options.sql.statement_timeout == Millis(900); }},
     {"VEDFOLNIR_STATE_DIR", "/var/lib/app",

@@ -47,12 +47,26 @@ TEST(Location, what_names_no_durable_file_is_refused_with_the_way_to_write_it) {
 }
 
 // ids: S4 S95
-TEST(Location, other_engine_is_named_without_its_password) {
+TEST(Location, server_is_named_without_its_password) {
+    const auto location =
+        parse_location("postgresql+psycopg2://app:hunter2@db.example:5433/shop", "/var/lib/v");
+    ASSERT_TRUE(location);
+    EXPECT_FALSE(location->is_file());
+    EXPECT_EQ(location->text(), "PostgreSQL database shop at db.example:5433 (user app)");
+    EXPECT_EQ(parse_location("mariadb://u@/shop?socket=/run/m.sock", "")->text(),
+              "MySQL database shop at /run/m.sock (user u)");
+}
+
+// ids: S4 S95
+TEST(Location, refusal_of_a_servers_url_never_repeats_its_password) {
     for (const auto* url :
-         {"postgresql+psycopg2://app:hunter2@db/app", "mysql://app:hunter2@db/app"}) {
+         {"postgresql://app:hunter2@db", "mysql://app:hunter2@db:port/app",
+          "oracle://app:hunter2@db/app", "postgresql://app:hunter2/x@db/app",
+          "postgresql://app:hunter2%zz@db/app", "mysql://app@db/app?password=hunter2"}) {
         const auto refused = parse_location(url, "/var/lib/vedfolnir");
-        ASSERT_FALSE(refused);
-        EXPECT_THAT(refused.error().detail, HasSubstr("SQLite only"));
+        ASSERT_FALSE(refused) << url;
+        EXPECT_EQ(refused.error().code, Errc::bad_options);
+        EXPECT_THAT(refused.error().detail, HasSubstr("SESSION_DATABASE_URL"));
         EXPECT_THAT(refused.error().detail, Not(HasSubstr("hunter2")));
     }
 }

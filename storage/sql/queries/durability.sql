@@ -1,0 +1,3 @@
+-- Purpose: what makes commits less durable than they are answered; empty: nothing.
+-- Parameters: none.
+SELECT ''
