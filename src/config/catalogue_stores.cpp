@@ -207,13 +207,15 @@ constexpr std::array known{
             "SQL store of endings and audit: `sqlite:///relative/file`, `sqlite:////absolute/file`, "
             "`postgresql://user:password@host/database` or `mysql://…` ([databases](../operate/databases.md)).",
         .from_file = true},
-    Known{.name = "VEDFOLNIR_SQL_WRITERS",
-          .kind = Kind::integer,
-          .group = Group::database,
-          .fallback = "4",
-          .about = "Connections of one process that write to a PostgreSQL or MySQL server; SQLite has one.",
-          .min = 1,
-          .max = 64},
+    Known{
+        .name = "VEDFOLNIR_SQL_WRITERS",
+        .kind = Kind::integer,
+        .group = Group::database,
+        .fallback = "4",
+        .about =
+            "Connections of one process that write to a PostgreSQL or MySQL server; SQLite has one.",
+        .min = 1,
+        .max = 64},
     Known{.name = "VEDFOLNIR_SQL_STATEMENT_TIMEOUT_MS",
           .kind = Kind::integer,
           .group = Group::database,
