@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
     add_sessions(app, chosen);
     add_inspect(app, chosen);
     add_audit(app, chosen);
+    add_fallback(app, chosen);
     add_bench(app, chosen);
     add_config(app, chosen);
     add_keys(app, chosen);

@@ -26,6 +26,14 @@ enum class Errc : std::uint8_t {
     internal      ///< A broken invariant; please report it.
 };
 
+/// How much of a store does not work, as far as its error tells: what somebody else has to take over meanwhile.
+enum class Outage : std::uint8_t {
+    none,    ///< Nothing but this call.
+    growth,  ///< It stores nothing new or changed; reads, touches and endings work (out of memory).
+    writes,  ///< It takes no change at all; reads work (snapshots failing, replicas missing, read-only).
+    all  ///< It answers nothing: unreachable, silent, busy, loading.
+};
+
 /// One plain sentence for `code`, safe to show to anybody.
 [[nodiscard]] std::string_view describe(Errc code) noexcept;
 
@@ -34,6 +42,7 @@ struct Error {
     Errc code = Errc::internal;
     std::string public_message;
     std::string detail;
+    Outage outage = Outage::none;  ///< Set by stores.
 
     Error() = default;
     Error(Errc code_, std::string detail_)

@@ -121,6 +121,19 @@ struct EndingLimits {
     std::size_t waiting_max = 10'000;
 };
 
+/// How the SQL database takes over what Redis cannot do (docs/internals/failure_modes.md).
+struct FallbackOptions {
+    Millis hot_timeout{100};  ///< What Redis may take of a call before the database is asked.
+    std::size_t calls_max =
+        16;  ///< Calls of the fallback that are with the database at once, per process.
+    std::size_t queue_max =
+        256;  ///< Calls that may wait for one of them; more are refused at once.
+    /// How long "the database does not know this session" is remembered, at most; the half of it at least.
+    Millis unknown_for{1000};
+    Millis poll_interval{1000};     ///< How often the mode, and what others wrote, is looked at.
+    std::uint32_t batch_max = 100;  ///< Records put back in one step.
+};
+
 enum class StoreKind : std::uint8_t { redis, memory, sql };
 
 struct ManagerOptions {
@@ -138,6 +151,7 @@ struct ManagerOptions {
     std::chrono::microseconds slow_operation{250'000};
     std::string state_dir;  ///< Private files: keys, SQLite. Empty: ~/.local/state/vedfolnir.
     std::optional<NearCacheOptions> near_cache = NearCacheOptions{};  ///< Redis only. Empty: off.
+    std::optional<FallbackOptions> fallback = FallbackOptions{};      ///< Redis only. Empty: off.
     bool development = false;    ///< Permits generated keys and plain http, with a warning.
     bool plain_records = false;  ///< Records are readable in Redis. Development only.
 };

@@ -1,6 +1,7 @@
 // SessionManager: the synchronous face of the core. Safe from many threads; fork-safe (the runtime starts on first use).
 #pragma once
 
+#include "vedfolnir/fallback.hpp"
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/request.hpp"
 #include "vedfolnir/result.hpp"
@@ -110,6 +111,12 @@ struct Counters {
     /// because a change overtook them, changes told by the store.
     std::uint64_t near_hits = 0, near_stale = 0, near_fills = 0, near_fills_refused = 0,
                   near_invalidations = 0;
+    /// The database in place of the hot store: reads and writes it answered, reads of which it could not say, calls it was
+    /// spared; records the hot store got back, and those where something else won.
+    std::uint64_t fallback_reads = 0, fallback_writes = 0, fallback_unknown = 0,
+                  fallback_refused = 0, fallback_restored = 0, fallback_conflicts = 0;
+    /// Not counted but as it stands: 1 while this process uses the database; records the hot store was not told yet.
+    std::uint64_t fallback_active = 0, fallback_ahead = 0;
 };
 
 class SessionManager {
@@ -172,6 +179,12 @@ public:
     [[nodiscard]] Result<std::optional<Inspection>> inspect(std::string_view handle,
                                                             std::string_view actor) const;
     [[nodiscard]] Result<std::vector<AuditEntry>> audit(const AuditFilter& filter) const;
+
+    /// How the fallback to the database stands. Errors also: unsupported (there is none).
+    [[nodiscard]] Result<FallbackStatus> fallback_status() const;
+    /// Switches the fallback for all processes on this database; they follow within a second.
+    [[nodiscard]] Result<FallbackStatus> set_fallback(FallbackMode mode,
+                                                      std::string_view actor) const;
 
     /// Asks the hot store and SQL whether they answer; the Error says which does not.
     [[nodiscard]] Result<void> ping() const;

@@ -205,7 +205,15 @@ void bind_counters(nb::module_& module) {
         .def_ro("near_stale", &Counters::near_stale)
         .def_ro("near_fills", &Counters::near_fills)
         .def_ro("near_fills_refused", &Counters::near_fills_refused)
-        .def_ro("near_invalidations", &Counters::near_invalidations);
+        .def_ro("near_invalidations", &Counters::near_invalidations)
+        .def_ro("fallback_reads", &Counters::fallback_reads)
+        .def_ro("fallback_writes", &Counters::fallback_writes)
+        .def_ro("fallback_unknown", &Counters::fallback_unknown)
+        .def_ro("fallback_refused", &Counters::fallback_refused)
+        .def_ro("fallback_restored", &Counters::fallback_restored)
+        .def_ro("fallback_conflicts", &Counters::fallback_conflicts)
+        .def_ro("fallback_active", &Counters::fallback_active)
+        .def_ro("fallback_ahead", &Counters::fallback_ahead);
 }
 
 }  // namespace

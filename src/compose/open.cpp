@@ -1,4 +1,5 @@
 // SessionManager::open: the one place that knows which stores there are.
+#include "cache/announcement.hpp"
 #include "cache/cached.hpp"
 #include "compose/operator_log.hpp"
 #include "compose/state_dir.hpp"
@@ -7,6 +8,7 @@
 #include "memory/memory_archive.hpp"
 #include "memory/memory_store.hpp"
 #include "redis/redis_store.hpp"
+#include "resilient/resilient.hpp"
 #include "sql/sql.hpp"
 #include "vedfolnir/session_manager.hpp"
 
@@ -36,6 +38,12 @@ std::shared_ptr<cache::StripeTable> stripes_for(const ManagerOptions& options) {
     return cache::StripeTable::private_table(folder, identity);
 }
 
+void add_announcement(resilient::Parts& parts, std::shared_ptr<cache::StripeTable> stripes) {
+    const auto announcement = std::make_shared<cache::Announcement>(std::move(stripes));
+    parts.say_ahead = [announcement] { announcement->say(); };
+    parts.heard_ahead = [announcement] { return announcement->heard(); };
+}
+
 /// Runs in each process on first use, on the options that `open` completed.
 Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOptions& options,
                                   runtime::AtomicCounters& counters) {
@@ -55,11 +63,22 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         return ports;
     }
     auto store = redis::make_store(runtime.executor(), options.redis, &counters);
+    std::shared_ptr<async::ChangeFeed> feed = store;
     ports.store = store;
     ports.figures = store;
-    if (!options.near_cache) return ports;
-    auto near =
-        cache::Cached::make(store, store, stripes_for(options), *options.near_cache, &counters);
+    const auto stripes = options.near_cache ? stripes_for(options) : nullptr;
+    if (options.fallback) {
+        resilient::Parts parts{store, store, store, sql::make_fallback(*database), ports.archive};
+        if (stripes) add_announcement(parts, stripes);
+        auto resilient = resilient::Resilient::make(
+            runtime.executor(), std::move(parts),
+            {*options.fallback, options.lifetimes, {}, compose::operator_log()}, &counters);
+        feed = resilient;
+        ports.store = resilient;
+        ports.recovery = resilient;
+    }
+    if (!stripes) return ports;
+    auto near = cache::Cached::make(ports.store, feed, stripes, *options.near_cache, &counters);
     ports.store = near;
     ports.near = near;
     return ports;

@@ -51,6 +51,11 @@ Result<void> check_limits(const ManagerOptions& options) {
     if (const auto& near = options.near_cache;
         near && (near->age_max <= Millis::zero() || near->entries_max == 0 || near->bytes_max == 0))
         return refuse("near_cache: age_max, entries_max and bytes_max must be positive");
+    if (const auto& fallback = options.fallback;
+        fallback && (fallback->hot_timeout <= Millis::zero() || fallback->calls_max == 0 ||
+                     fallback->batch_max == 0 || fallback->poll_interval <= Millis::zero()))
+        return refuse(
+            "fallback: hot_timeout, calls_max, batch_max and poll_interval must be positive");
     if (const auto& endings = options.endings;
         endings.denied_max == 0 || endings.epochs_max == 0 || endings.waiting_max == 0)
         return refuse("endings: denied_max, epochs_max and waiting_max must be positive");

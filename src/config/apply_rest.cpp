@@ -177,6 +177,29 @@ void apply_identity(Resolving& to) {
 
 namespace {
 
+/// Two names of one switch: the stronger one wins, and a difference is said.
+bool fallback_wanted(Resolving& to) {
+    const auto ours = to.layers.boolean("SESSION_FALLBACK");
+    const auto theirs = to.layers.boolean("DB_SESSION_FALLBACK");
+    if (ours && theirs && *ours != *theirs) {
+        to.report.warn(
+            "SESSION_FALLBACK and DB_SESSION_FALLBACK differ; SESSION_FALLBACK wins because it is this product's own name");
+    }
+    return ours.value_or(theirs.value_or(true));
+}
+
+void apply_fallback(Resolving& to) {
+    FallbackOptions fallback;
+    if (const auto ms = to.layers.integer("VEDFOLNIR_FALLBACK_AFTER_MS"))
+        fallback.hot_timeout = Millis(*ms);
+    auto& chosen = to.settings.options.fallback;
+    if (fallback_wanted(to)) {
+        chosen = fallback;
+    } else {
+        chosen.reset();
+    }
+}
+
 void apply_near_cache(Resolving& to) {
     const auto& layers = to.layers;
     NearCacheOptions near;
@@ -211,6 +234,7 @@ void apply_bounds(Resolving& to) {
         options.limits.depth_max = static_cast<std::size_t>(*depth);
     }
     apply_near_cache(to);
+    apply_fallback(to);
     if (options.redis.request_timeout > options.request_budget) {
         to.report.warn(
             "VEDFOLNIR_REDIS_REQUEST_TIMEOUT_MS is longer than VEDFOLNIR_REQUEST_BUDGET_MS, which ends calls first");

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::string_view monitoring_later =
     "read by no part of this version: belongs to the metrics and alerts of `vedfolnir serve`";
-constexpr std::string_view fallback_later =
-    "read by no part of this version: belongs to the database fallback";
+constexpr std::string_view snapshots_later =
+    "read by no part of this version: belongs to the snapshots of sessions in SQL";
 constexpr std::string_view pool_never =
     "read by no part of the product: one multiplexed connection per process replaces the pool";
 
@@ -223,18 +223,30 @@ constexpr std::array known{
           .about = "Time one SQL transaction may take, milliseconds.",
           .min = 10,
           .max = 600000},
+    Known{.name = "SESSION_FALLBACK",
+          .kind = Kind::boolean,
+          .group = Group::database,
+          .fallback = "true",
+          .about = "The SQL database takes over what Redis cannot do, for as long as it cannot. "
+                   "`vedfolnir fallback` switches it while all processes run."},
+    Known{.name = "VEDFOLNIR_FALLBACK_AFTER_MS",
+          .kind = Kind::integer,
+          .group = Group::database,
+          .fallback = "100",
+          .about = "What Redis may take of one call before the database is asked, milliseconds.",
+          .min = 1,
+          .max = 60000},
     Known{.name = "DB_SESSION_FALLBACK",
           .kind = Kind::boolean,
           .group = Group::database,
           .fallback = "true",
-          .about = "Answer from SQL while Redis is down.",
-          .unused = fallback_later},
+          .about = "Another name of SESSION_FALLBACK."},
     Known{.name = "DB_SESSION_SYNC",
           .kind = Kind::boolean,
           .group = Group::database,
           .fallback = "true",
           .about = "Keep SQL copies of sessions.",
-          .unused = fallback_later},
+          .unused = snapshots_later},
 };
 
 }  // namespace

@@ -240,6 +240,20 @@ Result<std::vector<AuditEntry>> SessionManager::audit(const AuditFilter& filter)
         [&](auto& core, Deadline deadline) { return core.async_audit(filter, deadline); });
 }
 
+Result<FallbackStatus> SessionManager::fallback_status() const {
+    return run<FallbackStatus>(
+        *impl_, durable_budget(impl_->options),
+        [](auto& core, Deadline deadline) { return core.async_fallback_status(deadline); });
+}
+
+Result<FallbackStatus> SessionManager::set_fallback(FallbackMode mode,
+                                                    std::string_view actor) const {
+    return run<FallbackStatus>(
+        *impl_, durable_budget(impl_->options), [&](auto& core, Deadline deadline) {
+            return core.async_set_fallback(mode, std::string(actor), deadline);
+        });
+}
+
 Result<void> SessionManager::ping() const {
     auto answer =
         run<bool>(*impl_, durable_budget(impl_->options),
@@ -300,6 +314,14 @@ Counters SessionManager::counters() const noexcept {
     to.near_fills = from.near_fills;
     to.near_fills_refused = from.near_fills_refused;
     to.near_invalidations = from.near_invalidations;
+    to.fallback_reads = from.fallback_reads;
+    to.fallback_writes = from.fallback_writes;
+    to.fallback_unknown = from.fallback_unknown;
+    to.fallback_refused = from.fallback_refused;
+    to.fallback_restored = from.fallback_restored;
+    to.fallback_conflicts = from.fallback_conflicts;
+    to.fallback_active = from.fallback_active;
+    to.fallback_ahead = from.fallback_ahead;
     return to;
 }
 

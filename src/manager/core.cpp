@@ -14,12 +14,25 @@ namespace vedfolnir::manager {
 
 using runtime::AtomicCounters;
 
+namespace {
+
+Error no_fallback() {
+    return {Errc::unsupported, "There is no database fallback here.",
+            "SESSION_FALLBACK is off, or the sessions are not in Redis"};
+}
+
+}  // namespace
+
 Core::Core(CoreSettings settings, Ports ports)
     : settings_(std::move(settings)),
       ports_(std::move(ports)),
       identity_(std::make_shared<const IdentityOptions>(settings_.options.identity)),
       denied_(settings_.options.endings.denied_max),
-      epochs_(settings_.options.endings.epochs_max) {}
+      epochs_(settings_.options.endings.epochs_max) {
+    if (!ports_.recovery) return;
+    // The loop stops before the core goes, so that nobody calls this afterwards.
+    ports_.recovery->on_return([this](Deadline deadline) { return compare_marks(deadline); });
+}
 
 Deadline Core::store_deadline(Deadline deadline) const {
     return std::min(deadline, deadline_in(settings_.options.redis.request_timeout));
@@ -307,6 +320,17 @@ Task<bool> Core::async_touch_named(std::string name, Deadline deadline) {
     if (!touched) co_return touched.error();
     AtomicCounters::raise(settings_.counters.touches);
     co_return *touched == async::TouchStatus::touched;
+}
+
+Task<FallbackStatus> Core::async_fallback_status(Deadline deadline) {
+    if (!ports_.recovery) co_return no_fallback();
+    co_return co_await ports_.recovery->status(deadline);
+}
+
+Task<FallbackStatus> Core::async_set_fallback(FallbackMode mode, std::string actor,
+                                              Deadline deadline) {
+    if (!ports_.recovery) co_return no_fallback();
+    co_return co_await ports_.recovery->set_mode(mode, std::move(actor), deadline);
 }
 
 Task<bool> Core::async_ping(Deadline deadline) {

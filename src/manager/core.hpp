@@ -103,6 +103,13 @@ public:
     [[nodiscard]] Task<std::vector<AuditEntry>> async_audit(AuditFilter filter, Deadline deadline);
     [[nodiscard]] Task<bool> async_ping(Deadline deadline);
     [[nodiscard]] Task<StoreInfo> async_store_info(Deadline deadline);
+    /// Errors also: unsupported (there is no fallback).
+    [[nodiscard]] Task<FallbackStatus> async_fallback_status(Deadline deadline);
+    [[nodiscard]] Task<FallbackStatus> async_set_fallback(FallbackMode mode, std::string actor,
+                                                          Deadline deadline);
+    /// For the store behind `Ports::recovery`: marks are compared now, whatever was compared before. True: the hot store
+    /// took everything it had missed.
+    [[nodiscard]] Task<bool> compare_marks(Deadline deadline);
 
 private:
     /// Times and budget of one commit, fixed when it starts.
@@ -186,7 +193,9 @@ private:
                                                             Deadline deadline);
     [[nodiscard]] Task<std::uint32_t> apply(std::vector<async::EndOrder> orders, Deadline deadline);
     [[nodiscard]] Task<std::uint32_t> apply_one(async::EndOrder order, Deadline deadline);
+    /// True: the hot store took all of them; what it did not take is denied here.
     [[nodiscard]] Task<bool> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
+    void deny_revoked(const async::Revocation& revocation);
     [[nodiscard]] Task<bool> synchronise(std::vector<std::uint64_t> marks, Deadline deadline);
     /// Compares marks with SQL before the first answer over each connection (R5); later calls return at once.
     [[nodiscard]] boost::asio::awaitable<void> ready(Deadline deadline);

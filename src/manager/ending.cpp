@@ -72,7 +72,15 @@ asio::awaitable<void> Core::remove_ended(StoreKey key, UserTag user, Deadline de
                          removed.error());
 }
 
+void Core::deny_revoked(const async::Revocation& revocation) {
+    const TimePoint now = system_now();
+    if (revocation.key) denied_.deny(*revocation.key, denied_until(now), now);
+    if (revocation.epoch > 0)
+        epochs_.raise(revocation.user, revocation.epoch, denied_until(now), now);
+}
+
 Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline) {
+    bool taken = true;
     for (;;) {
         const auto batch =
             co_await ports_.archive->revocations(shard, mark, replay_batch, deadline);
@@ -86,17 +94,22 @@ Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadlin
             order.epoch = revocation.epoch;
             order.previous_sequence = mark;
             order.sequence = revocation.sequence;
+            order.replayed = true;
             const auto reply =
                 co_await ports_.store->end(std::move(order), store_deadline(deadline));
             if (!reply) co_return reply.error();
+            // The hot store reads but takes no change: what it still shows is refused here.
+            if (reply->held) deny_revoked(revocation);
+            taken = taken && !reply->held;
             mark = revocation.sequence;
         }
-        if (batch->size() < replay_batch) co_return true;
+        if (batch->size() < replay_batch) co_return taken;
     }
 }
 
 Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline) {
     const auto connection = ports_.store->connection_number();
+    bool taken = true;
     const auto sequences = co_await ports_.archive->sequences(deadline);
     if (!sequences) co_return sequences.error();
     for (std::size_t shard = 0; shard < std::min(sequences->size(), marks.size()); ++shard) {
@@ -104,6 +117,7 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
         const auto replayed =
             co_await replay(static_cast<std::uint8_t>(shard), marks[shard], deadline);
         if (!replayed) co_return replayed.error();
+        taken = taken && *replayed;
     }
     const TimePoint now = co_await ending_time(deadline);
     // One more than there is room for, so that the table knows whether it is complete.
@@ -114,7 +128,13 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
     for (const async::UserEpoch& epoch : *raised)
         epochs_.raise(epoch.user, epoch.epoch, denied_until(epoch.raised), now);
     compared_ = connection;
-    co_return true;
+    co_return taken;
+}
+
+Task<bool> Core::compare_marks(Deadline deadline) {
+    auto marks = co_await ports_.store->marks(deadline);
+    if (!marks) co_return marks.error();
+    co_return co_await synchronise(std::move(*marks), deadline);
 }
 
 asio::awaitable<void> Core::ready(Deadline deadline) {
@@ -177,6 +197,11 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
         settings_.report("an ending is pending: SQL did not take it",
                          traced(receipt.error(), trace));
         AtomicCounters::raise(settings_.counters.endings_pending);
+        if (ports_.recovery) {
+            // A copy in SQL, which does not know of this ending, must not bring the record back.
+            undocumented.note = model::pack_note({.until = time});
+            undocumented.note_ttl = until - time;
+        }
         std::vector<async::EndOrder> orders;
         orders.push_back(std::move(undocumented));
         const auto applied = co_await apply(std::move(orders), deadline);
@@ -189,7 +214,7 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
         const auto applied =
             co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
         if (!applied) co_return applied.error();
-        if (applied->removed == 0) co_return Ending::absent;
+        if (applied->removed == 0 && !applied->held) co_return Ending::absent;
         AtomicCounters::raise(settings_.counters.endings);
         co_return Ending::ended;
     }

@@ -6,6 +6,7 @@
 #include "runtime/counters.hpp"
 #include "runtime/near_cache.hpp"
 #include "vedfolnir/async/archive.hpp"
+#include "vedfolnir/async/recovery.hpp"
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/async/store_figures.hpp"
 #include "vedfolnir/options.hpp"
@@ -27,6 +28,8 @@ struct Ports {
     /// Ends the threads of the stores; empty: they have none. Called once the loop has stopped, before it goes: nobody
     /// may post to a loop that is being destroyed.
     std::function<void()> end_threads{};
+    /// Where `store` can stand on the database; null: it cannot.
+    std::shared_ptr<async::Recovery> recovery{};
 };
 
 /// Receives errors that no caller waits for; for the operator's log. Called on the runtime's thread.

@@ -2,6 +2,7 @@
 
 #include "model/base64url.hpp"
 #include "vedfolnir/error.hpp"
+#include "vedfolnir/fallback.hpp"
 #include "vedfolnir/result.hpp"
 
 #include <stdexcept>
@@ -129,6 +130,25 @@ std::string_view to_string(Ending ending) noexcept {
         return "absent";
     }
     return "unknown";
+}
+
+std::string_view to_string(FallbackMode mode) noexcept {
+    switch (mode) {
+    case FallbackMode::automatic:
+        return "auto";
+    case FallbackMode::on:
+        return "on";
+    case FallbackMode::off:
+        return "off";
+    }
+    return "unknown";
+}
+
+std::optional<FallbackMode> parse_fallback_mode(std::string_view text) noexcept {
+    for (const auto mode : {FallbackMode::automatic, FallbackMode::on, FallbackMode::off}) {
+        if (text == to_string(mode)) return mode;
+    }
+    return std::nullopt;
 }
 
 std::string_view describe(Errc code) noexcept {

@@ -236,26 +236,52 @@ Failure classify_connection(const error_code& error, int verify_error, Stage rea
     return failed(FailureKind::closed, reached);
 }
 
+Outage outage_of(FailureKind kind) noexcept {
+    switch (kind) {
+    case FailureKind::out_of_memory:
+        return Outage::growth;
+    case FailureKind::snapshots_failing:
+    case FailureKind::replicas_missing:
+    case FailureKind::read_only:
+        return Outage::writes;
+    case FailureKind::wrong_type:
+    case FailureKind::refused_by_library:
+    case FailureKind::bad_options:
+    case FailureKind::tls_files:
+        return Outage::none;  // the call or the settings are wrong, whatever state Redis is in
+    default:
+        return Outage::all;
+    }
+}
+
+namespace {
+
+Errc code_of(const Failure& failure) noexcept {
+    switch (failure.kind) {
+    case FailureKind::not_installed:
+        return Errc::not_installed;
+    case FailureKind::tls_files:
+    case FailureKind::bad_options:
+        return Errc::bad_options;
+    case FailureKind::refused_by_library:
+    case FailureKind::wrong_type:
+        return Errc::internal;
+    case FailureKind::no_answer:
+        // Before it was sent, a request cannot have had an effect.
+        return failure.stage == Stage::request ? Errc::deadline_exceeded : Errc::store_unavailable;
+    default:
+        return Errc::store_unavailable;
+    }
+}
+
+}  // namespace
+
 Error to_error(const Failure& failure) {
     std::string detail = "Redis: " + std::string(describe(failure.kind));
     if (!failure.detail.empty()) detail += " (" + failure.detail + ")";
-    switch (failure.kind) {
-    case FailureKind::not_installed:
-        return {Errc::not_installed, std::move(detail)};
-    case FailureKind::tls_files:
-    case FailureKind::bad_options:
-        return {Errc::bad_options, std::move(detail)};
-    case FailureKind::refused_by_library:
-    case FailureKind::wrong_type:
-        return {Errc::internal, std::move(detail)};
-    case FailureKind::no_answer:
-        // Before it was sent, a request cannot have had an effect.
-        if (failure.stage != Stage::request) break;
-        return {Errc::deadline_exceeded, std::move(detail)};
-    default:
-        break;
-    }
-    return {Errc::store_unavailable, std::move(detail)};
+    Error error{code_of(failure), std::move(detail)};
+    error.outage = outage_of(failure.kind);
+    return error;
 }
 
 }  // namespace vedfolnir::redis

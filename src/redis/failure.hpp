@@ -73,6 +73,9 @@ struct Failure {
 [[nodiscard]] Failure classify_connection(const boost::system::error_code& error, int verify_error,
                                           Stage reached);
 
+/// What of Redis this failure says does not work.
+[[nodiscard]] Outage outage_of(FailureKind kind) noexcept;
+
 /// The failure as callers of the store see it.
 [[nodiscard]] Error to_error(const Failure& failure);
 

@@ -9,7 +9,9 @@
 #include <boost/asio/detached.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 namespace vedfolnir::redis {
 namespace asio = boost::asio;
@@ -33,6 +35,21 @@ UserTag tag_of(const std::string& record) {
         std::memcpy(tag.bytes.data(), record.data() + model::offset::user_tag, tag.bytes.size());
     }
     return tag;
+}
+
+std::optional<async::RestoreStatus> restore_status(std::string_view word) {
+    using async::RestoreStatus;
+    constexpr std::array<std::pair<std::string_view, RestoreStatus>, 6> words{
+        {{"restored", RestoreStatus::restored},
+         {"newer", RestoreStatus::newer},
+         {"ended", RestoreStatus::ended},
+         {"outdated", RestoreStatus::outdated},
+         {"skewed", RestoreStatus::skewed},
+         {"tied", RestoreStatus::tied}}};
+    for (const auto& [name, status] : words) {
+        if (name == word) return status;
+    }
+    return std::nullopt;
 }
 
 Error unexpected(std::string_view function, std::string_view word) {
@@ -67,6 +84,13 @@ struct RedisStore::Call {
     Texts arguments;
     bool repeatable = true;
     bool read_only = false;
+
+    void add_to(boost::redis::request& request) const {
+        Texts words{std::string(function), std::to_string(keys.size())};
+        words.insert(words.end(), keys.begin(), keys.end());
+        words.insert(words.end(), arguments.begin(), arguments.end());
+        request.push_range(read_only ? "FCALL_RO" : "FCALL", words.begin(), words.end());
+    }
 };
 
 RedisStore::RedisStore(asio::any_io_executor executor, const RedisOptions& options,
@@ -79,13 +103,9 @@ RedisStore::RedisStore(asio::any_io_executor executor, const RedisOptions& optio
 /// The words of the function's reply; at least two: the result's name and the server's time.
 asio::awaitable<boost::system::result<RedisStore::Texts, Failure>> RedisStore::call(
     Call call, Deadline deadline) {
-    Texts arguments{std::string(call.function), std::to_string(call.keys.size())};
-    std::move(call.keys.begin(), call.keys.end(), std::back_inserter(arguments));
-    std::move(call.arguments.begin(), call.arguments.end(), std::back_inserter(arguments));
     Pipeline pipeline;
     pipeline.repeatable = call.repeatable;
-    pipeline.request.push_range(call.read_only ? "FCALL_RO" : "FCALL", arguments.begin(),
-                                arguments.end());
+    call.add_to(pipeline.request);
     auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
     if (!exchange) co_return exchange.error();
     const Reply& reply = exchange->replies.front();
@@ -261,6 +281,49 @@ Task<std::vector<std::uint64_t>> RedisStore::marks(Deadline deadline) {
         marks.push_back(reply->empty() ? 0 : number(reply->front().value));
     }
     co_return marks;
+}
+
+RedisStore::Call RedisStore::restore_call(async::RestoreItem item, Millis skew_max) const {
+    Call call{"vedfolnir_restore", record_keys(item.key, item.record), {}};
+    if (call.keys.size() > 1) call.keys.push_back(keys_.mark(item.key.shard));
+    call.arguments = {std::move(item.record), digits(item.ttl), raw(item.key.digest),
+                      digits(item.sequence), digits(skew_max)};
+    return call;
+}
+
+Task<std::vector<async::RestoreReply>> RedisStore::restore(std::vector<async::RestoreItem> items,
+                                                           Millis skew_max, Deadline deadline) {
+    std::vector<async::RestoreReply> replies;
+    if (items.empty()) co_return replies;
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    for (async::RestoreItem& item : items) {
+        const UserTag tag = tag_of(item.record);
+        if (!tag.anonymous() && tag.shard() != item.key.shard)
+            co_return Error{Errc::internal, "an authenticated record outside its user's shard"};
+        restore_call(std::move(item), skew_max).add_to(pipeline.request);
+    }
+    auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    replies.reserve(exchange->replies.size());
+    for (const Reply& reply : exchange->replies) {
+        if (!reply) co_return to_error(reply.error());
+        const auto words = values(*reply);
+        const auto status = words.empty() ? std::nullopt : restore_status(words.front());
+        if (!status || (*status == async::RestoreStatus::newer && words.size() < 3))
+            co_return unexpected("vedfolnir_restore", words.empty() ? "nothing" : words.front());
+        replies.push_back({*status, words.size() < 3 ? std::string() : std::string(words[2])});
+    }
+    co_return replies;
+}
+
+Task<bool> RedisStore::probe(bool changes, Deadline deadline) {
+    // The first has no flags, so that it is refused wherever a new record would be.
+    Call request{changes ? "vedfolnir_restore" : "vedfolnir_info", {}, {}};
+    request.read_only = !changes;
+    const auto reply = co_await call(std::move(request), deadline);
+    if (!reply) co_return to_error(reply.error());
+    co_return true;
 }
 
 Task<TimePoint> RedisStore::now(Deadline deadline) {

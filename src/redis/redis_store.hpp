@@ -5,6 +5,7 @@
 #include "redis/keys.hpp"
 #include "runtime/counters.hpp"
 #include "runtime/store_clock.hpp"
+#include "vedfolnir/async/restore.hpp"
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/async/store_figures.hpp"
 #include "vedfolnir/options.hpp"
@@ -23,6 +24,7 @@ namespace vedfolnir::redis {
 class RedisStore final : public async::SessionStore,
                          public async::StoreFigures,
                          public async::ChangeFeed,
+                         public async::RestoreTarget,
                          public std::enable_shared_from_this<RedisStore> {
 public:
     RedisStore(boost::asio::any_io_executor executor, const RedisOptions& options,
@@ -53,6 +55,10 @@ public:
         return connection_.number();
     }
 
+    [[nodiscard]] async::Task<std::vector<async::RestoreReply>> restore(
+        std::vector<async::RestoreItem> items, Millis skew_max, Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> probe(bool changes, Deadline deadline) override;
+
     [[nodiscard]] async::Task<StoreInfo> info(Deadline deadline) override;
     void listen(std::weak_ptr<async::ChangeListener> listener) override;
     [[nodiscard]] bool tells() const noexcept override { return connection_.tracking(); }
@@ -72,6 +78,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<boost::system::result<Texts, Failure>> call(
         Call call, Deadline deadline);
     [[nodiscard]] Texts record_keys(const StoreKey& key, const std::string& record) const;
+    [[nodiscard]] Call restore_call(async::RestoreItem item, Millis skew_max) const;
     void refresh_clock();
 
     boost::asio::any_io_executor executor_;

@@ -23,6 +23,13 @@ struct AtomicCounters {
 
     std::array<AtomicTiming, operation_count> timings{};  ///< Indexed by Operation.
 
+    /// Reads and writes that the database answered; reads of which it could not say; calls it was spared.
+    Count fallback_reads{0}, fallback_writes{0}, fallback_unknown{0}, fallback_refused{0};
+    /// What the hot store got back; what it refused because something else won.
+    Count fallback_restored{0}, fallback_conflicts{0};
+    /// Not raised but set: 1 while this process uses the database; records that the hot store was not told yet.
+    Count fallback_active{0}, fallback_ahead{0};
+
     static void raise(Count& count, std::uint64_t by = 1) noexcept {
         count.fetch_add(by, std::memory_order_relaxed);
     }

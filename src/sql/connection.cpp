@@ -111,6 +111,7 @@ struct Connection::Impl {
     std::unique_ptr<soci::session> db;
     const Limit* limit = nullptr;
     std::map<std::string, std::unique_ptr<Prepared>, std::less<>> prepared;
+    bool counted = true;
 
     Prepared& prepare(std::string_view name, std::string_view ending, const Params& params,
                       std::size_t columns) {
@@ -123,7 +124,8 @@ struct Connection::Impl {
     }
 
     void count() const noexcept {
-        if (counters != nullptr) runtime::AtomicCounters::raise(counters->sql_statements);
+        if (counted && counters != nullptr)
+            runtime::AtomicCounters::raise(counters->sql_statements);
     }
 
     template <class Work>
@@ -219,6 +221,8 @@ bool Connection::rollback() noexcept {
         return false;
     }
 }
+
+void Connection::count_statements(bool counted) noexcept { impl_->counted = counted; }
 
 void Connection::bound(const Limit* limit) {
     impl_->limit = limit;

@@ -78,6 +78,9 @@ public:
     /// Ends a transaction if one is open. False if it could not be ended: close the connection.
     [[nodiscard]] bool rollback() noexcept;
 
+    /// Whether statements raise the counter from here on: a poll belongs to no request.
+    void count_statements(bool counted) noexcept;
+
     /// See Dialect::bound.
     void bound(const Limit* limit);
     [[nodiscard]] Diagnosis diagnose(const std::exception& failure) const;

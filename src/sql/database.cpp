@@ -137,10 +137,10 @@ struct Database::Impl {
     void open(const Limit& limit);
     void open_prepared(const Limit& limit);
     [[nodiscard]] std::optional<Diagnosis> write(const Work& work, Call& call);
-    [[nodiscard]] std::optional<Diagnosis> read(const Work& work, const Limit& limit);
+    [[nodiscard]] std::optional<Diagnosis> read(const Work& work, const Limit& limit, bool counted);
     [[nodiscard]] Held take(Role role, const Limit& limit);
     void give_back(Role role, Held held, const std::optional<Diagnosis>& failed);
-    [[nodiscard]] Result<void> execute(Role role, const Work& work, Call& call);
+    [[nodiscard]] Result<void> execute(Use use, const Work& work, Call& call);
 };
 
 void Database::Impl::open(const Limit& limit) {
@@ -204,10 +204,11 @@ void Database::Impl::give_back(Role role, Held held, const std::optional<Diagnos
     }
 }
 
-std::optional<Diagnosis> Database::Impl::read(const Work& work, const Limit& limit) {
+std::optional<Diagnosis> Database::Impl::read(const Work& work, const Limit& limit, bool counted) {
     open(limit);
     auto held = take(Role::reader, limit);
     auto& db = *held.connection;
+    db.count_statements(counted);
     std::optional<Diagnosis> failed;
     try {
         db.begin(Role::reader, limit);
@@ -250,9 +251,9 @@ std::optional<Diagnosis> Database::Impl::write(const Work& work, Call& call) {
     return failed;
 }
 
-Result<void> Database::Impl::execute(Role role, const Work& work, Call& call) {
+Result<void> Database::Impl::execute(Use use, const Work& work, Call& call) {
     const auto attempt = [&] {
-        return role == Role::reader ? read(work, call.limit) : write(work, call);
+        return use == Use::write ? write(work, call) : read(work, call.limit, use == Use::read);
     };
     try {
         auto failed = attempt();
@@ -285,7 +286,7 @@ void Database::close() {
 
 TimePoint Database::now() const { return impl_->now(); }
 
-async::Task<void> Database::run(Role role, Work work, Deadline deadline) {
+async::Task<void> Database::run(Use use, Work work, Deadline deadline) {
     if (impl_->pid != getpid()) {
         co_return Error{
             Errc::internal,
@@ -295,9 +296,9 @@ async::Task<void> Database::run(Role role, Work work, Deadline deadline) {
     auto call = std::make_shared<Call>(limit);
     auto* const threads = impl_->threads();
     if (threads == nullptr) co_return Error{Errc::audit_unavailable, "the database was closed"};
-    auto& pool = role == Role::writer ? threads->writer : threads->reader;
-    std::function<Result<void>()> task = [impl = impl_.get(), role, call, work = std::move(work)] {
-        return impl->execute(role, work, *call);
+    auto& pool = use == Use::write ? threads->writer : threads->reader;
+    std::function<Result<void>()> task = [impl = impl_.get(), use, call, work = std::move(work)] {
+        return impl->execute(use, work, *call);
     };
     auto result = co_await pool.run<void>(std::move(task), limit);
     if (result) co_return result;

@@ -49,6 +49,10 @@ public:
     template <class T>
     [[nodiscard]] async::Task<T> read(std::function<T(Connection&)> work, Deadline deadline);
 
+    /// As `read`, for what no request waits for: its statements are not counted.
+    template <class T>
+    [[nodiscard]] async::Task<T> watch(std::function<T(Connection&)> work, Deadline deadline);
+
     [[nodiscard]] TimePoint now() const;
 
     /// Waits for the calls that already run and ends the threads; later calls are an Error. For the time after the loop
@@ -57,10 +61,11 @@ public:
 
 private:
     using Work = std::function<void(Connection&)>;
-    [[nodiscard]] async::Task<void> run(Role role, Work work, Deadline deadline);
+    enum class Use : std::uint8_t { write, read, watch };
+    [[nodiscard]] async::Task<void> run(Use use, Work work, Deadline deadline);
 
     template <class T>
-    [[nodiscard]] async::Task<T> answer(Role role, std::function<T(Connection&)> work,
+    [[nodiscard]] async::Task<T> answer(Use use, std::function<T(Connection&)> work,
                                         Deadline deadline);
 
     struct Impl;
@@ -73,24 +78,29 @@ private:
                                                               DatabaseSettings settings = {});
 
 template <class T>
-async::Task<T> Database::answer(Role role, std::function<T(Connection&)> work, Deadline deadline) {
+async::Task<T> Database::answer(Use use, std::function<T(Connection&)> work, Deadline deadline) {
     // Shared with the thread: an abandoned call may still write its answer when nobody waits any
     // more.
     auto result = std::make_shared<std::optional<T>>();
     Work keep = [result, work = std::move(work)](Connection& db) { result->emplace(work(db)); };
-    auto done = co_await run(role, std::move(keep), deadline);
+    auto done = co_await run(use, std::move(keep), deadline);
     if (!done) co_return done.error();
     co_return std::move(**result);
 }
 
 template <class T>
 async::Task<T> Database::write(std::function<T(Connection&)> work, Deadline deadline) {
-    return answer<T>(Role::writer, std::move(work), deadline);
+    return answer<T>(Use::write, std::move(work), deadline);
 }
 
 template <class T>
 async::Task<T> Database::read(std::function<T(Connection&)> work, Deadline deadline) {
-    return answer<T>(Role::reader, std::move(work), deadline);
+    return answer<T>(Use::read, std::move(work), deadline);
+}
+
+template <class T>
+async::Task<T> Database::watch(std::function<T(Connection&)> work, Deadline deadline) {
+    return answer<T>(Use::watch, std::move(work), deadline);
 }
 
 }  // namespace vedfolnir::sql

@@ -1,9 +1,6 @@
 #include "sql/record_table.hpp"
 
-#include "model/base64url.hpp"
-#include "model/bytes.hpp"
-#include "model/record.hpp"
-#include "sql/failure.hpp"
+#include "sql/record_fields.hpp"
 #include "sql/rows.hpp"
 
 #include <algorithm>
@@ -12,78 +9,8 @@
 namespace vedfolnir::sql {
 namespace {
 
-namespace offset = model::offset;
-
 /// Expired records that one create removes: more than it adds, so that they do not pile up.
 constexpr std::int64_t purge_page = 8;
-
-/// The fields that a store may read; the payload stays sealed.
-struct Fields {
-    Handle handle;
-    UserTag user;
-    std::uint64_t generation = 0;
-    std::uint64_t epoch = 0;
-    TimePoint absolute_expiry{};
-    std::string_view operation;
-
-    explicit Fields(std::string_view record)
-        : generation(model::get_be<std::uint64_t>(record, offset::generation)),
-          epoch(model::get_be<std::uint64_t>(record, offset::epoch)),
-          absolute_expiry(moment(model::get_be<std::int64_t>(record, offset::absolute_expiry))),
-          operation(record.substr(offset::operation, sizeof(OperationId))) {
-        std::ranges::copy(model::as_bytes(record.substr(offset::handle, handle.bytes.size())),
-                          handle.bytes.begin());
-        std::ranges::copy(model::as_bytes(record.substr(offset::user_tag, user.bytes.size())),
-                          user.bytes.begin());
-    }
-
-    /// Never past the absolute end (0: none); not positive when that has come.
-    [[nodiscard]] Millis capped(Millis ttl, TimePoint now) const {
-        return absolute_expiry == TimePoint{} ? ttl : std::min(ttl, Millis(absolute_expiry - now));
-    }
-    /// A retry carries the operation id of what it repeats; all zero names no operation.
-    [[nodiscard]] bool same_operation(const Fields& other) const {
-        return operation == other.operation &&
-               operation.find_first_not_of('\0') != std::string_view::npos;
-    }
-};
-
-bool is_note(std::string_view bytes) {
-    return bytes.size() > offset::flags &&
-           (static_cast<std::uint8_t>(bytes[offset::flags]) & model::flag_note) != 0;
-}
-
-bool is_record(std::string_view bytes) {
-    return bytes.size() >= offset::body && !is_note(bytes) &&
-           static_cast<std::uint8_t>(bytes[offset::format]) == model::record_format;
-}
-
-void expect(bool condition, const char* broken) {
-    if (!condition) throw Failure(Errc::internal, std::string("store: ") + broken);
-}
-
-void expect_record(std::string_view bytes, const char* name) {
-    if (is_record(bytes)) return;
-    throw Failure(Errc::internal, std::string("store: ") + name + " has " +
-                                      std::to_string(bytes.size()) +
-                                      " bytes or is not a record of format 1");
-}
-
-std::string encoded(std::string_view bytes) {
-    return model::base64url_encode(model::as_bytes(bytes));
-}
-
-std::string decoded(const std::string& text) {
-    std::string bytes(text.size() * 3 / 4, '\0');
-    const std::span<std::uint8_t> out(reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size());
-    expect(model::base64url_decode(text, out), "a row that is not base64url");
-    return bytes;
-}
-
-std::string stamped(std::string record, TimePoint now) {
-    model::put_be(record, offset::last_seen, millis(now));
-    return record;
-}
 
 std::uint64_t current_epoch(Connection& db, const UserTag& user) {
     if (user.anonymous()) return 0;
@@ -136,7 +63,9 @@ async::CreateStatus create_record(Connection& db, const RecordWrite& write) {
                 {"epoch", number(fields.epoch)},
                 {"absolute_expiry_ms", millis(fields.absolute_expiry)},
                 {"expires_ms", millis(write.now + left)},
-                {"bytes", encoded(write.bytes)}});
+                {"bytes", encoded(write.bytes)},
+                {"clock", number(fields.clock)},
+                {"ahead", std::int64_t{write.ahead}}});
     return async::CreateStatus::created;
 }
 
@@ -175,23 +104,28 @@ async::SaveReply save_record(Connection& db, std::uint64_t expected_generation, 
                                       {"epoch", number(fields.epoch)},
                                       {"absolute_expiry_ms", millis(fields.absolute_expiry)},
                                       {"expires_ms", millis(end)},
-                                      {"bytes", encoded(stamped(write.bytes, write.now))}});
+                                      {"bytes", encoded(stamped(write.bytes, write.now))},
+                                      {"clock", number(fields.clock)},
+                                      {"ahead", std::int64_t{write.ahead}}});
     expect(saved == 1, "a record changed inside the transaction that read it");
     return {SaveStatus::saved, {}};
 }
 
-async::TouchStatus touch_record(Connection& db, const StoreKey& key, Millis ttl, TimePoint now) {
+async::TouchStatus touch_record(Connection& db, const RecordWrite& write) {
+    const StoreKey& key = write.key;
+    const TimePoint now = write.now;
     auto stored = load_locked(db, key, now);
     if (!stored || is_note(*stored)) return async::TouchStatus::gone;
     expect_record(*stored, "stored record");
-    const auto left = Fields(*stored).capped(ttl, now);
+    const auto left = Fields(*stored).capped(write.ttl, now);
     if (left <= Millis{0}) {
         delete_record(db, key);
         return async::TouchStatus::gone;
     }
     db.execute("record_touch", {{"store_key", key.text()},
                                 {"expires_ms", millis(now + left)},
-                                {"bytes", encoded(stamped(std::move(*stored), now))}});
+                                {"bytes", encoded(stamped(std::move(*stored), now))},
+                                {"ahead", std::int64_t{write.ahead}}});
     return async::TouchStatus::touched;
 }
 

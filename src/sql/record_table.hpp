@@ -19,6 +19,7 @@ struct RecordWrite {
     std::string bytes;
     Millis ttl{};
     TimePoint now{};
+    bool ahead = false;  ///< Written while the hot store is away.
 };
 
 [[nodiscard]] async::CreateStatus create_record(Connection& db, const RecordWrite& write);
@@ -26,8 +27,8 @@ struct RecordWrite {
                                                      TimePoint now);
 [[nodiscard]] async::SaveReply save_record(Connection& db, std::uint64_t expected_generation,
                                            RecordWrite write);
-[[nodiscard]] async::TouchStatus touch_record(Connection& db, const StoreKey& key, Millis ttl,
-                                              TimePoint now);
+/// `write.bytes` is not used.
+[[nodiscard]] async::TouchStatus touch_record(Connection& db, const RecordWrite& write);
 /// `note.bytes` may be empty: nothing is left then.
 [[nodiscard]] bool erase_record(Connection& db, const RecordWrite& note);
 [[nodiscard]] async::EndReply apply_ending(Connection& db, const async::EndOrder& order,

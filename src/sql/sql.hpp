@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sql/database.hpp"
+#include "sql/sql_fallback.hpp"
 #include "vedfolnir/async/archive.hpp"
 #include "vedfolnir/async/store.hpp"
 
@@ -12,6 +13,9 @@ namespace vedfolnir::sql {
 /// Both may share one database. They open nothing before the first call.
 [[nodiscard]] std::shared_ptr<async::Archive> make_archive(std::shared_ptr<Database> database);
 [[nodiscard]] std::shared_ptr<async::SessionStore> make_store(std::shared_ptr<Database> database);
+
+/// The stand-in for a hot store, and the sink of its snapshots.
+[[nodiscard]] std::shared_ptr<SqlFallback> make_fallback(std::shared_ptr<Database> database);
 
 /// An archive on a database of its own. Errors: bad_options (the URL).
 [[nodiscard]] Result<std::shared_ptr<async::Archive>> make_archive(

@@ -62,7 +62,7 @@ async::Task<async::SaveReply> SqlStore::save(StoreKey key, std::uint64_t expecte
 async::Task<async::TouchStatus> SqlStore::touch(StoreKey key, Millis ttl, Deadline deadline) {
     std::function<async::TouchStatus(Connection&)> work = [database = database_.get(), key,
                                                            ttl](Connection& db) {
-        return touch_record(db, key, ttl, database->now());
+        return touch_record(db, {key, {}, ttl, database->now()});
     };
     return write<async::TouchStatus>(std::move(work), deadline);
 }

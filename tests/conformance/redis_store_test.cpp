@@ -240,7 +240,7 @@ TEST_P(RedisKeys, functions_carry_the_flags_that_trouble_demands) {
         {"vedfolnir_create", ""},         {"vedfolnir_save", ""},
         {"vedfolnir_touch", "allow-oom"}, {"vedfolnir_erase", "allow-oom"},
         {"vedfolnir_end", "allow-oom"},   {"vedfolnir_list", "no-writes"},
-        {"vedfolnir_info", "no-writes"}};
+        {"vedfolnir_info", "no-writes"},  {"vedfolnir_restore", ""}};
     const auto libraries = server().admin({"FUNCTION", "LIST"});
     ASSERT_EQ(libraries.items.size(), 1U);
     std::vector<std::pair<std::string, std::string>> found;

@@ -1,4 +1,7 @@
-"""Each hook x {up, load down, save down}, under gunicorn (design section 5; "Redis unreachable")."""
+"""Each hook x {up, load down, save down}, under gunicorn, where no database takes over (SESSION_FALLBACK=false).
+
+With the fallback on, the same hooks go on: test_fallback.py, and state by state fallback_outages_test.cpp.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,13 @@ HOOKS = [
 ]
 # In after_request Flask-Login only reads.
 WRITING_HOOKS = [hook for hook in HOOKS if hook != "login_after_request"]
+
+
+@pytest.fixture(scope="module")
+def shop(make_stack: Callable[[], Stack]) -> Iterator[Stack]:
+    running = make_stack()
+    with running.serve(SESSION_FALLBACK="false"):
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -64,12 +64,15 @@ struct EndOrder {
     std::uint64_t previous_sequence =
         0;                       ///< The mark is raised to `sequence` only from here (or above).
     std::uint64_t sequence = 0;  ///< 0: SQL does not know this ending yet; the mark is left alone.
+    bool replayed = false;       ///< From SQL's list: nobody but the hot store has to hear of it.
 };
 
 struct EndReply {
     std::uint32_t removed = 0;  ///< Records that were there and are gone now.
     bool gap = false;  ///< The mark was behind `previous_sequence`: replay the shard in order.
     std::uint64_t mark = 0;  ///< The shard's mark afterwards.
+    /// The hot store did not take it. SQL holds it, and reads that go there see it; the mark of the hot store stands.
+    bool held = false;
 };
 
 /// Keeps records. No record outlives its absolute expiry, whatever time to live a call asks for (0: it has none). An

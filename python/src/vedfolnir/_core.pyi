@@ -246,6 +246,30 @@ class Counters:
     @property
     def near_invalidations(self) -> int: ...
 
+    @property
+    def fallback_reads(self) -> int: ...
+
+    @property
+    def fallback_writes(self) -> int: ...
+
+    @property
+    def fallback_unknown(self) -> int: ...
+
+    @property
+    def fallback_refused(self) -> int: ...
+
+    @property
+    def fallback_restored(self) -> int: ...
+
+    @property
+    def fallback_conflicts(self) -> int: ...
+
+    @property
+    def fallback_active(self) -> int: ...
+
+    @property
+    def fallback_ahead(self) -> int: ...
+
 class SessionCost:
     """What one request's session cost it so far."""
 

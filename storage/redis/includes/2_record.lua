@@ -6,10 +6,15 @@ local anonymous = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
 local no_operation = anonymous
 
 local function generation_of(record) return string.sub(record, 5, 12) end
+local function generation_number(record) return read_number(record, 4, 'generation') end
+local function seen_of(record) return read_number(record, 12, 'last_seen') end
 local function handle_of(record) return string.sub(record, 21, 36) end
 local function user_of(record) return string.sub(record, 37, 52) end
 local function absolute_of(record) return read_number(record, 72, 'absolute expiry') end
 local function epoch_of(record) return read_number(record, 80, 'epoch') end
+-- The hybrid logical clock: 48 bits of milliseconds and 16 bits that count within one.
+local function clock_ms_of(record) return read_number('\0\0' .. string.sub(record, 89, 94), 0, 'clock') end
+local function clock_count_of(record) return string.byte(record, 95) * 256 + string.byte(record, 96) end
 local function operation_of(record) return string.sub(record, 97, 112) end
 
 -- A note marks where a rotated record was; it is never touched, saved into, or counted as a session.

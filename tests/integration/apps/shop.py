@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -74,6 +75,14 @@ def pages(app: Flask) -> None:
     @app.get("/plain")
     def plain() -> str:
         return "plain"
+
+    @app.get("/fallback")
+    def fallback() -> Response:
+        """How this worker stands; the ping makes it look, whatever it did before."""
+        manager = app.extensions["sessions"].manager
+        with suppress(vedfolnir.Error):
+            manager.ping()
+        return jsonify(pid=os.getpid(), active=manager.counters().fallback_active)
 
     @app.get("/pid")
     def pid() -> str:

@@ -1,0 +1,148 @@
+// The suite on the composition: nobody may tell it from the hot store alone.
+#include "cache/cached.hpp"
+#include "conformance/store_suite.hpp"
+#include "redis/redis_store.hpp"
+#include "resilient/resilient.hpp"
+#include "sql/sql.hpp"
+#include "support/redis_server.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace vedfolnir::test {
+namespace {
+
+RedisServer& server() {
+    static RedisServer instance;
+    return instance;
+}
+
+/// While the hot store is away, what the database never heard of is unknown, which is an Error. The suite's records all begin
+/// there, so that for it unknown means absent.
+class KnownOnly final : public async::SessionStore {
+public:
+    explicit KnownOnly(std::shared_ptr<async::SessionStore> inner) : inner_(std::move(inner)) {}
+
+    async::Task<async::CreateStatus> create(StoreKey key, std::string record, Millis ttl,
+                                            Deadline deadline) override {
+        return inner_->create(key, std::move(record), ttl, deadline);
+    }
+    async::Task<std::optional<std::string>> load(StoreKey key, Deadline deadline) override {
+        auto answer = co_await inner_->load(key, deadline);
+        if (is_unknown(answer)) co_return std::optional<std::string>();
+        co_return answer;
+    }
+    async::Task<async::SaveReply> save(StoreKey key, std::uint64_t expected, std::string record,
+                                       Millis ttl, Deadline deadline) override {
+        auto answer = co_await inner_->save(key, expected, std::move(record), ttl, deadline);
+        if (is_unknown(answer)) co_return async::SaveReply{async::SaveStatus::gone, {}};
+        co_return answer;
+    }
+    async::Task<async::TouchStatus> touch(StoreKey key, Millis ttl, Deadline deadline) override {
+        auto answer = co_await inner_->touch(key, ttl, deadline);
+        if (is_unknown(answer)) co_return async::TouchStatus::gone;
+        co_return answer;
+    }
+    async::Task<bool> erase(StoreKey key, std::string note, Millis note_ttl,
+                            Deadline deadline) override {
+        return inner_->erase(key, std::move(note), note_ttl, deadline);
+    }
+    async::Task<async::EndReply> end(async::EndOrder order, Deadline deadline) override {
+        return inner_->end(std::move(order), deadline);
+    }
+    async::Task<std::vector<async::IndexEntry>> list_user(UserTag user,
+                                                          Deadline deadline) override {
+        return inner_->list_user(user, deadline);
+    }
+    async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override {
+        return inner_->marks(deadline);
+    }
+    async::Task<TimePoint> now(Deadline deadline) override { return inner_->now(deadline); }
+    [[nodiscard]] std::uint64_t connection_number() const noexcept override {
+        return inner_->connection_number();
+    }
+
+private:
+    template <class T>
+    static bool is_unknown(const Result<T>& answer) {
+        return !answer && answer.error().code == Errc::store_unavailable;
+    }
+    std::shared_ptr<async::SessionStore> inner_;
+};
+
+enum class Hot : std::uint8_t { well, cached, away };
+
+/// Resilient(RedisStore, database), and the near cache in front of it where asked for.
+class ResilientUnderTest final : public StoreUnderTest {
+public:
+    explicit ResilientUnderTest(Hot hot_store) {
+        server().admin({"FLUSHALL"});
+        RedisOptions redis;
+        redis.unix_socket = server().socket_path();
+        redis.request_timeout = Millis{5000};
+        SqlOptions sql;
+        sql.url = "sqlite:///" + folder_.file("sessions.db");
+        sql.statement_timeout = Millis{10'000};
+        database_ = sql::make_database(sql, {}).value();
+        const auto hot = redis::make_store(runtime().executor(), redis, nullptr);
+        FallbackOptions options;
+        options.hot_timeout = Millis{5000};  // the suite is not about deadlines
+        const auto resilient = resilient::Resilient::make(
+            runtime().executor(),
+            {hot, hot, hot, sql::make_fallback(database_), sql::make_archive(database_)},
+            {options, Lifetimes{}, {}, {}}, nullptr);
+        store_ = resilient;
+        if (hot_store == Hot::away) {
+            const auto limit = deadline_in(Millis{10'000});
+            EXPECT_TRUE(runtime::run_sync(
+                runtime(), resilient->set_mode(FallbackMode::on, "operator:test", limit), limit));
+            store_ = std::make_shared<KnownOnly>(resilient);
+        }
+        if (hot_store == Hot::cached) {
+            store_ = cache::Cached::make(resilient, resilient, cache::StripeTable::private_table(),
+                                         NearCacheOptions{.share_between_workers = false}, nullptr);
+        }
+    }
+    ~ResilientUnderTest() override {
+        stop();
+        database_->close();
+    }
+    async::SessionStore& store() override { return *store_; }
+    void let_time_pass() override { pause(); }
+
+private:
+    TemporaryFolder folder_;
+    std::shared_ptr<sql::Database> database_;
+    std::shared_ptr<async::SessionStore> store_;
+};
+
+StoreFactory factory(std::string name, Hot hot_store,
+                     std::map<std::string, std::string> excused = {}) {
+    return {std::move(name),
+            [hot_store] { return std::make_unique<ResilientUnderTest>(hot_store); },
+            std::move(excused)};
+}
+
+/// What the archive does in the database, before a store is asked.
+std::map<std::string, std::string> done_by_the_archive() {
+    const std::string epoch = "the archive raises epochs, in the transaction of the ending";
+    const std::string mark = "marks are Redis'; it learns from them what it missed";
+    return {{"create_refuses_a_stale_epoch", epoch},
+            {"save_under_a_stale_epoch_is_gone_and_deletes", epoch},
+            {"end_of_a_whole_user_removes_all_and_raises_the_epoch", epoch},
+            {"late_end_of_a_whole_user_spares_logins_that_came_after_it", epoch},
+            {"end_of_a_whole_user_keeps_the_one_named", epoch},
+            {"mark_rises_step_by_step", mark},
+            {"mark_with_a_gap_still_deletes_and_replay_closes_it", mark},
+            {"mark_is_left_alone_by_an_ending_without_a_sequence", mark},
+            {"end_with_a_note_leaves_it_in_place_of_each_record", mark},
+            {"erase_without_a_record_leaves_nothing",
+             "Redis may hold a record that is to go: what was erased is noted down"}};
+}
+
+INSTANTIATE_TEST_SUITE_P(Resilient, StoreSuite,
+                         testing::Values(factory("redis_and_sqlite", Hot::well),
+                                         factory("near_cache_on_both", Hot::cached),
+                                         factory("redis_away", Hot::away, done_by_the_archive())),
+                         store_name);
+
+}  // namespace
+}  // namespace vedfolnir::test

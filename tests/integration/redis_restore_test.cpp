@@ -1,0 +1,210 @@
+// vedfolnir_restore on a real server: what comes back, what never does, and that a second time changes nothing.
+#include "integration/redis_harness.hpp"
+#include "model/bytes.hpp"
+#include "redis/keys.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace vedfolnir::test {
+namespace {
+
+using async::RestoreStatus;
+
+constexpr Millis skew{30'000};
+constexpr Millis ttl{60'000};
+
+class RedisRestore : public testing::Test {
+protected:
+    static RedisServer& server() {
+        static RedisServer instance;
+        return instance;
+    }
+
+    void SetUp() override {
+        server().admin({"FLUSHALL"});
+        ASSERT_TRUE(work_.run(work_.store().now(soon())));
+    }
+
+    static Deadline soon() { return deadline_in(Millis{10'000}); }
+    TimePoint now() { return work_.run(work_.store().now(soon())).value(); }
+
+    /// A record of one user; `number` names it.
+    Stored of_user(std::uint8_t number) {
+        Stored record(number);
+        record.header.user.bytes.fill(0x2a);
+        record.header.handle.bytes.fill(number);
+        record.key.shard = record.header.user.shard();
+        record.header.generation = 5;
+        record.header.created = record.header.last_seen = now();
+        record.header.absolute_expiry = now() + std::chrono::hours(24);
+        record.header.clock = model::next_clock(0, now());
+        return record;
+    }
+    static Stored later(Stored record) {
+        ++record.header.generation;
+        record.header.operation.fill(static_cast<std::uint8_t>(record.header.generation));
+        return record;
+    }
+
+    async::RestoreReply restore(const Stored& record, std::uint64_t sequence = 0) {
+        async::RestoreItem item{record.key, record.bytes(), ttl, sequence};
+        std::vector<async::RestoreItem> items;
+        items.push_back(std::move(item));
+        auto replies = work_.run(work_.store().restore(std::move(items), skew, soon()));
+        if (!replies || replies->size() != 1) {
+            ADD_FAILURE() << (replies ? "another number of replies" : replies.error().detail);
+            return {};
+        }
+        return replies->front();
+    }
+    std::optional<std::string> load(const Stored& record) { return work_.load(record).value(); }
+
+    async::EndReply end(const Stored& record, std::uint64_t sequence, std::uint64_t epoch = 0) {
+        async::EndOrder order;
+        order.shard = record.key.shard;
+        order.user = record.header.user;
+        order.keys = {record.key};
+        order.previous_sequence = sequence == 0 ? 0 : sequence - 1;
+        order.sequence = sequence;
+        order.epoch = epoch;
+        return work_.run(work_.store().end(std::move(order), soon())).value();
+    }
+
+    StoreAtWork work_{over_socket(server())};
+};
+
+// ids: S36 R6 R12
+TEST_F(RedisRestore, a_lost_record_comes_back_with_its_indexes_and_a_time_to_live) {
+    const Stored record = of_user(1);
+    EXPECT_EQ(restore(record).status, RestoreStatus::restored);
+    EXPECT_EQ(load(record), record.bytes());
+    const redis::Keyspace keys("vedfolnir:session:");
+    const auto left = server().admin({"PTTL", keys.record(record.key)}).integer;
+    EXPECT_GT(left, 0);
+    EXPECT_LE(left, ttl.count());
+    const auto listed = work_.run(work_.store().list_user(record.header.user, soon())).value();
+    ASSERT_EQ(listed.size(), 1U);
+    EXPECT_EQ(listed.front().handle, record.header.handle);
+    EXPECT_EQ(restore(record).status, RestoreStatus::newer) << "a second time changes nothing";
+    EXPECT_EQ(load(record), record.bytes());
+}
+
+// ids: R6
+TEST_F(RedisRestore, an_anonymous_record_comes_back_too) {
+    Stored record(7);
+    record.header.absolute_expiry = now() + std::chrono::hours(1);
+    EXPECT_EQ(restore(record).status, RestoreStatus::restored);
+    EXPECT_EQ(load(record), record.bytes());
+}
+
+// ids: R6 S36
+TEST_F(RedisRestore, the_newer_one_stays_whichever_side_it_is_on) {
+    const Stored old = of_user(1);
+    const Stored fresh = later(old);
+    ASSERT_EQ(restore(old).status, RestoreStatus::restored);
+    EXPECT_EQ(restore(fresh).status, RestoreStatus::restored);
+    EXPECT_EQ(load(old), fresh.bytes());
+    const auto reply = restore(old);
+    EXPECT_EQ(reply.status, RestoreStatus::newer);
+    EXPECT_EQ(reply.current, fresh.bytes());
+    EXPECT_EQ(load(old), fresh.bytes());
+}
+
+// ids: R6
+TEST_F(RedisRestore, of_one_generation_the_later_clock_wins) {
+    const Stored first = of_user(1);
+    Stored second = first;
+    second.header.clock += 1;
+    second.header.operation.fill(9);
+    ASSERT_EQ(restore(second).status, RestoreStatus::restored);
+    EXPECT_EQ(restore(first).status, RestoreStatus::newer);
+    EXPECT_EQ(load(first), second.bytes());
+    second.header.clock += 65'536;
+    second.header.operation.fill(8);
+    EXPECT_EQ(restore(second).status, RestoreStatus::restored);
+    EXPECT_EQ(load(first), second.bytes());
+}
+
+// ids: R6
+TEST_F(RedisRestore, a_tie_of_two_writers_leaves_neither) {
+    const Stored first = of_user(1);
+    Stored second = first;
+    second.header.operation.fill(9);
+    ASSERT_EQ(restore(first).status, RestoreStatus::restored);
+    EXPECT_EQ(restore(second).status, RestoreStatus::tied);
+    EXPECT_FALSE(load(first).has_value());
+}
+
+// ids: R6 S23
+TEST_F(RedisRestore, activity_during_the_outage_counts_and_older_activity_does_not) {
+    Stored record = of_user(1);
+    ASSERT_EQ(restore(record).status, RestoreStatus::restored);
+    Stored seen = record;
+    seen.header.last_seen += Millis{5'000};
+    EXPECT_EQ(restore(seen).current, seen.bytes());
+    EXPECT_EQ(restore(record).current, seen.bytes());
+    EXPECT_EQ(load(record), seen.bytes());
+}
+
+// ids: R5 C08 S36
+TEST_F(RedisRestore, an_ending_that_the_caller_did_not_know_of_wins) {
+    const Stored record = of_user(1);
+    ASSERT_EQ(restore(record).status, RestoreStatus::restored);
+    EXPECT_EQ(end(record, 1).mark, 1U);
+    EXPECT_EQ(restore(record, 0).status, RestoreStatus::outdated);
+    EXPECT_FALSE(load(record).has_value());
+    // Who has read the database since may put back what is alive there.
+    EXPECT_EQ(restore(of_user(2), 1).status, RestoreStatus::restored);
+}
+
+// ids: R5 C08
+TEST_F(RedisRestore, a_stale_epoch_a_note_and_an_absolute_end_win) {
+    const Stored record = of_user(1);
+    static_cast<void>(end(of_user(2), 0, 3));
+    EXPECT_EQ(restore(record).status, RestoreStatus::ended) << "below the user's epoch";
+
+    Stored noted(3);
+    noted.header.absolute_expiry = now() + std::chrono::hours(1);
+    ASSERT_TRUE(work_.create(noted));
+    const std::string note = model::pack_note({.until = now() + ttl});
+    ASSERT_TRUE(work_.run(work_.store().erase(noted.key, note, ttl, soon())).value());
+    EXPECT_EQ(restore(later(noted)).status, RestoreStatus::ended);
+    EXPECT_EQ(load(noted), note);
+
+    Stored over(4);
+    over.header.absolute_expiry = now() - Millis{1};
+    EXPECT_EQ(restore(over).status, RestoreStatus::ended);
+    EXPECT_FALSE(load(over).has_value());
+}
+
+// ids: R6 F21
+TEST_F(RedisRestore, a_clock_far_ahead_is_rejected) {
+    Stored record = of_user(1);
+    record.header.clock = model::next_clock(0, now() + skew + Millis{5'000});
+    EXPECT_EQ(restore(record).status, RestoreStatus::skewed);
+    EXPECT_FALSE(load(record).has_value());
+}
+
+// ids: R7 F07 F09
+TEST_F(RedisRestore, a_probe_says_what_is_refused) {
+    const auto probe = [&](bool changes) {
+        const auto answer = work_.run(work_.store().probe(changes, soon()));
+        return answer ? Outage::none : answer.error().outage;
+    };
+    EXPECT_EQ(probe(false), Outage::none);
+    EXPECT_EQ(probe(true), Outage::none);
+    server().admin({"CONFIG", "SET", "min-replicas-to-write", "1"});
+    EXPECT_EQ(probe(false), Outage::none);
+    EXPECT_EQ(probe(true), Outage::writes);
+    server().admin({"CONFIG", "SET", "min-replicas-to-write", "0"});
+    server().admin({"CONFIG", "SET", "maxmemory", "1"});
+    EXPECT_EQ(probe(false), Outage::none);
+    EXPECT_EQ(probe(true), Outage::growth);
+    server().admin({"CONFIG", "SET", "maxmemory", "0"});
+    EXPECT_EQ(probe(true), Outage::none);
+}
+
+}  // namespace
+}  // namespace vedfolnir::test

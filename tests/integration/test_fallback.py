@@ -1,0 +1,184 @@
+"""The database in place of Redis, under two gunicorn workers: the same cookies before, during and after."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import stack
+from conftest import Browser, Stack
+
+HOOKS = ["before_request", "view", "template", "error_handler", "login_loader", "wtf", "stream"]
+
+
+def command(shop: Stack, *words: str) -> Any:
+    done = subprocess.run(
+        [str(stack.CLI), "--json", *words],
+        env=shop.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def events(shop: Stack, kind: str) -> list[dict[str, Any]]:
+    answer = command(shop, "audit", "list", "--type", kind, "--limit", "100")
+    return list(answer["events"])
+
+
+def back_on_redis(shop: Stack, phases: int) -> None:
+    """Every process that left Redis has come back, and told it everything."""
+
+    def settled() -> bool:
+        began, ended = events(shop, "fallback.began"), events(shop, "fallback.ended")
+        left = command(shop, "fallback", "status")["records_ahead"]
+        return len(ended) >= phases and len(began) == len(ended) and left == 0
+
+    stack.wait_until(settled, "all processes are back on Redis", 40)
+
+
+def await_workers(shop: Stack, active: int) -> None:
+    """Until both workers say that they use the database, or that they do not."""
+
+    def all_say_so() -> bool:
+        asked = [shop.browser().get("/fallback").json() for _ in range(12)]
+        agreed = {answer["pid"] for answer in asked if answer["active"] == active}
+        return len(agreed) == 2 and all(answer["active"] == active for answer in asked)
+
+    stack.wait_until(all_say_so, f"both workers have fallback_active {active}", 40)
+
+
+def forced(shop: Stack, mode: str) -> None:
+    """Switches all processes, and waits until they have followed."""
+    assert command(shop, "fallback", mode)["mode"] == mode
+    await_workers(shop, int(mode == "on"))
+
+
+@pytest.fixture(scope="module")
+def known(shop: Stack) -> Browser:
+    """A user whose session the database has a copy of: it began there."""
+    forced(shop, "on")
+    browser = shop.browser()
+    browser.get("/login/7")
+    browser.get("/write?key=key&value=1")
+    browser.get("/hook/wtf")
+    assert shop.records() == [], "Redis was left alone"
+    forced(shop, "auto")
+    back_on_redis(shop, 1)
+    assert len(shop.records()) == 1
+    return browser
+
+
+@pytest.mark.ids("S103", "S37", "S36")
+def test_a_session_that_began_in_the_database_is_in_redis_afterwards(
+    shop: Stack, known: Browser
+) -> None:
+    answer = known.get("/read").json()
+    assert answer["user"] == "7"
+    assert answer["keys"] == {"key": "1"}
+    switches = events(shop, "fallback.mode")
+    assert [event["detail"] for event in reversed(switches)] == [
+        {"from": "auto", "to": "on"},
+        {"from": "on", "to": "auto"},
+    ]
+    assert all(event["actor"].startswith("operator:") for event in switches)
+    report = command(shop, "fallback", "status")["last_return"]["report"]
+    assert set(report) >= {"restored", "conflicting", "ended", "rejected", "lost"}
+
+
+@pytest.mark.ids("S37", "S36", "S81", "C28")
+def test_redis_killed(shop: Stack, known: Browser, make_stack: Callable[[], Stack]) -> None:
+    stranger = shop.browser()
+    stranger.get("/write?key=key&value=anonymous")
+    leaver = known.tab()
+    phases = len(events(shop, "fallback.began"))
+
+    shop.redis.stop()
+    for round_ in range(30):  # a connection belongs to one worker: both take part
+        answer = known.tab().get(f"/write?key=key&value={round_}")
+        assert answer.status == 200, answer.text
+        assert known.tab().get("/read").json()["keys"]["key"] == str(round_)
+    for hook in HOOKS:
+        assert known.get(f"/hook/{hook}?write=1").status == 200, hook
+    assert known.get("/who").text == "7"
+    before = stranger.session_id
+    answer = stranger.get("/write?key=key&value=overwritten")
+    assert answer.status == 503, "an anonymous session that cannot be read is not replaced"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert stranger.session_id == before
+    newcomer = shop.browser()
+    assert newcomer.get("/login/8").status == 200
+    assert newcomer.get("/who").text == "8"
+    second = shop.browser()
+    second.get("/login/9")
+    leaver.cookies["session"] = str(second.session_id)
+    assert second.get("/logout/now").text == "ended"
+    assert leaver.get("/who").text == "nobody"
+    visitor = shop.browser()
+    assert visitor.get("/write?key=key&value=new").status == 200
+    assert visitor.get("/read").json()["keys"] == {"key": "new"}
+
+    shop.redis.start()
+    back_on_redis(shop, phases + 1)
+    assert known.get("/read").json()["keys"]["key"] == "29"
+    assert "key_hook" in known.get("/read").json()["keys"]
+    assert known.get("/who").text == "7"
+    assert newcomer.get("/who").text == "8"
+    assert leaver.get("/who").text == "nobody"
+    assert stranger.get("/read").json()["keys"] == {"key": "anonymous"}
+    assert visitor.get("/read").json()["keys"] == {"key": "new"}
+
+
+@pytest.mark.ids("S37", "S81", "R7", "F09")
+def test_redis_refuses_changes(shop: Stack, known: Browser) -> None:
+    """Reads come from Redis, and from the database for what changed; each worker sees what the other wrote."""
+    second = shop.browser()
+    second.get("/login/9")
+    thief = second.tab()
+    with shop.redis.client() as client:
+        client.config_set("min-replicas-to-write", 1)
+        for round_ in range(30):  # a connection belongs to one worker: both take part
+            assert known.tab().get(f"/write?key=key&value=r{round_}").status == 200
+            answer = known.tab().get("/read").json()
+            assert answer["keys"]["key"] == f"r{round_}", "the other worker shows it at once"
+        assert second.get("/logout/now").text == "ended"
+        # The worker that ended it refuses at once, the other one within a poll and a comparison.
+        stack.wait_until(
+            lambda: all(thief.tab().get("/who").text == "nobody" for _ in range(10)),
+            "refused everywhere",
+        )
+        assert len(shop.records()) >= 2, "Redis still holds the record"
+        client.config_set("min-replicas-to-write", 0)
+    back_on_redis(shop, 1)
+    assert known.get("/read").json()["keys"]["key"] == "r29"
+    assert thief.get("/who").text == "nobody"
+
+
+@pytest.mark.ids("S103", "S37")
+def test_forced_off_the_database_never_takes_over(shop: Stack, known: Browser) -> None:
+    command(shop, "fallback", "off")
+    shop.redis.stop()
+    # Each worker follows within a second; from then on every answer is the same.
+    stack.wait_until(
+        lambda: all(known.tab().get("/read").status == 503 for _ in range(10)), "off everywhere"
+    )
+    assert events(shop, "fallback.mode")[0]["detail"] == {"from": "auto", "to": "off"}
+    shop.redis.start()
+    stack.wait_until(lambda: known.get("/read").status == 200, "sessions are back")
+    forced(shop, "auto")
+    assert known.get("/who").text == "7"
+
+
+@pytest.mark.ids("S36", "F05", "R12")
+def test_an_emptied_redis_fills_itself_again(shop: Stack, known: Browser) -> None:
+    with shop.redis.client() as client:
+        client.flushdb()
+    assert shop.records() == []
+    assert known.get("/who").text == "7"
+    assert len(shop.records()) == 1
