@@ -1,6 +1,7 @@
 #include "config/redis_url.hpp"
 
 #include "model/percent.hpp"
+#include "model/url_host.hpp"
 
 #include <fmt/format.h>
 
@@ -90,34 +91,10 @@ Result<void> read_host(std::string_view text, RedisUrl& out) {
         return bad(
             "several hosts name a cluster or Sentinel, which this version does not support; name one server");
     }
-    std::string_view port;
-    if (text.starts_with('[')) {
-        const auto close = text.find(']');
-        if (close == std::string_view::npos) return bad("an IPv6 address ends with ']'");
-        const auto rest = text.substr(close + 1);
-        if (!rest.empty() && rest.front() != ':')
-            return bad("text behind the ']' of an IPv6 address");
-        port = rest.empty() ? rest : rest.substr(1);
-        text = text.substr(1, close - 1);
-    } else if (const auto colon = text.find(':'); colon != std::string_view::npos) {
-        if (text.find(':', colon + 1) != std::string_view::npos)
-            return bad("write an IPv6 address as [::1]");
-        port = text.substr(colon + 1);
-        text = text.substr(0, colon);
-    }
-    auto host = percent_decoded(text);
-    if (!host) return bad("a broken % escape in the host");
-    for (const char c : *host) {
-        if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f) {
-            return bad("the host holds white space, a control character or a non-ASCII letter");
-        }
-    }
-    if (!host->empty()) out.host = std::move(*host);
-    if (port.empty()) return {};
-    const auto number = parse_integer(port);
-    if (!number || *number < 1 || *number > 65535)
-        return bad("the port is not a number from 1 to 65535");
-    out.port = static_cast<std::uint16_t>(*number);
+    auto read = model::parse_url_host(text);
+    if (!read) return std::move(read).error();
+    if (!read->host.empty()) out.host = std::move(read->host);
+    if (read->port != 0) out.port = read->port;
     return {};
 }
 

@@ -1,10 +1,10 @@
 #include "model/database_url.hpp"
 
 #include "model/percent.hpp"
+#include "model/url_host.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 
 namespace vedfolnir::model {
@@ -83,35 +83,12 @@ Result<void> read_socket(std::string path, DatabaseUrl& url) {
 }
 
 Result<void> read_host(std::string_view text, DatabaseUrl& url) {
-    std::string_view port;
-    if (text.starts_with('[')) {
-        const auto close = text.find(']');
-        if (close == std::string_view::npos) return bad("an IPv6 address ends with ']'");
-        const auto rest = text.substr(close + 1);
-        if (!rest.empty() && rest.front() != ':')
-            return bad("text behind the ']' of an IPv6 address");
-        port = rest.empty() ? rest : rest.substr(1);
-        text = text.substr(1, close - 1);
-    } else if (const auto colon = text.find(':'); colon != std::string_view::npos) {
-        if (text.find(':', colon + 1) != std::string_view::npos)
-            return bad("write an IPv6 address as [::1]");
-        port = text.substr(colon + 1);
-        text = text.substr(0, colon);
-    }
-    auto host = percent_decoded(text);
-    if (!host) return bad("a broken % escape in the host");
-    const bool printable = std::ranges::all_of(*host, [](char c) { return c > ' ' && c < 0x7f; });
-    if (!printable)
-        return bad("the host holds white space, a control character or a non-ASCII letter");
-    if (host->find(',') != std::string::npos) return bad("names several hosts; name one");
-    if (!port.empty()) {
-        const auto* end = port.data() + port.size();
-        const auto read = std::from_chars(port.data(), end, url.port);
-        if (read.ec != std::errc{} || read.ptr != end || url.port == 0)
-            return bad("the port is not a number from 1 to 65535");
-    }
-    if (host->starts_with('/')) return read_socket(std::move(*host), url);
-    url.host = std::move(*host);
+    auto read = parse_url_host(text);
+    if (!read) return std::move(read).error();
+    if (read->host.find(',') != std::string::npos) return bad("names several hosts; name one");
+    if (read->port != 0) url.port = read->port;
+    if (read->host.starts_with('/')) return read_socket(std::move(read->host), url);
+    url.host = std::move(read->host);
     return {};
 }
 
