@@ -285,6 +285,8 @@ void Database::close() {
 
 TimePoint Database::now() const { return impl_->now(); }
 
+std::uint64_t Database::opening_number() const noexcept { return impl_->openings; }
+
 async::Task<void> Database::run(Role role, Work work, Deadline deadline) {
     if (impl_->pid != getpid()) {
         co_return Error{

@@ -4,6 +4,7 @@
 #include "model/bytes.hpp"
 #include "model/record.hpp"
 #include "sql/failure.hpp"
+#include "sql/listings.hpp"
 #include "sql/rows.hpp"
 
 #include <algorithm>
@@ -87,8 +88,7 @@ std::string stamped(std::string record, TimePoint now) {
 
 std::uint64_t current_epoch(Connection& db, const UserTag& user) {
     if (user.anonymous()) return 0;
-    const auto rows = db.query("user_epoch", 1, {{"user_tag", hex(user.bytes)}});
-    return rows.empty() ? 0 : static_cast<std::uint64_t>(rows.front().integer(0));
+    return user_epoch(db, user);
 }
 
 void delete_record(Connection& db, const StoreKey& key) {
