@@ -4,6 +4,7 @@
 #include "compose/state_dir.hpp"
 #include "compose/validate.hpp"
 #include "facade/instance.hpp"
+#include "journal/file_journal.hpp"
 #include "memory/memory_archive.hpp"
 #include "memory/memory_store.hpp"
 #include "redis/redis_store.hpp"
@@ -49,7 +50,16 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
     if (!database) return std::move(database).error();
     manager::Ports ports;
     ports.archive = sql::make_archive(*database);
-    ports.end_threads = [database = *database] { database->close(); };
+    // Its lines come from its own thread.
+    auto journal = std::make_shared<journal::FileJournal>(
+        options.state_dir, options.journal, [](std::string_view what, const Error& error) {
+            compose::log_line(fmt::format("{}: {}", what, error.detail));
+        });
+    ports.journal = journal;
+    ports.end_threads = [database = *database, journal] {
+        database->close();
+        journal->close();
+    };
     if (options.store == StoreKind::sql) {
         ports.store = sql::make_store(*database);
         return ports;

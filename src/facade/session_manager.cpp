@@ -45,8 +45,10 @@ Result<facade::Instance*> SessionManager::Impl::instance() {
             manager::CoreSettings{options, ring, *random, counters, fresh->runtime.executor(),
                                   report},
             std::move(*ports));
-        if (current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel))
+        if (current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel)) {
+            fresh->core->start();
             return fresh.release();
+        }
     }
     return seen;
 }
@@ -292,6 +294,8 @@ Counters SessionManager::counters() const noexcept {
     to.merges = from.merges;
     to.conflicts_same_key = from.conflicts_same_key;
     to.commits_dropped = from.commits_dropped;
+    to.journal_entries = from.journal_entries;
+    to.journal_since_ms = from.journal_since_ms;
     to.audit_dropped = from.audit_dropped;
     to.changes_lost = from.changes_lost;
     to.slow_operations = from.slow_operations;

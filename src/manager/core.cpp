@@ -177,6 +177,14 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
         }
     }
     state->reason = judge_record(*state, key, **bytes, *time);
+    if (state->reason == LoadReason::found && state->loaded->authenticated() &&
+        !trusts(key.shard)) {
+        AtomicCounters::raise(counters.loads_unknown);
+        co_return Error{
+            Errc::store_unavailable,
+            "Redis may have lost endings (it restarted, failed over or was restored), and SQL "
+            "cannot be asked for them"};
+    }
     if (state->reason == LoadReason::found) AtomicCounters::raise(counters.loads_found);
     if (state->reason == LoadReason::unreadable) {
         AtomicCounters::raise(counters.records_unreadable);

@@ -42,5 +42,6 @@ std::string Keyspace::epoch(const UserTag& tag) const {
 std::string Keyspace::expiry(std::uint8_t shard) const { return in_shard(shard, "expiry"); }
 std::string Keyspace::dirty(std::uint8_t shard) const { return in_shard(shard, "dirty"); }
 std::string Keyspace::mark(std::uint8_t shard) const { return in_shard(shard, "mark"); }
+std::string Keyspace::compared() const { return in_shard(0, "compared"); }
 
 }  // namespace vedfolnir::redis

@@ -23,6 +23,8 @@ public:
     [[nodiscard]] std::string expiry(std::uint8_t shard) const;
     [[nodiscard]] std::string dirty(std::uint8_t shard) const;
     [[nodiscard]] std::string mark(std::uint8_t shard) const;
+    /// Which server was compared with SQL last.
+    [[nodiscard]] std::string compared() const;
     [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
 
 private:

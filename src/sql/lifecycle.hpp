@@ -21,6 +21,8 @@ namespace vedfolnir::sql {
 [[nodiscard]] std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit);
 [[nodiscard]] bool record_change(Connection& db, const Handle& handle, const std::string& platform,
                                  const async::AuditEvent& event);
+[[nodiscard]] async::ReplayReceipt replay(Connection& db,
+                                          const std::vector<async::Deferred>& entries);
 [[nodiscard]] std::uint32_t append_events(Connection& db,
                                           const std::vector<async::AuditEvent>& events);
 

@@ -25,6 +25,7 @@ void add_bench(CLI::App& app, Chosen& chosen);
 void add_config(CLI::App& app, Chosen& chosen);
 void add_doctor(CLI::App& app, Chosen& chosen);
 void add_inspect(CLI::App& app, Chosen& chosen);
+void add_journal(CLI::App& app, Chosen& chosen);
 void add_keys(CLI::App& app, Chosen& chosen);
 void add_redis(CLI::App& app, Chosen& chosen);
 void add_sessions(CLI::App& app, Chosen& chosen);
