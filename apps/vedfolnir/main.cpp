@@ -41,6 +41,10 @@ int run(int argc, char** argv) {
     add_keys(app, chosen);
     add_redis(app, chosen);
     add_doctor(app, chosen);
+    add_emergency(app, chosen);
+    add_fsck(app, chosen);
+    add_jobs(app, chosen);
+    add_serve(app, chosen);
     add_version(app, chosen);
     try {
         app.parse(argc, argv);

@@ -1,6 +1,8 @@
 // SessionManager: the synchronous face of the core. Safe from many threads; fork-safe (the runtime starts on first use).
 #pragma once
 
+#include "vedfolnir/job_status.hpp"
+#include "vedfolnir/mass_ending.hpp"
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/request.hpp"
 #include "vedfolnir/result.hpp"
@@ -110,6 +112,13 @@ struct Counters {
     /// because a change overtook them, changes told by the store.
     std::uint64_t near_hits = 0, near_stale = 0, near_fills = 0, near_fills_refused = 0,
                   near_invalidations = 0;
+    /// Background jobs that this process ran: sessions removed from the hot store, rows closed as expired, rows that
+    /// retention removed. `cleanup_ms`: milliseconds in all.
+    std::uint64_t cleanup_runs = 0, cleanup_failures = 0, cleanup_removed = 0, cleanup_closed = 0,
+                  cleanup_ms = 0;
+    std::uint64_t retention_removed = 0;
+    /// Copies of records in SQL; `snapshots_lag_ms` is how far behind the last run found itself, not a sum.
+    std::uint64_t snapshots_written = 0, snapshots_failures = 0, snapshots_lag_ms = 0;
 };
 
 class SessionManager {
@@ -155,6 +164,13 @@ public:
                                           std::uint32_t* count = nullptr,
                                           const TraceId& trace = {}) const;
 
+    /// How many sessions `end_scope` would end now.
+    [[nodiscard]] Result<ScopeCount> count_scope(const EndScope& scope) const;
+    /// Ends all sessions of a scope at once, for emergencies: in SQL by a few statements, whatever their number, then in the
+    /// hot store. Errors: unsupported (a store without SQL), audit_unavailable (nothing was ended).
+    [[nodiscard]] Result<MassEndingResult> end_scope(const EndScope& scope, EndReason reason,
+                                                     std::string_view actor) const;
+
     /// Closes the SQL rows of sessions past their absolute end, with reason `expired`; how many. They are refused
     /// without it: this keeps SQL's picture true. Safe to call from many processes.
     [[nodiscard]] Result<std::uint64_t> close_expired() const;
@@ -172,6 +188,15 @@ public:
     [[nodiscard]] Result<std::optional<Inspection>> inspect(std::string_view handle,
                                                             std::string_view actor) const;
     [[nodiscard]] Result<std::vector<AuditEntry>> audit(const AuditFilter& filter) const;
+
+    /// Takes part in the background work from now on; without it a process does from its first operation on. Errors:
+    /// bad_options (its options do not permit it), unsupported (a store within one process).
+    [[nodiscard]] Result<void> start_jobs() const;
+    /// Ends this process's part: waits for the step under way and lets another process take over at once. False: it was
+    /// still under way after `budget`.
+    [[nodiscard]] Result<bool> stop_jobs(Millis budget) const;
+    /// What the jobs did, whoever ran them.
+    [[nodiscard]] Result<JobsReport> jobs() const;
 
     /// Asks the hot store and SQL whether they answer; the Error says which does not.
     [[nodiscard]] Result<void> ping() const;

@@ -205,7 +205,16 @@ void bind_counters(nb::module_& module) {
         .def_ro("near_stale", &Counters::near_stale)
         .def_ro("near_fills", &Counters::near_fills)
         .def_ro("near_fills_refused", &Counters::near_fills_refused)
-        .def_ro("near_invalidations", &Counters::near_invalidations);
+        .def_ro("near_invalidations", &Counters::near_invalidations)
+        .def_ro("cleanup_runs", &Counters::cleanup_runs)
+        .def_ro("cleanup_failures", &Counters::cleanup_failures)
+        .def_ro("cleanup_removed", &Counters::cleanup_removed)
+        .def_ro("cleanup_closed", &Counters::cleanup_closed)
+        .def_ro("cleanup_ms", &Counters::cleanup_ms)
+        .def_ro("retention_removed", &Counters::retention_removed)
+        .def_ro("snapshots_written", &Counters::snapshots_written)
+        .def_ro("snapshots_failures", &Counters::snapshots_failures)
+        .def_ro("snapshots_lag_ms", &Counters::snapshots_lag_ms);
 }
 
 }  // namespace

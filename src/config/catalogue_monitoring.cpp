@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t day = 86400;
 constexpr std::string_view cleanup_later =
-    "read by no part of this version: belongs to the cleanup jobs of `vedfolnir serve`; expired records already "
+    "read by no part of this version: cleanup has one interval and no grace (REDIS_SESSION_CLEANUP_INTERVAL)"; expired records already "
     "leave Redis by their time to live";
 constexpr std::string_view sync_later =
     "read by no part of this version: belongs to the cross-tab client";
@@ -173,8 +173,7 @@ constexpr std::array known{
           .kind = Kind::boolean,
           .group = Group::features,
           .fallback = "true",
-          .about = "Background cleanup.",
-          .unused = cleanup_later},
+          .about = "Another name of VEDFOLNIR_JOBS.",},
     Known{.name = "SESSION_FEATURE_ANALYTICS",
           .kind = Kind::boolean,
           .group = Group::features,

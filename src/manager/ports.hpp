@@ -3,9 +3,11 @@
 
 #include "crypto/key_ring.hpp"
 #include "crypto/random.hpp"
+#include "runtime/background.hpp"
 #include "runtime/counters.hpp"
 #include "runtime/near_cache.hpp"
 #include "vedfolnir/async/archive.hpp"
+#include "vedfolnir/async/mass_ending.hpp"
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/async/store_figures.hpp"
 #include "vedfolnir/options.hpp"
@@ -21,9 +23,12 @@ namespace vedfolnir::manager {
 struct Ports {
     std::shared_ptr<async::SessionStore> store;
     std::shared_ptr<async::Archive> archive;
-    std::shared_ptr<async::StoreFigures> figures{};  ///< Empty: the store has none.
+    std::shared_ptr<async::StoreFigures> figures{};    ///< Empty: the store has none.
+    std::shared_ptr<async::MassEnding> mass_ending{};  ///< Empty: the archive has none.
     /// In front of `store`; null: none.
     std::shared_ptr<runtime::NearCache> near{};
+    /// Work beside the requests; null: none.
+    std::shared_ptr<runtime::Background> background{};
     /// Ends the threads of the stores; empty: they have none. Called once the loop has stopped, before it goes: nobody
     /// may post to a loop that is being destroyed.
     std::function<void()> end_threads{};

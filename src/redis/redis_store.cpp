@@ -60,15 +60,6 @@ Error outcome_unknown() {
 
 }  // namespace
 
-/// One function call. `keys` come first; Redis wants their number.
-struct RedisStore::Call {
-    std::string_view function;
-    Texts keys;
-    Texts arguments;
-    bool repeatable = true;
-    bool read_only = false;
-};
-
 RedisStore::RedisStore(asio::any_io_executor executor, const RedisOptions& options,
                        runtime::AtomicCounters* counters)
     : executor_(executor),
@@ -76,31 +67,13 @@ RedisStore::RedisStore(asio::any_io_executor executor, const RedisOptions& optio
       connection_(std::move(executor), options, Connection::Purpose::serve, counters),
       refresh_timeout_(options.request_timeout) {}
 
-/// The words of the function's reply; at least two: the result's name and the server's time.
-asio::awaitable<boost::system::result<RedisStore::Texts, Failure>> RedisStore::call(
-    Call call, Deadline deadline) {
-    Texts arguments{std::string(call.function), std::to_string(call.keys.size())};
-    std::move(call.keys.begin(), call.keys.end(), std::back_inserter(arguments));
-    std::move(call.arguments.begin(), call.arguments.end(), std::back_inserter(arguments));
-    Pipeline pipeline;
-    pipeline.repeatable = call.repeatable;
-    pipeline.request.push_range(call.read_only ? "FCALL_RO" : "FCALL", arguments.begin(),
-                                arguments.end());
-    auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return exchange.error();
-    const Reply& reply = exchange->replies.front();
-    if (!reply) co_return reply.error();
-    const auto views = values(*reply);
-    if (views.size() < 2) {
-        co_return Failure{FailureKind::other, Stage::request,
-                          std::string(call.function) + " answered too little"};
-    }
-    clock_.observe(TimePoint(Millis(number(views[1]))), exchange->sent, exchange->answered);
-    co_return Texts(views.begin(), views.end());
+asio::awaitable<boost::system::result<Texts, Failure>> RedisStore::call(Call call,
+                                                                        Deadline deadline) {
+    return call_function(connection_, clock_, std::move(call), deadline);
 }
 
 /// The keys that create and save name: more for a record with an owner.
-RedisStore::Texts RedisStore::record_keys(const StoreKey& key, const std::string& record) const {
+Texts RedisStore::record_keys(const StoreKey& key, const std::string& record) const {
     const UserTag tag = tag_of(record);
     if (tag.anonymous()) return {keys_.record(key)};
     return {keys_.record(key), keys_.epoch(tag), keys_.user(tag), keys_.expiry(key.shard),

@@ -23,6 +23,16 @@ struct AtomicCounters {
 
     std::array<AtomicTiming, operation_count> timings{};  ///< Indexed by Operation.
 
+    /// Background jobs of this process; `_ms` adds up milliseconds.
+    Count cleanup_runs{0}, cleanup_failures{0}, cleanup_removed{0}, cleanup_closed{0},
+        cleanup_ms{0};
+    Count retention_removed{0};
+    Count snapshots_written{0}, snapshots_failures{0};
+    Count snapshots_lag_ms{0};  ///< Not a sum: as the last run found it.
+
+    static void set(Count& count, std::uint64_t value) noexcept {
+        count.store(value, std::memory_order_relaxed);
+    }
     static void raise(Count& count, std::uint64_t by = 1) noexcept {
         count.fetch_add(by, std::memory_order_relaxed);
     }

@@ -3,6 +3,7 @@
 #include "runtime/archive_rules.hpp"
 #include "sql/failure.hpp"
 #include "sql/listings.hpp"
+#include "sql/record_table.hpp"
 #include "sql/rows.hpp"
 
 #include <algorithm>
@@ -312,6 +313,25 @@ std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit) 
                                             {"detail", event.detail},
                                             {"operation", operation}});
     return static_cast<std::uint32_t>(closed);
+}
+
+GoneSession close_gone_session(Connection& db, const StoreKey& key, const Handle& handle,
+                               TimePoint now) {
+    const auto rows =
+        db.query("session_user_of", 4, {{"store_key", key.text()}, {"handle", handle.text()}});
+    if (rows.empty()) return {};
+    const auto& row = rows.front();
+    GoneSession session{read_tag(row, 0), false};
+    const bool open = row.integer(3) == 1;
+    if (!open || load_record(db, key, now)) return session;
+    auto event = runtime::expired_event();
+    event.at = std::min(now, moment(row.integer(2)));
+    event.handle = handle;
+    event.user_id = row.text(1);
+    close_session(db, handle, event, EndReason::expired);
+    add_event(db, event);
+    session.closed = true;
+    return session;
 }
 
 bool record_change(Connection& db, const Handle& handle, const std::string& platform,

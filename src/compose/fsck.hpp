@@ -1,0 +1,23 @@
+// `vedfolnir fsck`: looks at everything in Redis and SQL, and puts right what can be.
+#pragma once
+
+#include "ops/fsck.hpp"
+#include "vedfolnir/options.hpp"
+#include "vedfolnir/result.hpp"
+
+#include <functional>
+
+namespace vedfolnir::compose {
+
+struct FsckOptions {
+    bool repair = false;
+    Millis budget{600'000};
+    std::function<void(const ops::FsckReport&)> progress;  ///< Now and then; may be empty.
+};
+
+/// Blocks. Safe beside running applications: what looks wrong only because something is under way is given time. Errors:
+/// store_unavailable, audit_unavailable, bad_options, unsupported (no Redis).
+[[nodiscard]] Result<ops::FsckReport> fsck(const ManagerOptions& options,
+                                           const FsckOptions& wanted);
+
+}  // namespace vedfolnir::compose
