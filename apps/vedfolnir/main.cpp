@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
     add_bench(app, chosen);
     add_config(app, chosen);
     add_keys(app, chosen);
+    add_recover(app, chosen);
     add_redis(app, chosen);
     add_doctor(app, chosen);
     add_emergency(app, chosen);

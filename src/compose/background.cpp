@@ -1,8 +1,10 @@
 #include "compose/background.hpp"
 
+#include "compose/abridge.hpp"
 #include "compose/operator_log.hpp"
 #include "jobs/cleanup.hpp"
 #include "jobs/runner.hpp"
+#include "jobs/snapshots.hpp"
 #include "redis/upkeep.hpp"
 #include "sql/database.hpp"
 #include "sql/upkeep.hpp"
@@ -61,6 +63,11 @@ Result<Background> make_background(boost::asio::any_io_executor executor,
     std::vector<jobs::Job> work;
     work.push_back(jobs::cleanup(stores, options.jobs));
     work.push_back(jobs::retention(stores, options.jobs, options.lifetimes));
+    if (redis && options.jobs.snapshots) {
+        auto abridge = make_abridge(options);
+        if (!abridge) return std::move(abridge).error();
+        work.push_back(jobs::snapshots(stores, std::move(*abridge), options.jobs));
+    }
 
     jobs::RunnerSettings settings{.executor = std::move(executor),
                                   .holder = holder_name(),

@@ -2,6 +2,8 @@
 #include "config/apply.hpp"
 
 #include <array>
+#include <optional>
+#include <utility>
 
 namespace vedfolnir::config {
 namespace {
@@ -12,6 +14,17 @@ constexpr std::array<std::string_view, 3> interval_names{"REDIS_SESSION_CLEANUP_
 
 void apply_days(const Layers& layers, std::string_view name, Seconds& to) {
     if (const auto days = layers.integer(name)) to = Seconds(*days * 86400);
+}
+
+void apply_snapshots(const Layers& layers, std::optional<SnapshotOptions>& to) {
+    SnapshotOptions snapshots;
+    if (const auto ms = layers.integer("VEDFOLNIR_SNAPSHOT_LAG_MS"))
+        snapshots.lag_max = Millis(*ms);
+    if (auto names = layers.names("VEDFOLNIR_SNAPSHOT_KEYS")) snapshots.keys = std::move(*names);
+    if (lower(layers.text("VEDFOLNIR_SNAPSHOTS").value_or("authenticated")) == "off")
+        to.reset();
+    else
+        to = std::move(snapshots);
 }
 
 }  // namespace
@@ -36,6 +49,7 @@ void apply_jobs(Resolving& to) {
         jobs.batch = static_cast<std::uint32_t>(*size);
     if (const auto count = layers.integer("SESSION_MAX_CLEANUP_BATCHES"))
         jobs.batches_max = static_cast<std::uint32_t>(*count);
+    apply_snapshots(layers, jobs.snapshots);
     apply_days(layers, "SESSION_EXPIRED_RETENTION_DAYS", jobs.ended_kept);
     apply_days(layers, "SESSION_AUDIT_RETENTION_DAYS", jobs.audit_kept);
     apply_days(layers, "VEDFOLNIR_RESTORABLE_BACKUP_DAYS", jobs.restorable_backup);

@@ -141,7 +141,7 @@ Task<async::SaveReply> RedisStore::save(StoreKey key, std::uint64_t expected_gen
 }
 
 Task<TouchStatus> RedisStore::touch(StoreKey key, Millis ttl, Deadline deadline) {
-    Call order{"vedfolnir_touch", {keys_.record(key)}, {digits(ttl)}};
+    Call order{"vedfolnir_touch", {keys_.record(key)}, {digits(ttl), raw(key.digest)}};
     const auto reply = co_await call(std::move(order), deadline);
     if (!reply) co_return to_error(reply.error());
     if (reply->front() == "touched") co_return TouchStatus::touched;

@@ -249,6 +249,47 @@ async::EndReply apply_ending(Connection& db, const async::EndOrder& order, TimeP
     return reply;
 }
 
+bool put_copy(Connection& db, const RecordWrite& copy) {
+    expect_record(copy.bytes, "copy");
+    const Fields fields(copy.bytes);
+    const auto left = fields.capped(copy.ttl, copy.now);
+    const auto rows = db.query("session_user_of", 4,
+                               {{"store_key", copy.key.text()}, {"handle", fields.handle.text()}});
+    const bool open = !rows.empty() && rows.front().integer(3) == 1;
+    if (!open || left <= Millis{0} || fields.epoch < current_epoch(db, fields.user)) return false;
+    const Params params{{"store_key", copy.key.text()},
+                        {"generation", number(fields.generation)},
+                        {"epoch", number(fields.epoch)},
+                        {"absolute_expiry_ms", millis(fields.absolute_expiry)},
+                        {"expires_ms", millis(copy.now + left)},
+                        {"bytes", encoded(copy.bytes)}};
+    if (db.execute("record_copy_replace", params) > 0) return true;
+    Params all = params;
+    all.emplace_back("user_tag", hex(fields.user.bytes));
+    all.emplace_back("handle", fields.handle.text());
+    return db.execute("record_copy_insert", std::move(all)) > 0;
+}
+
+Recoverable recoverable_record(Connection& db, const StoreKey& key, TimePoint now) {
+    Recoverable copy;
+    copy.key = key;
+    const auto rows = db.query("record_copy_load", 2, {{"store_key", key.text()}});
+    const auto expires = rows.empty() ? now : moment(rows.front().integer(1));
+    if (expires <= now) return copy;
+    copy.knows = Recoverable::Knows::ended;
+    std::string bytes = decoded(rows.front().text(0));
+    expect_record(bytes, "copy");
+    const Fields fields(bytes);
+    const auto session = db.query("session_user_of", 4,
+                                  {{"store_key", key.text()}, {"handle", fields.handle.text()}});
+    const bool open = !session.empty() && session.front().integer(3) == 1;
+    if (!open || fields.epoch < current_epoch(db, fields.user)) return copy;
+    copy.knows = Recoverable::Knows::alive;
+    copy.bytes = std::move(bytes);
+    copy.ttl = expires - now;
+    return copy;
+}
+
 std::vector<async::IndexEntry> list_records(Connection& db, const UserTag& user, TimePoint now) {
     std::vector<async::IndexEntry> listed;
     if (user.anonymous()) return listed;

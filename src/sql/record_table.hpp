@@ -32,6 +32,24 @@ struct RecordWrite {
 [[nodiscard]] bool erase_record(Connection& db, const RecordWrite& note);
 [[nodiscard]] async::EndReply apply_ending(Connection& db, const async::EndOrder& order,
                                            TimePoint now);
+/// Keeps a copy of a hot store's record, unless a newer one or a note stands there, or the session is not open under its
+/// key. Whether it was kept.
+[[nodiscard]] bool put_copy(Connection& db, const RecordWrite& copy);
+
+/// A copy, and whether its session may come back.
+struct Recoverable {
+    enum class Knows : std::uint8_t {
+        alive,
+        ended,   ///< Its session is over, or goes on under another key.
+        expired  ///< Its time to live is over.
+    };
+    StoreKey key;
+    Knows knows = Knows::expired;
+    std::string bytes;  ///< Of one that is alive.
+    Millis ttl{0};
+};
+[[nodiscard]] Recoverable recoverable_record(Connection& db, const StoreKey& key, TimePoint now);
+
 [[nodiscard]] std::vector<async::IndexEntry> list_records(Connection& db, const UserTag& user,
                                                           TimePoint now);
 [[nodiscard]] std::vector<std::uint64_t> list_marks(Connection& db);

@@ -2,6 +2,7 @@
 
 #include "sql/failure.hpp"
 #include "sql/lifecycle.hpp"
+#include "sql/record_table.hpp"
 #include "sql/rows.hpp"
 
 #include <algorithm>
@@ -131,6 +132,19 @@ async::Task<std::uint32_t> SqlUpkeep::purge(Ticket ticket, Retained rows, TimePo
         return static_cast<std::uint32_t>(
             db.execute(purge_query(rows), {{time, millis(before)}, {"page", std::int64_t{limit}}}));
     };
+    return database_->write<std::uint32_t>(std::move(work), deadline);
+}
+
+async::Task<std::uint32_t> SqlUpkeep::put_copies(Ticket ticket, std::vector<async::Copy> copies,
+                                                 TimePoint now, Deadline deadline) {
+    std::function<std::uint32_t(Connection&)> work =
+        [ticket = std::move(ticket), copies = std::move(copies), now](Connection& db) {
+            act_under(db, ticket);
+            std::uint32_t kept = 0;
+            for (const async::Copy& copy : copies)
+                kept += put_copy(db, {copy.key, copy.record, copy.ttl, now}) ? 1 : 0;
+            return kept;
+        };
     return database_->write<std::uint32_t>(std::move(work), deadline);
 }
 

@@ -23,6 +23,9 @@ public:
     [[nodiscard]] async::Task<std::uint32_t> purge(async::Ticket ticket, async::Retained rows,
                                                    TimePoint before, std::uint32_t limit,
                                                    Deadline deadline) override;
+    [[nodiscard]] async::Task<std::uint32_t> put_copies(async::Ticket ticket,
+                                                        std::vector<async::Copy> copies,
+                                                        TimePoint now, Deadline deadline) override;
     [[nodiscard]] async::Task<bool> note_run(JobStatus row, Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<JobStatus>> jobs(Deadline deadline) override;
 

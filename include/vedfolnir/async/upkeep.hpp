@@ -100,6 +100,13 @@ public:
     [[nodiscard]] virtual Task<TimePoint> now(Deadline deadline) = 0;
 };
 
+/// A sealed record of a logged-in user, for SQL to keep.
+struct Copy {
+    StoreKey key;
+    std::string record;
+    Millis ttl{0};  ///< What was left of its time to live.
+};
+
 /// Which job acts, and under which fence.
 struct Ticket {
     std::string job;
@@ -134,6 +141,10 @@ public:
     /// Removes up to `limit` rows that ended before `before`; how many.
     [[nodiscard]] virtual Task<std::uint32_t> purge(Ticket ticket, Retained rows, TimePoint before,
                                                     std::uint32_t limit, Deadline deadline) = 0;
+
+    /// Keeps each copy, unless what is kept is of a higher generation, or the session is not open under this key; how many.
+    [[nodiscard]] virtual Task<std::uint32_t> put_copies(Ticket ticket, std::vector<Copy> copies,
+                                                         TimePoint now, Deadline deadline) = 0;
 
     /// Notes a run. `row.runs`, `row.failures` and `row.removed` are added to what stands there; a `succeeded` of zero
     /// leaves the time that stands there.

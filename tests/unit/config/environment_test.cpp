@@ -162,6 +162,14 @@ const Row rows[] = {
      [](const Settings& s) { return s.options.jobs.replaced_within == Millis(3000); }},
     {"VEDFOLNIR_RESTORABLE_BACKUP_DAYS", "3",
      [](const Settings& s) { return s.options.jobs.restorable_backup == Seconds(3 * 86400); }},
+    {"VEDFOLNIR_SNAPSHOTS", "off",
+     [](const Settings& s) { return !s.options.jobs.snapshots.has_value(); }},
+    {"VEDFOLNIR_SNAPSHOT_LAG_MS", "400",
+     [](const Settings& s) { return s.options.jobs.snapshots->lag_max == Millis(400); }},
+    {"VEDFOLNIR_SNAPSHOT_KEYS", "cart, name",
+     [](const Settings& s) {
+         return s.options.jobs.snapshots->keys == std::vector<std::string>{"cart", "name"};
+     }},
     {"REDIS_SESSION_CLEANUP_INTERVAL", "7",
      [](const Settings& s) { return s.options.jobs.cleanup_interval == Seconds(7); }},
     {"SESSION_CLEANUP_INTERVAL", "8",

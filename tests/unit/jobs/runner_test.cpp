@@ -59,6 +59,10 @@ public:
                               Deadline) override {
         co_return Error{Errc::unsupported, ""};
     }
+    Task<std::uint32_t> put_copies(async::Ticket, std::vector<async::Copy>, TimePoint,
+                                   Deadline) override {
+        co_return Error{Errc::unsupported, ""};
+    }
     Task<bool> note_run(JobStatus row, Deadline) override {
         const std::lock_guard lock(mutex_);
         noted_.push_back(row);
