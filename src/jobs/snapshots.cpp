@@ -86,7 +86,7 @@ private:
 
     Stores stores_;
     Abridge abridge_;
-    std::size_t batch_;
+    std::uint32_t batch_;
 };
 
 }  // namespace

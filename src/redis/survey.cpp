@@ -3,6 +3,7 @@
 #include "model/base64url.hpp"
 #include "redis/greeting.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -62,11 +63,10 @@ Surveyed RedisSurvey::named(std::string name) const {
     if (!shard) return found;
     found.shard = *shard;
     rest.remove_prefix(5);
-    for (const auto& [prefix, kind] :
-         {std::pair{std::string_view("user:"), Kind::index}, {"epoch:", Kind::epoch}}) {
-        if (!rest.starts_with(prefix)) continue;
+    const std::string_view prefix = rest.starts_with("user:") ? "user:" : "epoch:";
+    if (rest.starts_with(prefix)) {
         if (const auto tag = read_tag(rest.substr(prefix.size()))) {
-            found.kind = kind;
+            found.kind = prefix == "user:" ? Kind::index : Kind::epoch;
             found.user = *tag;
         }
         return found;

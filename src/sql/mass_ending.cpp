@@ -28,22 +28,21 @@ std::pair<std::string, std::string> names_of_shard(std::uint8_t shard) {
     return {{high, digits[low]}, {high, digits[low + 1]}};
 }
 
-/// Takes the sequences of one shard and writes its revocations: the last sequence before them.
-std::uint64_t revoke_shard(Connection& db, std::string_view query, std::uint8_t shard,
-                           std::size_t count, const async::AuditEvent& event, const Params& more) {
+/// Takes the sequences of one shard and writes its revocations.
+void revoke_shard(Connection& db, std::string_view query, std::uint8_t shard, std::size_t count,
+                  const async::AuditEvent& event, const Params& more) {
     const std::int64_t number_of_shard = shard;
-    db.execute("shard_advance",
-               {{"shard", number_of_shard}, {"count", static_cast<std::int64_t>(count)}});
-    const auto last = db.query("shard_sequence", 1, {{"shard", number_of_shard}}).at(0).integer(0);
-    const auto base = last - static_cast<std::int64_t>(count);
+    const auto sequences = static_cast<std::int64_t>(count);
+    db.execute("shard_advance", {{"shard", number_of_shard}, {"count", sequences}});
     auto [low, high] = names_of_shard(shard);
-    Params params{{"shard", number_of_shard}, {"base", base},
-                  {"low", std::move(low)},    {"high", std::move(high)},
-                  {"now", millis(event.at)},  {"operation", hex(event.operation)}};
+    Params params{{"shard", number_of_shard},
+                  {"count", sequences},
+                  {"low", std::move(low)},
+                  {"high", std::move(high)},
+                  {"operation", hex(event.operation)}};
     params.insert(params.end(), more.begin(), more.end());
     if (db.execute(query, params) != count)
         throw Failure(Errc::internal, "an emergency found another number of sessions to revoke");
-    return static_cast<std::uint64_t>(base);
 }
 
 /// The sessions that the operation ended, by shard and user.
@@ -85,12 +84,13 @@ async::EndReceipt receipt_of(Connection& db, const Ended& ended, const async::Au
 
 void revoke_users(Connection& db, const Ended& ended, const async::AuditEvent& event,
                   TimePoint until) {
-    const Params params{{"operation", hex(event.operation)}, {"now", millis(event.at)}};
-    db.execute("scope_epochs_raise", params);
-    db.execute("scope_epochs_insert", params);
+    db.execute("scope_epochs_raise",
+               {{"operation", hex(event.operation)}, {"now", millis(event.at)}});
+    // After that: these are the ones that had none.
+    db.execute("scope_epochs_insert", {{"operation", hex(event.operation)}});
     for (const auto& [shard, users] : ended) {
         revoke_shard(db, "scope_revoke_users", shard, users.size(), event,
-                     {{"until_ms", millis(until)}});
+                     {{"life", Millis(until - event.at).count()}});
     }
 }
 
@@ -117,7 +117,6 @@ async::EndReceipt end_all(Connection& db, const EndScope& scope, EndReason reaso
         revoke_keys(db, ended, event);
     db.execute("records_delete_scope", {{"operation", hex(event.operation)}});
     db.execute("scope_events", {{"operation", hex(event.operation)},
-                                {"now", millis(event.at)},
                                 {"type", std::string("session.ended")},
                                 {"actor", event.actor},
                                 {"detail", event.detail}});

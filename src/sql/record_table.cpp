@@ -264,6 +264,8 @@ bool put_copy(Connection& db, const RecordWrite& copy) {
                         {"expires_ms", millis(copy.now + left)},
                         {"bytes", encoded(copy.bytes)}};
     if (db.execute("record_copy_replace", params) > 0) return true;
+    // Something newer, or a note.
+    if (!db.query("record_generation", 1, {{"store_key", copy.key.text()}}).empty()) return false;
     Params all = params;
     all.emplace_back("user_tag", hex(fields.user.bytes));
     all.emplace_back("handle", fields.handle.text());
