@@ -47,8 +47,12 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         options.sql, options.state_dir,
         {.statement_timeout = options.sql.statement_timeout, .counters = &counters, .clock = {}});
     if (!database) return std::move(database).error();
+    auto ring = crypto::KeyRing::open(options.keys);
+    if (!ring) return std::move(ring).error();
     manager::Ports ports;
-    ports.archive = sql::make_archive(*database);
+    ports.archive = sql::make_archive(
+        *database, std::make_shared<const audit::Sealer>(std::move(*ring),
+                                                         std::make_shared<crypto::KernelRandom>()));
     ports.end_threads = [database = *database] { database->close(); };
     if (options.store == StoreKind::sql) {
         ports.store = sql::make_store(*database);

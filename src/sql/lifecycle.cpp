@@ -6,6 +6,7 @@
 #include "sql/rows.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace vedfolnir::sql {
 namespace {
@@ -21,19 +22,6 @@ std::optional<StoredSession> find_session(Connection& db, const Handle& handle) 
     const auto rows = db.query("session_by_handle", session_columns, {{"handle", handle.text()}});
     if (rows.empty()) return std::nullopt;
     return read_session(rows.front());
-}
-
-void add_event(Connection& db, const async::AuditEvent& event, std::int64_t part = 0) {
-    std::optional<std::string> handle;
-    if (event.handle) handle = event.handle->text();
-    db.execute("audit_event_add", {{"at_ms", millis(event.at)},
-                                   {"type", event.type},
-                                   {"handle", std::move(handle)},
-                                   {"user_id", event.user_id},
-                                   {"actor", event.actor},
-                                   {"detail", event.detail},
-                                   {"operation", hex(event.operation)},
-                                   {"part", part}});
 }
 
 /// An earlier attempt of this operation was committed: its answer is read back, nothing is written.
@@ -80,8 +68,9 @@ void close_session(Connection& db, const Handle& handle, const async::AuditEvent
                                  {"operation", hex(event.operation)}});
 }
 
-/// Ends what the login replaces, or frees its row for the new key.
-std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& login) {
+/// Ends what the login replaces, or frees its row for the new key. Adds the event of an ending to `events`.
+std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& login,
+                                       std::vector<NewEvent>& events) {
     if (!login.replaced) return std::nullopt;
     const auto& replaced = *login.replaced;
     const auto found = find_session(db, replaced.handle);
@@ -99,7 +88,7 @@ std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& 
     revoke(db, order, login.event, found->row.absolute_expiry);
     if (!runtime::keeps_row(login)) {
         close_session(db, found->row.handle, login.event, EndReason::replaced);
-        add_event(db, runtime::replaced_event(login.event, found->row));
+        events.push_back({runtime::replaced_event(login.event, found->row)});
     }
     return order;
 }
@@ -207,7 +196,8 @@ async::EndReceipt repeated_ending(Connection& db, const OperationId& operation,
 
 }  // namespace
 
-async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
+async::LoginGrant begin_login(Connection& db, const Auditor& auditor,
+                              const async::LoginOrder& order) {
     if (order.event.operation && was_written(db, *order.event.operation)) {
         return repeated_login(db, *order.event.operation, order);
     }
@@ -221,10 +211,12 @@ async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
     }
     async::LoginGrant grant;
     grant.epoch = user_epoch(db, order.row.user);
-    grant.end_replaced = replace(db, order);
+    std::vector<NewEvent> events;
+    grant.end_replaced = replace(db, order, events);
     db.execute(present ? "session_rekey" : "session_insert",
                session_params(order.row, order.event.at, grant.epoch));
-    add_event(db, order.event);
+    events.push_back({order.event});
+    write_events(db, auditor, events);
     return grant;
 }
 
@@ -233,7 +225,8 @@ bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key) {
            0;
 }
 
-async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request) {
+async::EndReceipt end_sessions(Connection& db, const Auditor& auditor,
+                               const async::EndRequest& request) {
     if (request.event.operation && was_written(db, *request.event.operation)) {
         return repeated_ending(db, *request.event.operation, request);
     }
@@ -249,29 +242,35 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request)
             order.epoch = raise_epoch(db, order.user, request.event.at);
         revoke(db, order, request.event, until);
     }
-    std::int64_t part = 0;
-    for (const auto& event : runtime::events_of(request, sessions)) add_event(db, event, part++);
+    std::vector<NewEvent> events;
+    for (auto& event : runtime::events_of(request, sessions))
+        events.push_back({std::move(event), static_cast<std::int64_t>(events.size())});
+    write_events(db, auditor, events);
     return receipt;
 }
 
-std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit) {
-    const auto event = runtime::expired_event();
-    const std::int64_t page = limit;
-    // The events first: both statements pick the same rows, and the second makes them ineligible.
-    const auto added = db.execute("audit_events_add_expired", {{"now", millis(now)},
-                                                               {"page", page},
-                                                               {"type", event.type},
-                                                               {"actor", event.actor},
-                                                               {"detail", event.detail}});
-    if (added == 0) return 0;
-    return static_cast<std::uint32_t>(db.execute(
-        "sessions_close_expired", {{"now", millis(now)},
-                                   {"page", page},
-                                   {"reason", std::string(to_string(EndReason::expired))}}));
+std::uint32_t close_expired(Connection& db, const Auditor& auditor, TimePoint now,
+                            std::uint32_t limit) {
+    std::vector<NewEvent> events;
+    for (const auto& row :
+         db.query("sessions_expired", 3, {{"now", millis(now)}, {"page", std::int64_t{limit}}})) {
+        // Zero: somebody else ended it meanwhile, and wrote so.
+        if (db.execute("session_close_expired",
+                       {{"handle", row.text(1)},
+                        {"reason", std::string(to_string(EndReason::expired))}}) == 0)
+            continue;
+        auto event = runtime::expired_event();
+        event.at = moment(row.integer(0));
+        event.handle = read_handle(row, 1);
+        event.user_id = row.text(2);
+        events.push_back({std::move(event)});
+    }
+    write_events(db, auditor, events);
+    return static_cast<std::uint32_t>(events.size());
 }
 
-bool record_change(Connection& db, const Handle& handle, const std::string& platform,
-                   const async::AuditEvent& event) {
+bool record_change(Connection& db, const Auditor& auditor, const Handle& handle,
+                   const std::string& platform, const async::AuditEvent& event) {
     if (event.operation && was_written(db, *event.operation)) return true;
     const auto session = find_session(db, handle);
     if (!session || session->row.ended) return false;
@@ -279,15 +278,21 @@ bool record_change(Connection& db, const Handle& handle, const std::string& plat
     auto entry = event;
     entry.handle = handle;
     entry.user_id = session->row.user_id;
-    add_event(db, entry);
+    write_events(db, auditor, {{std::move(entry)}});
     return true;
 }
 
-std::uint32_t append_events(Connection& db, const std::vector<async::AuditEvent>& events) {
+std::uint32_t append_events(Connection& db, const Auditor& auditor,
+                            const std::vector<async::AuditEvent>& events) {
+    std::vector<NewEvent> added;
+    std::set<OperationId> seen;
     for (const auto& event : events) {
-        if (event.operation && was_written(db, *event.operation)) continue;
-        add_event(db, event);
+        if (event.operation &&
+            (!seen.insert(*event.operation).second || was_written(db, *event.operation)))
+            continue;
+        added.push_back({event});
     }
+    write_events(db, auditor, added);
     return static_cast<std::uint32_t>(events.size());
 }
 

@@ -1,6 +1,7 @@
 // Logins and endings as blocking transactions: what R3 asks for, row by row.
 #pragma once
 
+#include "sql/audit_writer.hpp"
 #include "sql/connection.hpp"
 #include "vedfolnir/async/archive.hpp"
 
@@ -13,13 +14,16 @@ namespace vedfolnir::sql {
 
 /// Throws Failure: denied (the session of this handle has ended), conflict (handle or key is
 /// taken).
-[[nodiscard]] async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order);
+[[nodiscard]] async::LoginGrant begin_login(Connection& db, const Auditor& auditor,
+                                            const async::LoginOrder& order);
 [[nodiscard]] bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key);
-[[nodiscard]] async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request);
-[[nodiscard]] std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit);
-[[nodiscard]] bool record_change(Connection& db, const Handle& handle, const std::string& platform,
-                                 const async::AuditEvent& event);
-[[nodiscard]] std::uint32_t append_events(Connection& db,
+[[nodiscard]] async::EndReceipt end_sessions(Connection& db, const Auditor& auditor,
+                                             const async::EndRequest& request);
+[[nodiscard]] std::uint32_t close_expired(Connection& db, const Auditor& auditor, TimePoint now,
+                                          std::uint32_t limit);
+[[nodiscard]] bool record_change(Connection& db, const Auditor& auditor, const Handle& handle,
+                                 const std::string& platform, const async::AuditEvent& event);
+[[nodiscard]] std::uint32_t append_events(Connection& db, const Auditor& auditor,
                                           const std::vector<async::AuditEvent>& events);
 
 }  // namespace vedfolnir::sql

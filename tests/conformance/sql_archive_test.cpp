@@ -1,5 +1,6 @@
 #include "conformance/archive_suite.hpp"
 #include "sql/sql.hpp"
+#include "support/audit_sealer.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace vedfolnir::conformance {
@@ -12,7 +13,7 @@ struct FreshSqliteArchive final : FreshArchive {
     FreshSqliteArchive() {
         SqlOptions options;
         options.url = "sqlite:///" + folder.file("sessions.db");
-        sqlite = sql::make_archive(options, {}, nullptr).value();
+        sqlite = sql::make_archive(options, {}, test::audit_sealer(), nullptr).value();
     }
     async::Archive& archive() override { return *sqlite; }
 };

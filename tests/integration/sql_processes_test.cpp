@@ -246,7 +246,7 @@ TEST(SqlProcesses, database_destroyed_in_a_forked_child_leaves_the_parents_alone
     SqlOptions options;
     options.url = "sqlite:///" + file;
     runtime::Runtime runtime;
-    auto archive = sql::make_archive(options, {}, nullptr).value();
+    auto archive = sql::make_archive(options, {}, audit_sealer(), nullptr).value();
     const auto write = [&] {
         return runtime::run_sync(
             runtime,

@@ -1,6 +1,8 @@
 // docs/internals/sql_schema.md against a real database: its columns, and its sample rows to the letter.
 #include "model/record.hpp"
+#include "sql/audit_trail.hpp"
 #include "support/archive_client.hpp"
+#include "support/random.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
@@ -75,7 +77,7 @@ void write_sample(const std::string& file) {
     settings.clock = [] { return ArchiveClient::start(); };
     runtime::Runtime runtime;
     auto database = sql::make_database(options, {}, settings).value();
-    auto archive = sql::make_archive(database);
+    auto archive = sql::make_archive(database, audit_sealer(std::make_shared<SeededRandom>(1)));
     auto store = sql::make_store(database);
     const auto soon = deadline_in(patience);
     const auto run = [&](auto task) {
@@ -111,6 +113,15 @@ void write_sample(const std::string& file) {
     logout.event.operation = operation(3);
     logout.event.detail = R"({"reason":"logout","scope":"user"})";
     run(archive->end(logout, soon));
+
+    const std::vector<std::uint8_t> seed(32, 7);
+    const auto key = crypto::SigningKey::from_seed(seed).value();
+    run(database->write<std::size_t>(
+        [&](sql::Connection& db) {
+            return sql::sign_heads(db, key, ArchiveClient::start() + std::chrono::minutes(11))
+                .size();
+        },
+        soon));
 }
 
 // ids: S4
@@ -123,7 +134,8 @@ TEST(SqlSchema, sample_rows_of_the_document_are_what_the_code_writes) {
     for (const auto* query :
          {"SELECT * FROM sessions", "SELECT * FROM shards WHERE sequence > 0",
           "SELECT * FROM revocations", "SELECT * FROM user_epochs", "SELECT * FROM records",
-          "SELECT * FROM audit_events", "SELECT * FROM schema_migrations"}) {
+          "SELECT * FROM audit_events", "SELECT * FROM audit_trail", "SELECT * FROM audit_heads",
+          "SELECT * FROM audit_subjects", "SELECT * FROM schema_migrations"}) {
         const auto rows = reader.rows(query);
         EXPECT_FALSE(rows.empty()) << query;
         for (const auto& row : rows) {

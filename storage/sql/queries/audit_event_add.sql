@@ -1,4 +1,4 @@
 -- Purpose: one entry of the audit trail.
 -- Parameters: the columns.
-INSERT INTO audit_events (at_ms, type, handle, user_id, actor, detail, operation, operation_part)
-VALUES (:at_ms, :type, :handle, :user_id, :actor, :detail, :operation, :part)
+INSERT INTO audit_events (id, partition_id, leaf_index, at_ms, type, handle, operation, operation_part, subject, personal, leaf_hash)
+VALUES (:id, :partition_id, :leaf_index, :at_ms, :type, :handle, :operation, :operation_part, :subject, :personal, :leaf_hash)

@@ -1,8 +1,0 @@
--- Purpose: closes rows past their absolute end; the session ended then, not now. A row that ended otherwise stays.
--- Parameters: now, page (rows at most; those that ended first), reason.
-UPDATE sessions
-SET ended_ms = absolute_expiry_ms, end_reason = :reason
-WHERE handle IN (SELECT handle FROM sessions
-                 WHERE ended_ms IS NULL AND absolute_expiry_ms <= :now
-                 ORDER BY absolute_expiry_ms, handle
-                 LIMIT :page)
