@@ -1,0 +1,3 @@
+-- Purpose: a partition's events must stay.
+-- Parameters: partition_id, reason, now.
+INSERT INTO audit_holds (partition_id, reason, at_ms) VALUES (:partition_id, :reason, :now)
