@@ -90,7 +90,12 @@ asio::awaitable<void> Resilient::poll(Millis budget) {
     const auto asked = Clock::now();
     const auto state = co_await parts_.database->state(deadline_in(budget));
     next_poll_ = Clock::now() + settings_.options.poll_interval;
-    if (state) adopt(*state, asked);
+    if (state)
+        adopt(*state, asked);
+    else if (!unanswered_)
+        report("how the fallback is switched cannot be read from SQL; it stays as it was",
+               state.error());
+    unanswered_ = !state;
 }
 
 void Resilient::adopt(const FallbackState& state, Steady asked) {
@@ -200,9 +205,6 @@ asio::awaitable<bool> Resilient::takes_changes() {
 }
 
 asio::awaitable<bool> Resilient::make_good(bool comparing, bool telling) {
-    const auto report = [this](std::string_view what, const Error& error) {
-        if (settings_.report) settings_.report(what, error);
-    };
     if (comparing && compare_) {
         const auto taken = co_await compare_(deadline_in(compare_budget));
         compare_at_ = Clock::now() + (taken ? compare_again : return_again);
@@ -227,6 +229,10 @@ asio::awaitable<bool> Resilient::make_good(bool comparing, bool telling) {
     co_return true;
 }
 
+void Resilient::report(std::string_view what, const Error& error) const {
+    if (settings_.report) settings_.report(what, error);
+}
+
 void Resilient::note_event(std::string_view type, std::string detail) {
     if (events_.size() >= events_max) {
         count(&runtime::AtomicCounters::audit_dropped);
@@ -247,7 +253,12 @@ asio::awaitable<void> Resilient::send_events() {
         std::vector<async::AuditEvent> batch{events_.front()};
         const auto sent =
             co_await parts_.archive->append(std::move(batch), deadline_in(event_budget));
-        if (!sent) co_return;
+        if (!sent) {
+            if (!std::exchange(events_wait_, true))
+                report("audit events of the fallback wait for SQL", sent.error());
+            co_return;
+        }
+        events_wait_ = false;
         events_.pop_front();
     }
 }

@@ -194,6 +194,7 @@ private:
     void update();
     void tell_episode();
     void wake();
+    void report(std::string_view what, const Error& error) const;
     void note_event(std::string_view type, std::string detail);
     [[nodiscard]] boost::asio::awaitable<void> send_events();
 
@@ -233,6 +234,9 @@ private:
 
     bool started_ = false;
     Steady next_poll_{};
+    // Said once, until SQL answers again.
+    bool unanswered_ = false;
+    bool events_wait_ = false;
     std::shared_ptr<boost::asio::steady_timer> timer_;
     std::deque<async::AuditEvent> events_;
 };

@@ -182,3 +182,19 @@ def test_an_emptied_redis_fills_itself_again(shop: Stack, known: Browser) -> Non
     assert shop.records() == []
     assert known.get("/who").text == "7"
     assert len(shop.records()) == 1
+
+
+@pytest.mark.ids("S103", "S66")
+def test_sql_that_does_not_say_how_it_is_switched_is_named(
+    make_stack: Callable[[], Stack],
+) -> None:
+    """The last known mode holds, and Redis serves; the operator reads why nothing can be switched."""
+    running = make_stack()
+    away = running.folder / "gone" / "sessions.db"
+    said = "how the fallback is switched cannot be read from SQL"
+    with running.serve("--workers", "1", SESSION_DATABASE_URL=f"sqlite:///{away}"):
+        browser = running.browser()
+        assert browser.get("/write?key=key&value=1").status == 200
+        assert browser.get("/read").json()["keys"] == {"key": "1"}
+        log = running.folder / "gunicorn.log"
+        stack.wait_until(lambda: said in log.read_text(), "the log says it", 10)
