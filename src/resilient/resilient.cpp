@@ -298,11 +298,13 @@ Task<CreateStatus> Resilient::create(StoreKey key, std::string record, Millis tt
 Task<SaveReply> Resilient::save(StoreKey key, std::uint64_t expected_generation, std::string record,
                                 Millis ttl, Deadline deadline) {
     if (!started_) co_await start();
+    bool waited = false;
     if (!away(Need::change)) {
         const Attempt first = attempt(Need::change, deadline);
         std::string copy = record;
         auto reply =
             co_await parts_.hot->save(key, expected_generation, std::move(copy), ttl, first.until);
+        waited = first.waited();
         heard(first, reply);
         if (reply) {
             const bool behind =
@@ -316,9 +318,24 @@ Task<SaveReply> Resilient::save(StoreKey key, std::uint64_t expected_generation,
         if (!falls_back(reply.error())) co_return reply;
     }
     auto call = [this, key, expected_generation, &record, ttl, deadline] {
-        return parts_.database->save(key, expected_generation, std::move(record), ttl, deadline);
+        return parts_.database->save(key, expected_generation, record, ttl, deadline);
     };
-    co_return co_await write_away<SaveReply>(key, call, deadline);
+    auto kept = co_await write_away<SaveReply>(key, call, deadline);
+    if (kept || !waited || away(Need::change)) co_return kept;
+    co_return co_await save_again(key, expected_generation, std::move(record), ttl, deadline);
+}
+
+/// The database cannot say, and the hot store was only slow: it gets the rest of the time. It may have applied the save
+/// already, which it knows by the operation as long as nobody saved since; one that did made the next generation.
+Task<SaveReply> Resilient::save_again(StoreKey key, std::uint64_t expected_generation,
+                                      std::string record, Millis ttl, Deadline deadline) {
+    auto reply =
+        co_await parts_.hot->save(key, expected_generation, std::move(record), ttl, deadline);
+    if (!reply || reply->status != SaveStatus::conflict) co_return reply;
+    if (is_record(reply->current) && generation_of(reply->current) == expected_generation + 1)
+        co_return reply;
+    co_return Error{Errc::deadline_exceeded,
+                    "the outcome of a save that came late to the hot store is unknown"};
 }
 
 /// The hot store holds less than what the caller loaded: it lost it, or it came from here.

@@ -168,6 +168,10 @@ private:
     [[nodiscard]] async::Task<std::optional<std::string>> refill(StoreKey key,
                                                                  async::FallbackRecord kept,
                                                                  Deadline deadline);
+    [[nodiscard]] async::Task<async::SaveReply> save_again(StoreKey key,
+                                                           std::uint64_t expected_generation,
+                                                           std::string record, Millis ttl,
+                                                           Deadline deadline);
     [[nodiscard]] async::Task<async::SaveReply> save_behind(StoreKey key,
                                                             std::uint64_t expected_generation,
                                                             std::string record, Millis ttl,

@@ -114,5 +114,26 @@ def test_a_save_that_cannot_have_been_applied_is_merged(
     assert values(there, cookie) == {"a": 2, "b": 1}
 
 
+@pytest.mark.ids("S22", "N2", "S37")
+def test_a_save_that_the_database_cannot_take_is_recognised_by_a_redis_that_was_slow(
+    here: Process, there: Process, proxy: LosingProxy
+) -> None:
+    """The database stands in when Redis is late, but has no copy of this session."""
+    cookie = there.begin()
+    session, context = here.load(cookie)
+    session.set("a", 1)
+    asked = here.manager.counters().sql_statements
+
+    def until_the_database_was_asked() -> None:
+        stack.wait_until(
+            lambda: here.manager.counters().sql_statements > asked, "the database is asked", 10
+        )
+
+    proxy.lose(SAVE, "answer", until_the_database_was_asked)
+    assert here.manager.commit(session, context).action == "saved"
+    assert proxy.done
+    assert values(there, cookie) == {"a": 1}
+
+
 def _saved(action: str) -> None:
     assert action == "saved"
