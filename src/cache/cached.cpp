@@ -213,6 +213,10 @@ Task<std::vector<async::IndexEntry>> Cached::list_user(UserTag user, Deadline de
     return inner_->list_user(user, deadline);
 }
 
+Task<std::uint64_t> Cached::epoch_of(UserTag user, Deadline deadline) {
+    return inner_->epoch_of(user, deadline);
+}
+
 Task<std::vector<std::uint64_t>> Cached::marks(Deadline deadline) {
     return inner_->marks(deadline);
 }

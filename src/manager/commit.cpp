@@ -56,6 +56,9 @@ Task<CommitOutcome> Core::async_commit(ConstStatePtr state, RequestContext reque
         co_return CommitOutcome{};
     if (plan->plan == policy::Plan::nothing && !state->loaded) co_return CommitOutcome{};
 
+    // What ends something takes a number from SQL, and it must be one that no mark has passed.
+    if (plan->plan == policy::Plan::login || plan->plan == policy::Plan::end)
+        co_await ready(deadline);
     const auto time = co_await now(deadline);
     if (!time) co_return time.error();
     Commit commit{std::move(state), std::move(request), std::move(*plan), *time, deadline};
@@ -271,7 +274,7 @@ Task<CommitOutcome> Core::commit_end(Commit commit) {
         outcome.result.ending = Ending::ended;
     } else {
         commit.state->count_command();
-        Name name{loaded.key, loaded.user_id()};
+        Name name{loaded.key, loaded.user_id(), loaded.header.handle};
         const auto ending = co_await end_session(std::move(name), EndReason::logout, "user",
                                                  commit.deadline, commit.request.trace);
         if (!ending) co_return ending.error();

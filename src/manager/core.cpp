@@ -102,7 +102,7 @@ struct OpenedMemo final : runtime::NearRecord::Memo {
 
 bool Core::load_near(SessionState& state, const StoreKey& key) const {
     // Over a connection whose marks were not compared with SQL, only the store's own way is open (R5).
-    if (!ports_.near || compared_ != ports_.store->connection_number()) return false;
+    if (!ports_.near || !compared()) return false;
     const auto steady = std::chrono::steady_clock::now();
     const auto record = ports_.near->find(key, steady);
     const auto time = ports_.near->time_at(steady);
@@ -156,7 +156,7 @@ bool Core::nothing_to_commit(const SessionState& state, const RequestContext& re
 Task<std::optional<std::string>> Core::load_compared(StoreKey key, const SessionState& asking,
                                                      Deadline deadline) {
     for (bool again = false;; again = true) {
-        if (compared_ != ports_.store->connection_number()) co_await ready(deadline);
+        if (!compared()) co_await ready(deadline);
         const auto connection = ports_.store->connection_number();
         asking.count_command();
         auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
@@ -266,7 +266,7 @@ Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owne
     const auto rows = co_await ports_.archive->sessions(query, deadline);
     if (rows) {
         if (rows->empty() || (!owner.empty() && rows->front().user_id != owner)) co_return Answer{};
-        co_return Answer{Name{rows->front().key, rows->front().user_id}};
+        co_return Answer{Name{rows->front().key, rows->front().user_id, *handle}};
     }
     if (owner.empty()) co_return rows.error();
     // SQL is down, but the owner's index knows the handle as well.
@@ -275,7 +275,7 @@ Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owne
     if (!entries) co_return entries.error();
     const auto found = std::ranges::find(*entries, *handle, &async::IndexEntry::handle);
     if (found == entries->end()) co_return Answer{};
-    co_return Answer{Name{found->key, owner}};
+    co_return Answer{Name{found->key, owner, *handle}};
 }
 
 /// SQL says whose session it is; of what SQL does not know, and while it is away, the record does.

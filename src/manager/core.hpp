@@ -123,6 +123,7 @@ private:
     struct Name {
         StoreKey key;
         std::string user_id;
+        std::optional<Handle> handle{};  ///< Where it is known: for an archive that lost the row.
     };
 
     // core.cpp: loading
@@ -193,10 +194,22 @@ private:
                                                             Deadline deadline);
     [[nodiscard]] Task<std::uint32_t> apply(std::vector<async::EndOrder> orders, Deadline deadline);
     [[nodiscard]] Task<std::uint32_t> apply_one(async::EndOrder order, Deadline deadline);
-    /// True: the hot store took all of them; what it did not take is denied here.
-    [[nodiscard]] Task<bool> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
+    /// Up to which sequence a shard was replayed, and whether the hot store took all of it; what it did not take is
+    /// denied here.
+    struct Replayed {
+        std::uint64_t mark = 0;
+        bool taken = true;
+    };
+    [[nodiscard]] Task<Replayed> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
+    /// True: the hot store took all of it.
+    [[nodiscard]] Task<bool> catch_up(std::uint8_t shard, std::uint64_t mark,
+                                      std::uint64_t sequence, Deadline deadline);
+    [[nodiscard]] Task<bool> raise_sequences(std::vector<std::uint64_t> marks, TimePoint now,
+                                             Deadline deadline);
     void deny_revoked(const async::Revocation& revocation);
     [[nodiscard]] Task<bool> synchronise(std::vector<std::uint64_t> marks, Deadline deadline);
+    /// True while both stores are those whose marks and sequences were compared. Any thread.
+    [[nodiscard]] bool compared() const noexcept;
     /// Compares marks with SQL before the first answer over each connection (R5); later calls return at once.
     [[nodiscard]] boost::asio::awaitable<void> ready(Deadline deadline);
 
@@ -232,6 +245,7 @@ private:
     MinimumEpochs epochs_;
     /// The connection whose marks were compared with SQL. Read by any thread.
     std::atomic<std::uint64_t> compared_{not_compared};
+    std::atomic<std::uint64_t> compared_opening_{not_compared};  ///< Of the archive, at that time.
     Deadline next_synchronisation_{};  ///< Not before, because the last comparison failed.
     std::shared_ptr<boost::asio::steady_timer> synchronising_;
     std::deque<Late> late_;

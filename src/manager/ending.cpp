@@ -79,7 +79,7 @@ void Core::deny_revoked(const async::Revocation& revocation) {
         epochs_.raise(revocation.user, revocation.epoch, denied_until(now), now);
 }
 
-Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline) {
+Task<Core::Replayed> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline) {
     bool taken = true;
     for (;;) {
         const auto batch =
@@ -103,8 +103,25 @@ Task<bool> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadlin
             taken = taken && !reply->held;
             mark = revocation.sequence;
         }
-        if (batch->size() < replay_batch) co_return taken;
+        if (batch->size() < replay_batch) co_return Replayed{mark, taken};
     }
+}
+
+/// Brings a shard whose mark is behind up to the sequence that SQL has reached.
+Task<bool> Core::catch_up(std::uint8_t shard, std::uint64_t mark, std::uint64_t sequence,
+                          Deadline deadline) {
+    const auto reached = co_await replay(shard, mark, deadline);
+    if (!reached) co_return reached.error();
+    if (!reached->taken || reached->mark >= sequence) co_return reached->taken;
+    // SQL lost the last endings itself (`raise_sequences`): there is nothing more to apply.
+    async::EndOrder order;
+    order.shard = shard;
+    order.previous_sequence = reached->mark;
+    order.sequence = sequence;
+    order.replayed = true;
+    const auto reply = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+    if (!reply) co_return reply.error();
+    co_return !reply->held;
 }
 
 Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline) {
@@ -112,14 +129,21 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
     bool taken = true;
     const auto sequences = co_await ports_.archive->sequences(deadline);
     if (!sequences) co_return sequences.error();
-    for (std::size_t shard = 0; shard < std::min(sequences->size(), marks.size()); ++shard) {
-        if (marks[shard] >= (*sequences)[shard]) continue;
-        const auto replayed =
-            co_await replay(static_cast<std::uint8_t>(shard), marks[shard], deadline);
-        if (!replayed) co_return replayed.error();
-        taken = taken && *replayed;
-    }
+    const auto opening = ports_.archive->opening_number();
     const TimePoint now = co_await ending_time(deadline);
+    bool older = false;
+    for (std::size_t shard = 0; shard < std::min(sequences->size(), marks.size()); ++shard) {
+        older = older || marks[shard] > (*sequences)[shard];
+        if (marks[shard] >= (*sequences)[shard]) continue;
+        const auto caught_up = co_await catch_up(static_cast<std::uint8_t>(shard), marks[shard],
+                                                 (*sequences)[shard], deadline);
+        if (!caught_up) co_return caught_up.error();
+        taken = taken && *caught_up;
+    }
+    if (older) {
+        const auto raised = co_await raise_sequences(std::move(marks), now, deadline);
+        if (!raised) co_return raised.error();
+    }
     // One more than there is room for, so that the table knows whether it is complete.
     const auto raised = co_await ports_.archive->epochs(
         now - settings_.options.lifetimes.absolute - settings_.options.lifetimes.clock_skew_max,
@@ -127,6 +151,7 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
     if (!raised) co_return raised.error();
     for (const async::UserEpoch& epoch : *raised)
         epochs_.raise(epoch.user, epoch.epoch, denied_until(epoch.raised), now);
+    compared_opening_ = opening;
     compared_ = connection;
     co_return taken;
 }
@@ -137,8 +162,29 @@ Task<bool> Core::compare_marks(Deadline deadline) {
     co_return co_await synchronise(std::move(*marks), deadline);
 }
 
+/// SQL was lost, or restored from before its last endings: from now on it takes numbers that no mark has passed.
+Task<bool> Core::raise_sequences(std::vector<std::uint64_t> marks, TimePoint now,
+                                 Deadline deadline) {
+    auto event = event_of("sql.older_than_marks", now, std::nullopt, {}, "system");
+    const auto raised =
+        co_await ports_.archive->raise_sequences(std::move(marks), std::move(event), deadline);
+    if (!raised) co_return raised.error();
+    if (*raised > 0)
+        settings_.report("SQL knows fewer endings than Redis applied: was it restored?",
+                         {Errc::audit_unavailable,
+                          "sequences of " + std::to_string(*raised) +
+                              " shards were raised to their marks; what only SQL knew since the "
+                              "backup is lost"});
+    co_return true;
+}
+
+bool Core::compared() const noexcept {
+    return compared_ == ports_.store->connection_number() &&
+           compared_opening_ == ports_.archive->opening_number();
+}
+
 asio::awaitable<void> Core::ready(Deadline deadline) {
-    if (compared_ == ports_.store->connection_number()) co_return;
+    if (compared()) co_return;
     if (synchronising_) {
         co_await synchronising_->async_wait(asio::as_tuple(asio::use_awaitable));
         co_return;
@@ -183,7 +229,8 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     request.user_id = {};
     request.user = user;
     request.reason = reason;
-    request.event = event_of("session.ended", time, std::nullopt, name.user_id, std::move(actor));
+    request.until = until;
+    request.event = event_of("session.ended", time, name.handle, name.user_id, std::move(actor));
     request.event.operation = *operation;
     request.event.detail = json_object({{"reason", to_string(reason)}}, trace);
     auto receipt = co_await ports_.archive->end(std::move(request), deadline);
@@ -210,7 +257,7 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
                              traced(applied.error(), trace));
         co_return Ending::pending;
     }
-    if (receipt->sessions == 0) {
+    if (receipt->orders.empty()) {
         const auto applied =
             co_await ports_.store->end(std::move(undocumented), store_deadline(deadline));
         if (!applied) co_return applied.error();
@@ -262,6 +309,9 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     const auto keep = request.keep;
     const TimePoint until = denied_until(time);
     request.until = until;
+    // Where Redis does not answer, SQL's own number is all there is.
+    if (const auto hot = co_await ports_.store->epoch_of(user, store_deadline(deadline)); hot)
+        request.epoch_floor = *hot;
     auto receipt = co_await ports_.archive->end(std::move(request), deadline);
     if (!receipt) {
         settings_.report("an ending of all sessions is pending: SQL did not take it",

@@ -100,7 +100,13 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     const bool keeps_handle = first_try && loaded && loaded->user_id() == commit.plan.user;
     const Handle handle = keeps_handle ? loaded->header.handle : *fresh_handle;
 
-    const auto order = login_order(commit, key, handle, *operation, first_try);
+    auto order = login_order(commit, key, handle, *operation, first_try);
+    if (!first_try) {
+        // SQL may have been restored from before the user's sessions were last ended.
+        const auto epoch = co_await ports_.store->epoch_of(user, store_deadline(commit.deadline));
+        if (!epoch) co_return epoch.error();
+        order.epoch_floor = *epoch;
+    }
     model::RecordHeader header;
     header.last_seen = commit.now;
     header.handle = handle;

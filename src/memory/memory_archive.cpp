@@ -35,10 +35,12 @@ bool listed_before(const async::SessionRow& left, const async::SessionRow& right
 struct MemoryArchive::Tables {
     std::mutex mutex;
     std::atomic<bool> down{false};
+    std::atomic<std::uint64_t> opening{1};
     std::map<Handle, Row> rows;
     std::map<StoreKey, Handle> handle_of;  // current keys only
     std::array<std::uint64_t, 256> sequences{};
     std::array<std::vector<async::Revocation>, 256> revocations;
+    std::set<StoreKey> revoked;
     std::map<UserTag, Epoch> epochs;
     std::vector<async::AuditEvent> events;
     std::set<OperationId> written;
@@ -76,6 +78,7 @@ struct MemoryArchive::Tables {
         sequence += runtime::sequences_needed(order);
         runtime::assign_sequences(order, sequence);
         for (auto& revocation : runtime::revocations_of(order)) {
+            if (revocation.key) revoked.insert(*revocation.key);
             revocations[order.shard].push_back(revocation);
         }
     }
@@ -85,6 +88,7 @@ struct MemoryArchive::Tables {
                                                      const async::LoginGrant& grant) const;
     [[nodiscard]] std::optional<async::EndOrder> replace(const async::LoginOrder& order);
     [[nodiscard]] std::vector<async::SessionRow> matching(const async::EndRequest& request) const;
+    [[nodiscard]] bool ends_unknown(const async::EndRequest& request) const;
     [[nodiscard]] async::EndReceipt end(const async::EndRequest& request);
     std::uint32_t close_expired(TimePoint now, std::uint32_t limit);
     [[nodiscard]] std::vector<async::SessionRow> list(const async::SessionQuery& query) const;
@@ -144,7 +148,9 @@ Result<async::LoginGrant> MemoryArchive::Tables::begin_login(async::LoginOrder o
         return Error{Errc::conflict, "a session of this handle or key exists already"};
     }
     async::LoginGrant grant;
-    grant.epoch = epochs[order.row.user].value;
+    auto& epoch = epochs[order.row.user];
+    if (epoch.value < order.epoch_floor) epoch = {order.epoch_floor, order.event.at};
+    grant.epoch = epoch.value;
     grant.end_replaced = replace(order);
     order.row.confirmed = false;
     order.row.ended.reset();
@@ -171,6 +177,13 @@ std::vector<async::SessionRow> MemoryArchive::Tables::matching(
     return found;
 }
 
+/// A key that no row holds, of a session whose owner the caller knows.
+bool MemoryArchive::Tables::ends_unknown(const async::EndRequest& request) const {
+    if (!request.key || request.user.anonymous() || revoked.contains(*request.key)) return false;
+    return std::ranges::none_of(
+        rows, [&](const auto& entry) { return entry.second.session.key == *request.key; });
+}
+
 async::EndReceipt MemoryArchive::Tables::end(const async::EndRequest& request) {
     if (request.event.operation) {
         const auto done = endings.find(*request.event.operation);
@@ -184,15 +197,19 @@ async::EndReceipt MemoryArchive::Tables::end(const async::EndRequest& request) {
         receipt.keys.push_back(session.key);
     }
     receipt.orders = runtime::plan_end(request, found);
+    auto written_now = runtime::events_of(request, found);
+    if (ends_unknown(request)) {
+        receipt.orders = {runtime::unknown_key_order(request)};
+        written_now = {request.event};
+    }
     for (auto& order : receipt.orders) {
         if (order.whole_user && !order.keep) {
             auto& epoch = epochs[order.user];
-            epoch = {epoch.value + 1, request.event.at};
+            epoch = {std::max(epoch.value, request.epoch_floor) + 1, request.event.at};
             order.epoch = epoch.value;
         }
         revoke(order);
     }
-    auto written_now = runtime::events_of(request, found);
     if (request.event.operation && !written_now.empty())
         endings[*request.event.operation] = receipt;
     for (auto& event : written_now) write(std::move(event));
@@ -258,6 +275,8 @@ MemoryArchive::MemoryArchive() : tables_(std::make_unique<Tables>()) {}
 MemoryArchive::~MemoryArchive() = default;
 
 void MemoryArchive::set_down(bool down) noexcept { tables_->down = down; }
+void MemoryArchive::reopen() noexcept { ++tables_->opening; }
+std::uint64_t MemoryArchive::opening_number() const noexcept { return tables_->opening; }
 
 async::Task<async::LoginGrant> MemoryArchive::begin_login(async::LoginOrder order,
                                                           Deadline deadline) {
@@ -349,9 +368,27 @@ async::Task<std::vector<async::Revocation>> MemoryArchive::revocations(std::uint
     const std::lock_guard lock(tables_->mutex);
     const auto& all = tables_->revocations[shard];
     std::vector<async::Revocation> found;
-    for (std::size_t at = after; at < all.size() && found.size() < limit; ++at)
-        found.push_back(all[at]);
+    for (auto at = std::ranges::upper_bound(all, after, {}, &async::Revocation::sequence);
+         at != all.end() && found.size() < limit; ++at)
+        found.push_back(*at);
     co_return found;
+}
+
+async::Task<std::uint32_t> MemoryArchive::raise_sequences(std::vector<std::uint64_t> marks,
+                                                          async::AuditEvent event,
+                                                          Deadline deadline) {
+    if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
+    if (auto prepared = runtime::prepare(event); !prepared) co_return prepared.error();
+    const std::lock_guard lock(tables_->mutex);
+    std::uint32_t raised = 0;
+    for (std::size_t shard = 0; shard < std::min(marks.size(), tables_->sequences.size());
+         ++shard) {
+        if (marks[shard] <= tables_->sequences[shard]) continue;
+        tables_->sequences[shard] = marks[shard];
+        ++raised;
+    }
+    if (raised > 0) tables_->write(std::move(event));
+    co_return raised;
 }
 
 async::Task<std::vector<async::UserEpoch>> MemoryArchive::epochs(TimePoint since,

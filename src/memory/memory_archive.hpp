@@ -21,6 +21,9 @@ public:
     /// While down, every call answers `audit_unavailable` and changes nothing.
     void set_down(bool down) noexcept;
 
+    /// From now on this is another opening of what it holds.
+    void reopen() noexcept;
+
     [[nodiscard]] async::Task<async::LoginGrant> begin_login(async::LoginOrder order,
                                                              Deadline deadline) override;
     [[nodiscard]] async::Task<bool> confirm_login(Handle handle, StoreKey key,
@@ -39,6 +42,10 @@ public:
     [[nodiscard]] async::Task<std::vector<async::AuditEvent>> audit(async::AuditQuery query,
                                                                     Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> sequences(Deadline deadline) override;
+    [[nodiscard]] async::Task<std::uint32_t> raise_sequences(std::vector<std::uint64_t> marks,
+                                                             async::AuditEvent event,
+                                                             Deadline deadline) override;
+    [[nodiscard]] std::uint64_t opening_number() const noexcept override;
     [[nodiscard]] async::Task<std::vector<async::Revocation>> revocations(
         std::uint8_t shard, std::uint64_t after, std::uint32_t limit, Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::UserEpoch>> epochs(TimePoint since,

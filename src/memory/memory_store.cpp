@@ -53,7 +53,7 @@ std::uint64_t generation_of(std::string_view record) {
     return model::get_be<std::uint64_t>(record, offset::generation);
 }
 
-std::uint64_t epoch_of(std::string_view record) {
+std::uint64_t record_epoch(std::string_view record) {
     return model::get_be<std::uint64_t>(record, offset::epoch);
 }
 
@@ -113,7 +113,7 @@ struct MemoryStore::State {
 
     [[nodiscard]] bool stale(std::string_view record) const {
         const auto found = epochs.find(user_of(record));
-        return found != epochs.end() && epoch_of(record) < found->second;
+        return found != epochs.end() && record_epoch(record) < found->second;
     }
 
     /// Bounds what nobody comes back for; called by writers.
@@ -216,7 +216,7 @@ std::uint32_t MemoryStore::State::remove(const EndOrder& order) {
     if (order.whole_user) {
         for (const auto& [key, entry] : entries) {
             if (!is_record(entry.bytes) || user_of(entry.bytes) != order.user) continue;
-            if (order.epoch == 0 || epoch_of(entry.bytes) < order.epoch) targets.push_back(key);
+            if (order.epoch == 0 || record_epoch(entry.bytes) < order.epoch) targets.push_back(key);
         }
     }
     std::uint32_t removed = 0;
@@ -337,6 +337,13 @@ Task<EndReply> MemoryStore::end(EndOrder order, Deadline) {
 Task<std::vector<IndexEntry>> MemoryStore::list_user(UserTag user, Deadline) {
     co_return locked(
         [&](State& state) { return Result<std::vector<IndexEntry>>(state.list(user)); });
+}
+
+Task<std::uint64_t> MemoryStore::epoch_of(UserTag user, Deadline) {
+    co_return locked([&](State& state) {
+        const auto found = state.epochs.find(user);
+        return Result<std::uint64_t>(found == state.epochs.end() ? 0 : found->second);
+    });
 }
 
 Task<std::vector<std::uint64_t>> MemoryStore::marks(Deadline) {

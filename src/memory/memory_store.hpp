@@ -46,6 +46,7 @@ public:
                                                    Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::IndexEntry>> list_user(UserTag user,
                                                                         Deadline deadline) override;
+    [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override;
     [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;
     [[nodiscard]] std::uint64_t connection_number() const noexcept override { return 0; }

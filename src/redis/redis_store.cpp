@@ -265,6 +265,17 @@ Task<std::vector<async::IndexEntry>> RedisStore::list_user(UserTag user, Deadlin
     co_return entries;
 }
 
+Task<std::uint64_t> RedisStore::epoch_of(UserTag user, Deadline deadline) {
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    pipeline.request.push("GET", keys_.epoch(user));
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    const Reply& reply = exchange->replies.front();
+    if (!reply) co_return to_error(reply.error());
+    co_return reply->empty() ? 0 : number(reply->front().value);
+}
+
 Task<std::vector<std::uint64_t>> RedisStore::marks(Deadline deadline) {
     constexpr unsigned shards = 256;
     Pipeline pipeline;

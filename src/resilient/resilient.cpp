@@ -460,6 +460,17 @@ Task<std::vector<async::IndexEntry>> Resilient::list_user(UserTag user, Deadline
     co_return co_await parts_.database->list_user(user, deadline);
 }
 
+Task<std::uint64_t> Resilient::epoch_of(UserTag user, Deadline deadline) {
+    if (!started_) co_await start();
+    if (!away(Need::read)) {
+        const Attempt first = attempt(Need::read, deadline);
+        const auto epoch = co_await parts_.hot->epoch_of(user, first.until);
+        heard(first, epoch);
+        if (epoch || !falls_back(epoch.error())) co_return epoch;
+    }
+    co_return co_await parts_.archive->epoch_of(user, deadline);
+}
+
 Task<std::vector<std::uint64_t>> Resilient::marks(Deadline deadline) {
     if (!started_) co_await start();
     if (!returning_ && away(Need::read)) co_return left_alone();

@@ -97,6 +97,8 @@ public:
                                                    Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::IndexEntry>> list_user(UserTag user,
                                                                         Deadline deadline) override;
+    /// While the hot store is away, as SQL knows it.
+    [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
     /// Of the hot store; an Error while reads go to the database, which needs no comparison.
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override;
     [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;

@@ -211,6 +211,15 @@ bool keeps_row(const async::LoginOrder& order) noexcept {
            order.replaced->handle == order.row.handle;
 }
 
+async::EndOrder unknown_key_order(const async::EndRequest& request) {
+    async::EndOrder order;
+    order.shard = request.key->shard;
+    // A key outside its user's shard: the secret that names users was changed since.
+    if (request.user.shard() == order.shard) order.user = request.user;
+    order.keys.push_back(*request.key);
+    return order;
+}
+
 async::EndOrder replacement_order(const async::Replaced& replaced, const StoreKey& revoked,
                                   UserTag owner) {
     async::EndOrder order;

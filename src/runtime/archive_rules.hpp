@@ -61,6 +61,9 @@ void assign_sequences(async::EndOrder& order, std::uint64_t last) noexcept;
 /// A re-authentication: the replaced session's row lives on under the new key, instead of ending.
 [[nodiscard]] bool keeps_row(const async::LoginOrder& order) noexcept;
 
+/// The order that removes the key of `request`, of which this archive knows no session.
+[[nodiscard]] async::EndOrder unknown_key_order(const async::EndRequest& request);
+
 /// The order that removes what a login replaced. `revoked` is the key that the row held.
 [[nodiscard]] async::EndOrder replacement_order(const async::Replaced& replaced,
                                                 const StoreKey& revoked, UserTag owner);

@@ -286,6 +286,8 @@ void Database::close() {
 
 TimePoint Database::now() const { return impl_->now(); }
 
+std::uint64_t Database::opening_number() const noexcept { return impl_->openings; }
+
 async::Task<void> Database::run(Use use, Work work, Deadline deadline) {
     if (impl_->pid != getpid()) {
         co_return Error{

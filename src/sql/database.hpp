@@ -55,6 +55,9 @@ public:
 
     [[nodiscard]] TimePoint now() const;
 
+    /// How often the database was opened: rises when another file took the place of ours, or a connection was lost.
+    [[nodiscard]] std::uint64_t opening_number() const noexcept;
+
     /// Waits for the calls that already run and ends the threads; later calls are an Error. For the time after the loop
     /// has stopped: a thread would post its answer to a loop that is being destroyed.
     void close();

@@ -1,6 +1,7 @@
 // Turns between processes: who may write to a file that they share.
 #pragma once
 
+#include "runtime/private_file.hpp"
 #include "vedfolnir/types.hpp"
 
 #include <string>
@@ -18,17 +19,14 @@ class FileLock {
 public:
     /// Throws Failure: audit_unavailable (the files cannot be made or opened).
     explicit FileLock(const std::string& database_path);
-    ~FileLock();
-    FileLock(const FileLock&) = delete;
-    FileLock& operator=(const FileLock&) = delete;
 
     /// Waits for the turn. False if `deadline` came first.
     [[nodiscard]] bool acquire(Deadline deadline);
     void release() noexcept;
 
 private:
-    int turn_ = -1;
-    int next_ = -1;
+    runtime::PrivateFile turn_;
+    runtime::PrivateFile next_;
 };
 
 }  // namespace vedfolnir::sql

@@ -69,12 +69,14 @@ bool was_written(Connection& db, const OperationId& operation) {
     return !rows.empty() && rows.front().cell(0).has_value();
 }
 
-std::uint64_t raise_epoch(Connection& db, const UserTag& user, TimePoint now) {
-    const auto epoch = user_epoch(db, user) + 1;
+void raise_epoch(Connection& db, const UserTag& user, std::uint64_t epoch, TimePoint now) {
     const Params params{
         {"user_tag", hex(user.bytes)}, {"epoch", number(epoch)}, {"now", millis(now)}};
     if (db.execute("user_epoch_raise", params) == 0) db.execute("user_epoch_insert", params);
-    return epoch;
+}
+
+bool is_revoked(Connection& db, const StoreKey& key) {
+    return !db.query("revocation_of_key", 1, {{"store_key", key.text()}}).empty();
 }
 
 /// Takes the order's sequences and writes its revocations.
@@ -237,11 +239,20 @@ async::EndReceipt receipt_of(const async::EndRequest& request,
     return receipt;
 }
 
+/// A key that no row holds, of a session whose owner the caller knows: this archive lost it (it was restored, say).
+bool ends_unknown(Connection& db, const async::EndRequest& request) {
+    return request.key && !request.user.anonymous() &&
+           db.query("session_by_key", session_columns, {{"store_key", request.key->text()}})
+               .empty() &&
+           !is_revoked(db, *request.key);
+}
+
 async::EndReceipt repeated_ending(Connection& db, const OperationId& operation,
                                   const async::EndRequest& request) {
     const auto ended = read_sessions(
         db.query("sessions_ended_by_operation", session_columns, {{"operation", hex(operation)}}));
     auto receipt = receipt_of(request, ended);
+    if (request.key && ended.empty()) receipt.orders = {runtime::unknown_key_order(request)};
     restore_sequences(db, operation, receipt.orders);
     return receipt;
 }
@@ -263,6 +274,10 @@ async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
     }
     async::LoginGrant grant;
     grant.epoch = user_epoch(db, order.row.user);
+    if (grant.epoch < order.epoch_floor) {
+        grant.epoch = order.epoch_floor;
+        raise_epoch(db, order.row.user, grant.epoch, order.event.at);
+    }
     grant.end_replaced = replace(db, order);
     db.execute(present ? "session_rekey" : "session_insert",
                session_params(order.row, order.event.at, grant.epoch));
@@ -287,14 +302,35 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request)
         close_session(db, session.handle, request.event, request.reason);
         until = std::max(until, session.absolute_expiry);
     }
+    auto events = runtime::events_of(request, sessions);
+    if (ends_unknown(db, request)) {
+        receipt.orders = {runtime::unknown_key_order(request)};
+        events = {request.event};
+    }
     for (auto& order : receipt.orders) {
-        if (order.whole_user && !order.keep)
-            order.epoch = raise_epoch(db, order.user, request.event.at);
+        if (order.whole_user && !order.keep) {
+            order.epoch = std::max(user_epoch(db, order.user), request.epoch_floor) + 1;
+            raise_epoch(db, order.user, order.epoch, request.event.at);
+        }
         revoke(db, order, request.event, until);
     }
     std::int64_t part = 0;
-    for (const auto& event : runtime::events_of(request, sessions)) add_event(db, event, part++);
+    for (const auto& event : events) add_event(db, event, part++);
     return receipt;
+}
+
+std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& marks,
+                              const async::AuditEvent& event) {
+    const auto sequences = list_sequences(db);
+    std::uint32_t raised = 0;
+    for (std::size_t shard = 0; shard < std::min(marks.size(), sequences.size()); ++shard) {
+        if (marks[shard] <= sequences[shard]) continue;
+        db.execute("shard_advance", {{"shard", static_cast<std::int64_t>(shard)},
+                                     {"count", number(marks[shard] - sequences[shard])}});
+        ++raised;
+    }
+    if (raised > 0) add_event(db, event);
+    return raised;
 }
 
 std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit) {

@@ -16,6 +16,8 @@ namespace vedfolnir::sql {
 [[nodiscard]] async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order);
 [[nodiscard]] bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key);
 [[nodiscard]] async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request);
+[[nodiscard]] std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& marks,
+                                            const async::AuditEvent& event);
 [[nodiscard]] std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit);
 [[nodiscard]] bool record_change(Connection& db, const Handle& handle, const std::string& platform,
                                  const async::AuditEvent& event);

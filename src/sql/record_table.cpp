@@ -1,5 +1,6 @@
 #include "sql/record_table.hpp"
 
+#include "sql/listings.hpp"
 #include "sql/record_fields.hpp"
 #include "sql/rows.hpp"
 
@@ -14,8 +15,7 @@ constexpr std::int64_t purge_page = 8;
 
 std::uint64_t current_epoch(Connection& db, const UserTag& user) {
     if (user.anonymous()) return 0;
-    const auto rows = db.query("user_epoch", 1, {{"user_tag", hex(user.bytes)}});
-    return rows.empty() ? 0 : static_cast<std::uint64_t>(rows.front().integer(0));
+    return user_epoch(db, user);
 }
 
 void delete_record(Connection& db, const StoreKey& key) {

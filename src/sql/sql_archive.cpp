@@ -84,6 +84,16 @@ async::Task<std::vector<std::uint64_t>> SqlArchive::sequences(Deadline deadline)
     co_return co_await database_->read<std::vector<std::uint64_t>>(std::move(work), deadline);
 }
 
+async::Task<std::uint32_t> SqlArchive::raise_sequences(std::vector<std::uint64_t> marks,
+                                                       async::AuditEvent event, Deadline deadline) {
+    if (auto prepared = runtime::prepare(event); !prepared) co_return prepared.error();
+    std::function<std::uint32_t(Connection&)> work = [marks = std::move(marks),
+                                                      event = std::move(event)](Connection& db) {
+        return sql::raise_sequences(db, marks, event);
+    };
+    co_return co_await database_->write<std::uint32_t>(std::move(work), deadline);
+}
+
 async::Task<std::vector<async::Revocation>> SqlArchive::revocations(std::uint8_t shard,
                                                                     std::uint64_t after,
                                                                     std::uint32_t limit,

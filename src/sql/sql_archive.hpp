@@ -33,6 +33,12 @@ public:
     [[nodiscard]] async::Task<std::vector<async::AuditEvent>> audit(async::AuditQuery query,
                                                                     Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> sequences(Deadline deadline) override;
+    [[nodiscard]] async::Task<std::uint32_t> raise_sequences(std::vector<std::uint64_t> marks,
+                                                             async::AuditEvent event,
+                                                             Deadline deadline) override;
+    [[nodiscard]] std::uint64_t opening_number() const noexcept override {
+        return database_->opening_number();
+    }
     [[nodiscard]] async::Task<std::vector<async::Revocation>> revocations(
         std::uint8_t shard, std::uint64_t after, std::uint32_t limit, Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::UserEpoch>> epochs(TimePoint since,

@@ -1,5 +1,6 @@
 #include "sql/sql_store.hpp"
 
+#include "sql/listings.hpp"
 #include "sql/record_table.hpp"
 #include "sql/sql.hpp"
 
@@ -90,6 +91,13 @@ async::Task<std::vector<async::IndexEntry>> SqlStore::list_user(UserTag user, De
         return list_records(db, user, database->now());
     };
     return read<Listed>(std::move(work), deadline);
+}
+
+async::Task<std::uint64_t> SqlStore::epoch_of(UserTag user, Deadline deadline) {
+    std::function<std::uint64_t(Connection&)> work = [user](Connection& db) {
+        return user_epoch(db, user);
+    };
+    return read<std::uint64_t>(std::move(work), deadline);
 }
 
 async::Task<std::vector<std::uint64_t>> SqlStore::marks(Deadline deadline) {

@@ -615,6 +615,77 @@ TEST_P(ArchiveSuite, sequences_have_no_gap_and_are_told_apart_by_shard) {
     EXPECT_THAT(revocations(9), IsEmpty());
 }
 
+// ids: R1 R5
+TEST_P(ArchiveSuite, sequences_behind_the_marks_are_raised_once_with_an_event) {
+    logged_in(1);
+    ASSERT_EQ(ok(archive().end(end_key(1), soon())).sessions, 1U);
+    std::vector<std::uint64_t> marks(256, 0);
+    marks[shard] = 7;
+    marks[3] = 2;
+    EXPECT_EQ(ok(archive().raise_sequences(marks, event("sql.older_than_marks"), soon())), 2U);
+    EXPECT_EQ(ok(archive().raise_sequences(marks, event("sql.older_than_marks"), soon())), 0U);
+
+    const auto sequences = ok(archive().sequences(soon()));
+    EXPECT_EQ(sequences[shard], 7U);
+    EXPECT_EQ(sequences[3], 2U);
+    EXPECT_EQ(sequences[0], 0U);
+    async::AuditQuery query;
+    query.type = "sql.*";
+    EXPECT_THAT(types(query), SizeIs(1));
+    // The next ending takes a number beyond them, and both are found in order.
+    logged_in(2);
+    const auto next = ok(archive().end(end_key(2), soon()));
+    ASSERT_THAT(next.orders, SizeIs(1));
+    EXPECT_EQ(next.orders[0].previous_sequence, 7U);
+    EXPECT_EQ(next.orders[0].sequence, 8U);
+    const auto after = ok(archive().revocations(shard, 1, 10, soon()));
+    ASSERT_THAT(after, SizeIs(1));
+    EXPECT_EQ(after[0].sequence, 8U);
+    EXPECT_THAT(ok(archive().revocations(shard, 0, 10, soon())), SizeIs(2));
+}
+
+// ids: R3 R5 C08
+TEST_P(ArchiveSuite, ending_of_a_session_unknown_here_revokes_its_key_where_the_owner_is_named) {
+    auto request = ending(9);
+    request.key = key(5);
+    ASSERT_THAT(ok(archive().end(request, soon())).orders, IsEmpty()) << "nobody's, so nothing";
+
+    request = ending(10);
+    request.key = key(5);
+    request.user = tag();
+    request.event.handle = handle(5);
+    request.event.user_id = "alice";
+    const auto ended = ok(archive().end(request, soon()));
+    EXPECT_EQ(ended.sessions, 0U);
+    ASSERT_THAT(ended.orders, SizeIs(1));
+    EXPECT_THAT(ended.orders[0].keys, ElementsAre(key(5)));
+    EXPECT_EQ(ended.orders[0].user, tag());
+    EXPECT_EQ(ended.orders[0].sequence, 1U);
+    const auto repeated = ok(archive().end(request, soon()));
+    ASSERT_THAT(repeated.orders, SizeIs(1));
+    EXPECT_EQ(repeated.orders[0].sequence, 1U);
+    request.event.operation = operation(11);
+    EXPECT_THAT(ok(archive().end(request, soon())).orders, IsEmpty()) << "it is revoked already";
+    async::AuditQuery query;
+    query.handle = handle(5);
+    EXPECT_THAT(ok(archive().audit(query, soon())), SizeIs(1));
+}
+
+// ids: R3 R5
+TEST_P(ArchiveSuite, epochs_go_beyond_those_that_the_hot_store_has_seen) {
+    auto order = login(1);
+    order.epoch_floor = 4;
+    EXPECT_EQ(ok(archive().begin_login(order, soon())).epoch, 4U);
+    EXPECT_EQ(ok(archive().epoch_of(tag(), soon())), 4U);
+    auto request = ending();
+    request.user_id = "alice";
+    request.user = tag();
+    request.epoch_floor = 9;
+    EXPECT_EQ(ok(archive().end(request, soon())).orders.at(0).epoch, 10U);
+    request.epoch_floor = 0;
+    EXPECT_EQ(ok(archive().end(request, soon())).orders.at(0).epoch, 11U);
+}
+
 // ids: S45 S41
 TEST_P(ArchiveSuite, expired_sessions_are_closed_once_with_an_event_each) {
     for (std::uint8_t number = 1; number <= 4; ++number)

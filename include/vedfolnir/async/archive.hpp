@@ -53,6 +53,9 @@ struct LoginOrder {
     SessionRow row;  ///< Inserted unconfirmed (or re-keyed when `replaced->same_user`).
     std::optional<Replaced> replaced;
     AuditEvent event;
+    /// The hot store's epoch of the user, where it is known to lie above this archive's (which was restored, say): the
+    /// archive catches up with it.
+    std::uint64_t epoch_floor = 0;
 };
 
 struct LoginGrant {
@@ -66,12 +69,15 @@ struct EndRequest {
     std::optional<StoreKey> key;
     std::optional<Handle> handle;
     std::string user_id;
-    UserTag user;  ///< Tag of `user_id`.
+    UserTag
+        user;  ///< Tag of `user_id`; with `key`, the session's owner where the caller knows them.
     std::optional<StoreKey>
         keep;  ///< With `user_id`: this one stays (its epoch is not raised then).
     EndReason reason = EndReason::logout;
     /// With `user_id`: no session that began before now lives longer; the revocation is kept until then at least.
     TimePoint until{};
+    /// With `user_id`: the hot store's epoch of the user (0: not known). The new one lies above it.
+    std::uint64_t epoch_floor = 0;
     AuditEvent
         event;  ///< Template: one event per ended session (handle filled in), one for a whole user.
 };
@@ -139,6 +145,7 @@ public:
 
     /// Closes rows, takes the shard's next sequences, writes revocations, epoch and events: one commit. A whole user ends
     /// (epoch, order, event) without a live row, too: the hot store may hold what this archive lost or never confirmed.
+    /// For the same reason a key without a row is revoked, with its event, where its owner is named.
     [[nodiscard]] virtual Task<EndReceipt> end(EndRequest request, Deadline deadline) = 0;
 
     /// Closes rows past their absolute end, with reason `expired` and one event each: one commit. The session ended when
@@ -163,6 +170,15 @@ public:
 
     /// Latest sequence per shard (256 entries, 0 = none).
     [[nodiscard]] virtual Task<std::vector<std::uint64_t>> sequences(Deadline deadline) = 0;
+    /// Raises each shard's sequence to at least `marks[shard]`: this archive lost endings that the hot store applied, and
+    /// the next one must not take a number that the marks have passed. How many shards were behind; `event` is written if
+    /// any was, in the same commit.
+    [[nodiscard]] virtual Task<std::uint32_t> raise_sequences(std::vector<std::uint64_t> marks,
+                                                              AuditEvent event,
+                                                              Deadline deadline) = 0;
+    /// Which opening of the archive this is. After it changed the archive may be another one, with older data: compare
+    /// its sequences with the marks again. Rises before the first answer of the new opening. Any thread.
+    [[nodiscard]] virtual std::uint64_t opening_number() const noexcept = 0;
     /// Revocations of one shard above `after`, in order, at most `limit`.
     [[nodiscard]] virtual Task<std::vector<Revocation>> revocations(std::uint8_t shard,
                                                                     std::uint64_t after,

@@ -114,6 +114,9 @@ public:
     [[nodiscard]] virtual Task<std::vector<IndexEntry>> list_user(UserTag user,
                                                                   Deadline deadline) = 0;
 
+    /// The user's minimum epoch as this store applied it; 0 if none.
+    [[nodiscard]] virtual Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) = 0;
+
     /// The marks of all 256 shards; 0 where there is none.
     [[nodiscard]] virtual Task<std::vector<std::uint64_t>> marks(Deadline deadline) = 0;
 

@@ -84,6 +84,9 @@ public:
                                                           Deadline deadline) override {
         return inner_->list_user(user, deadline);
     }
+    async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override {
+        return inner_->epoch_of(user, deadline);
+    }
     async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override {
         return inner_->marks(deadline);
     }

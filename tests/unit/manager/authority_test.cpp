@@ -56,6 +56,79 @@ TEST_F(Authority, marks_are_compared_once_for_each_connection) {
     EXPECT_EQ(comparisons, 3);
 }
 
+// ids: C08 R1 R5
+TEST_F(Authority, endings_after_a_restored_sql_are_found_by_their_marks) {
+    ASSERT_EQ(manager->end(sign_in("7"), EndReason::security, "operator:x").value(), Ending::ended);
+    // SQL is lost, or restored from before that ending, whose number Redis has applied.
+    manager.reset();
+    archive = std::make_shared<memory::MemoryArchive>();
+    open(ManagerOptions{});
+    const std::string cookie = sign_in("7");
+    const StoreKey key = archive_rows().front().key;
+    const std::string record = raw(key);
+    ASSERT_EQ(manager->end(cookie, EndReason::security, "operator:x").value(), Ending::ended);
+    EXPECT_EQ(std::ranges::count(event_types(), "sql.older_than_marks"), 1);
+
+    // Then Redis fails over to a copy that saw the first ending only.
+    exchange_store();
+    put_raw(key, record);
+    async::EndOrder seen;
+    seen.shard = key.shard;
+    seen.sequence = 1;
+    static_cast<void>(now<async::EndReply>(store->end(seen, deadline_in(Millis{10'000}))));
+    open(ManagerOptions{});
+    EXPECT_FALSE(load(cookie).found());
+    EXPECT_EQ(store->size(), 0U);
+}
+
+// ids: C08 R1 R5
+TEST_F(Authority, logout_of_a_session_that_sql_lost_holds_over_a_loss_of_the_store) {
+    std::string cookie = sign_in("7");
+    const StoreKey key = archive_rows().front().key;
+    const std::string record = raw(key);
+    manager.reset();
+    archive = std::make_shared<memory::MemoryArchive>();
+    open(ManagerOptions{});
+    Session session = load(cookie);
+    const Handle handle = *session.handle();
+    session.clear();
+    std::string browser = cookie;
+    EXPECT_EQ(commit(session, browser).ending, Ending::ended);
+    EXPECT_EQ(manager->audit({.handle = handle}).value().size(), 1U);
+
+    exchange_store();
+    put_raw(key, record);
+    open(ManagerOptions{});
+    EXPECT_FALSE(load(cookie).found());
+}
+
+// ids: C09 R1 R5
+TEST_F(Authority, user_epochs_of_a_restored_sql_go_beyond_those_of_the_store) {
+    static_cast<void>(sign_in("7"));
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(manager->end_user("7", {}, EndReason::security, "operator:x").has_value());
+    }
+    manager.reset();
+    archive = std::make_shared<memory::MemoryArchive>();
+    open(ManagerOptions{});
+    const std::string cookie = sign_in("7");
+    EXPECT_TRUE(load(cookie).found());
+    EXPECT_EQ(manager->end_user("7", {}, EndReason::security, "operator:x").value(), Ending::ended);
+    EXPECT_EQ(store->size(), 0U);
+    EXPECT_FALSE(load(cookie).found());
+}
+
+// ids: R5
+TEST_F(Authority, reopened_archive_is_compared_again) {
+    const std::string cookie = sign_in("7");
+    int comparisons = 0;
+    watched->before = [&](std::string_view call) { comparisons += call == "marks" ? 1 : 0; };
+    EXPECT_TRUE(load(cookie).found());
+    archive->reopen();
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(load(cookie).found());
+    EXPECT_EQ(comparisons, 1);
+}
+
 // ids: C28 R5
 TEST_F(Authority, reads_go_on_over_a_new_connection_while_sql_is_away) {
     const std::string cookie = sign_in("7");
@@ -125,6 +198,7 @@ TEST_F(Authority, late_ending_of_a_user_spares_a_login_that_came_after_it) {
     new_connection();
     auto other = process(ManagerOptions{});
     const std::string before = sign_in("7");
+    EXPECT_TRUE(other->load(request(before))->found()) << "compared, so that it looks no more";
     cut->unreachable = true;
     EXPECT_EQ(manager->end_user("7", {}, EndReason::security, "operator:x").value(),
               Ending::pending);

@@ -77,6 +77,10 @@ public:
         after("list_user");
         co_return answer;
     }
+    async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override {
+        if (auto entered = enter("epoch_of"); !entered) co_return entered.error();
+        co_return co_await inner_->epoch_of(user, deadline);
+    }
     async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override {
         if (auto entered = enter("marks"); !entered) co_return entered.error();
         auto answer = co_await inner_->marks(deadline);
