@@ -101,7 +101,19 @@ PATTERNS: dict[str, tuple[str, set[str], tuple[str, ...], re.Pattern[str]]] = {
 THIRD_PARTY = {
     "asio": (
         re.compile(r"#include <boost/asio"),
-        {"runtime", "memory", "redis", "sql", "cache", "resilient", "manager", "facade", "compose", "ops"},
+        {
+            "runtime",
+            "memory",
+            "redis",
+            "sql",
+            "cache",
+            "resilient",
+            "jobs",
+            "manager",
+            "facade",
+            "compose",
+            "ops",
+        },
     ),
     "boost-redis": (re.compile(r"#include <boost/redis"), {"redis"}),
     "openssl": (re.compile(r"#include <openssl/"), {"crypto", "redis"}),

@@ -53,6 +53,8 @@ std::optional<SessionManager> Context::open(ExitCode& code, bool must_exist) con
             "VEDFOLNIR_STATE_DIR is not the application's");
         return std::nullopt;
     }
+    // A command that looks something up takes over no background work.
+    settings->options.jobs.run = false;
     auto manager = SessionManager::open(std::move(settings->options));
     if (manager) return std::move(*manager);
     code = console.fail(manager.error());

@@ -56,6 +56,7 @@ ManagerOptions options() {
     // A busy machine must spoil a figure, not the run.
     made.redis.request_timeout = Millis{5'000};
     made.request_budget = Millis{10'000};
+    made.jobs.run = false;  // figures are of sessions
     return made;
 }
 

@@ -134,6 +134,33 @@ struct FallbackOptions {
     std::uint32_t batch_max = 100;  ///< Records put back in one step.
 };
 
+/// Copies of changed records in SQL, from which sessions come back when Redis lost them. Of logged-in users only: an
+/// anonymous session is not worth one.
+struct SnapshotOptions {
+    Millis lag_max{1000};       ///< A change is copied within this time, while both stores answer.
+    std::uint32_t batch = 500;  ///< Records of one step.
+    /// Only these keys of the application, besides those that say who is logged in; empty: all.
+    std::vector<std::string> keys;
+};
+
+/// Background work: cleaning up, retention. Of all processes that may, one does it, whoever holds the lease.
+struct JobOptions {
+    bool run =
+        true;  ///< This process may do it. The command's own subcommands, other than `serve`, never do.
+    bool log =
+        false;  ///< A line on stderr for each change of leader and each run that did something.
+    Millis replaced_within{
+        10'000};  ///< Others take over from a process that died within this time.
+    Seconds cleanup_interval{3600};
+    Seconds retention_interval{21600};
+    std::uint32_t batch = 100;        ///< Entries or rows of one step.
+    std::uint32_t batches_max = 10;   ///< Steps of one run; the rest follows after a short pause.
+    Seconds ended_kept{7 * 86400};    ///< Rows of ended sessions.
+    Seconds audit_kept{365 * 86400};  ///< Events.
+    Seconds restorable_backup{30 * 86400};  ///< Age of the oldest backup that may be restored.
+    std::optional<SnapshotOptions> snapshots = SnapshotOptions{};  ///< Redis only. Empty: none.
+};
+
 enum class StoreKind : std::uint8_t { redis, memory, sql };
 
 struct ManagerOptions {
@@ -146,6 +173,7 @@ struct ManagerOptions {
     IdentityOptions identity;
     SizeLimits limits;
     EndingLimits endings;
+    JobOptions jobs;
     Millis request_budget{1000};  ///< Total time one load or commit may take.
     /// An operation that took so long is reported in the operator's log. Zero: none is.
     std::chrono::microseconds slow_operation{250'000};

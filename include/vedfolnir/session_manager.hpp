@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vedfolnir/fallback.hpp"
+#include "vedfolnir/job_status.hpp"
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/request.hpp"
 #include "vedfolnir/result.hpp"
@@ -117,6 +118,13 @@ struct Counters {
                   fallback_refused = 0, fallback_restored = 0, fallback_conflicts = 0;
     /// Not counted but as it stands: 1 while this process uses the database; records the hot store was not told yet.
     std::uint64_t fallback_active = 0, fallback_ahead = 0;
+    /// Background jobs that this process ran: sessions removed from the hot store, rows closed as expired, rows that
+    /// retention removed. `cleanup_ms`: milliseconds in all.
+    std::uint64_t cleanup_runs = 0, cleanup_failures = 0, cleanup_removed = 0, cleanup_closed = 0,
+                  cleanup_ms = 0;
+    std::uint64_t retention_removed = 0;
+    /// Copies of records in SQL; `snapshots_lag_ms` is how far behind the last run found itself, not a sum.
+    std::uint64_t snapshots_written = 0, snapshots_failures = 0, snapshots_lag_ms = 0;
 };
 
 class SessionManager {
@@ -185,6 +193,15 @@ public:
     /// Switches the fallback for all processes on this database; they follow within a second.
     [[nodiscard]] Result<FallbackStatus> set_fallback(FallbackMode mode,
                                                       std::string_view actor) const;
+
+    /// Takes part in the background work from now on; without it a process does from its first operation on. Errors:
+    /// bad_options (its options do not permit it), unsupported (a store within one process).
+    [[nodiscard]] Result<void> start_jobs() const;
+    /// Ends this process's part: waits for the step under way and lets another process take over at once. False: it was
+    /// still under way after `budget`.
+    [[nodiscard]] Result<bool> stop_jobs(Millis budget) const;
+    /// What the jobs did, whoever ran them.
+    [[nodiscard]] Result<JobsReport> jobs() const;
 
     /// Asks the hot store and SQL whether they answer; the Error says which does not.
     [[nodiscard]] Result<void> ping() const;

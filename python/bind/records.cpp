@@ -213,7 +213,16 @@ void bind_counters(nb::module_& module) {
         .def_ro("fallback_restored", &Counters::fallback_restored)
         .def_ro("fallback_conflicts", &Counters::fallback_conflicts)
         .def_ro("fallback_active", &Counters::fallback_active)
-        .def_ro("fallback_ahead", &Counters::fallback_ahead);
+        .def_ro("fallback_ahead", &Counters::fallback_ahead)
+        .def_ro("cleanup_runs", &Counters::cleanup_runs)
+        .def_ro("cleanup_failures", &Counters::cleanup_failures)
+        .def_ro("cleanup_removed", &Counters::cleanup_removed)
+        .def_ro("cleanup_closed", &Counters::cleanup_closed)
+        .def_ro("cleanup_ms", &Counters::cleanup_ms)
+        .def_ro("retention_removed", &Counters::retention_removed)
+        .def_ro("snapshots_written", &Counters::snapshots_written)
+        .def_ro("snapshots_failures", &Counters::snapshots_failures)
+        .def_ro("snapshots_lag_ms", &Counters::snapshots_lag_ms);
 }
 
 }  // namespace

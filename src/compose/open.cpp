@@ -1,6 +1,7 @@
 // SessionManager::open: the one place that knows which stores there are.
 #include "cache/announcement.hpp"
 #include "cache/cached.hpp"
+#include "compose/background.hpp"
 #include "compose/operator_log.hpp"
 #include "compose/state_dir.hpp"
 #include "compose/validate.hpp"
@@ -55,9 +56,15 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         options.sql, options.state_dir,
         {.statement_timeout = options.sql.statement_timeout, .counters = &counters, .clock = {}});
     if (!database) return std::move(database).error();
+    auto background = compose::make_background(runtime.executor(), options, counters);
+    if (!background) return std::move(background).error();
     manager::Ports ports;
     ports.archive = sql::make_archive(*database);
-    ports.end_threads = [database = *database] { database->close(); };
+    ports.background = std::move(background->work);
+    ports.end_threads = [database = *database, background = std::move(background->end_threads)] {
+        background();
+        database->close();
+    };
     if (options.store == StoreKind::sql) {
         ports.store = sql::make_store(*database);
         return ports;
@@ -84,22 +91,12 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
     return ports;
 }
 
-Result<void> complete(ManagerOptions& options) {
-    auto directory = compose::state_dir_of(options.state_dir);
-    if (!directory) return std::move(directory).error();
-    options.state_dir = std::move(*directory);
-    if (!options.keys.keys.empty() || !options.development) return {};
-    auto key = compose::development_key(options.state_dir);
-    if (!key) return std::move(key).error();
-    options.keys.keys.push_back({1, std::move(*key)});
-    return {};
-}
-
 }  // namespace
 
 Result<SessionManager> SessionManager::open(ManagerOptions options) {
     if (auto valid = compose::validate(options); !valid) return std::move(valid).error();
-    if (auto completed = complete(options); !completed) return std::move(completed).error();
+    if (auto completed = compose::complete(options); !completed)
+        return std::move(completed).error();
     auto ring = crypto::KeyRing::open(options.keys);
     if (!ring) return std::move(ring).error();
     return SessionManager(std::make_unique<Impl>(std::move(options), std::move(*ring), make_ports,

@@ -146,4 +146,15 @@ Result<std::string> development_key(const std::string& directory) {
     return raw;
 }
 
+Result<void> complete(ManagerOptions& options) {
+    auto directory = state_dir_of(options.state_dir);
+    if (!directory) return std::move(directory).error();
+    options.state_dir = std::move(*directory);
+    if (!options.keys.keys.empty() || !options.development) return {};
+    auto key = development_key(options.state_dir);
+    if (!key) return std::move(key).error();
+    options.keys.keys.push_back({1, std::move(*key)});
+    return {};
+}
+
 }  // namespace vedfolnir::compose

@@ -1,6 +1,7 @@
 // The private folder of this installation, and the key that development generates in it.
 #pragma once
 
+#include "vedfolnir/options.hpp"
 #include "vedfolnir/result.hpp"
 
 #include <string>
@@ -20,5 +21,8 @@ inline constexpr const char* development_key_file = "development.key";
 /// The raw key in `directory`, made on first use. Several processes that start at once get the same one.
 /// Errors: key_unavailable when the file is readable by others, damaged, or cannot be made.
 [[nodiscard]] Result<std::string> development_key(const std::string& directory);
+
+/// Fills in what options leave open: the state folder, and in development the key. Errors: as the two above.
+[[nodiscard]] Result<void> complete(ManagerOptions& options);
 
 }  // namespace vedfolnir::compose

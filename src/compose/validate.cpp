@@ -8,6 +8,10 @@
 namespace vedfolnir::compose {
 namespace {
 
+// A lease and a run cost a few commands each; below these they would be most of the traffic.
+constexpr Millis lease_min{500};
+constexpr Millis lag_min{100};
+
 Error refuse(std::string text) { return {Errc::bad_options, std::move(text)}; }
 
 Result<void> check_lifetimes(const Lifetimes& lifetimes) {
@@ -64,6 +68,21 @@ Result<void> check_limits(const ManagerOptions& options) {
     return {};
 }
 
+Result<void> check_jobs(const JobOptions& jobs) {
+    if (jobs.replaced_within < lease_min)
+        return refuse("jobs.replaced_within: must be at least 500 ms");
+    if (jobs.batch == 0 || jobs.batches_max == 0)
+        return refuse("jobs: batch and batches_max must be positive");
+    if (jobs.cleanup_interval <= Seconds::zero() || jobs.retention_interval <= Seconds::zero())
+        return refuse("jobs: cleanup_interval and retention_interval must be positive");
+    if (jobs.ended_kept < Seconds::zero() || jobs.audit_kept < Seconds::zero() ||
+        jobs.restorable_backup < Seconds::zero())
+        return refuse("jobs: ended_kept, audit_kept and restorable_backup must not be negative");
+    if (jobs.snapshots && (jobs.snapshots->lag_max < lag_min || jobs.snapshots->batch == 0))
+        return refuse("jobs.snapshots: lag_max must be at least 100 ms, and batch positive");
+    return {};
+}
+
 Result<void> check_keys(const ManagerOptions& options) {
     if (options.plain_records && !options.development) {
         return refuse(
@@ -90,8 +109,9 @@ Result<void> validate(const ManagerOptions& options) {
     if (auto valid = web::validate(options.cookie); !valid) {
         return refuse(valid.error().public_message);
     }
-    for (const auto& checked : {check_lifetimes(options.lifetimes), check_redis(options.redis),
-                                check_limits(options), check_keys(options)}) {
+    for (const auto& checked :
+         {check_lifetimes(options.lifetimes), check_redis(options.redis), check_limits(options),
+          check_jobs(options.jobs), check_keys(options)}) {
         if (!checked) return checked;
     }
     return {};

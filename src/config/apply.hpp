@@ -5,7 +5,9 @@
 #include "config/settings.hpp"
 
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace vedfolnir::config {
 
@@ -24,6 +26,11 @@ struct Resolving {
     }
 };
 
+/// The value of a limit that several variables name: the one said in the strongest place, among equals the first. Others
+/// that differ are warned of. `what` names the limit.
+[[nodiscard]] Seconds one_limit(Resolving& to, std::span<const std::string_view> names,
+                                Seconds built_in, std::string_view what);
+
 void apply_environment(Resolving& to);
 void apply_keys(Resolving& to);
 void apply_redis(Resolving& to);
@@ -32,6 +39,7 @@ void apply_cookie(Resolving& to);
 void apply_lifetimes(Resolving& to);
 void apply_identity(Resolving& to);
 void apply_bounds(Resolving& to);
+void apply_jobs(Resolving& to);
 /// Warnings for switches that ask for less security than the product gives.
 void warn_of_ignored_switches(Resolving& to);
 /// What deviates from OWASP ASVS 5.0 and NIST SP 800-63B-4, each with the source.

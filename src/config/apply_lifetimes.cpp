@@ -27,27 +27,6 @@ std::optional<std::string_view> winner(const Layers& layers,
     return best;
 }
 
-Seconds one_limit(Resolving& to, std::span<const std::string_view> names, Seconds built_in,
-                  std::string_view what) {
-    const auto best = winner(to.layers, names);
-    if (!best) return built_in;
-    const auto value = to.layers.integer(*best).value_or(built_in.count());
-    for (const auto name : names) {
-        const auto other = to.layers.integer(name);
-        if (name == *best || !other) continue;
-        to.layers.note(name, fmt::format("{} decides the {} limit", *best, what));
-        if (*other != value) {
-            to.report.warn(fmt::format("{}={} and {}={} name the same {} limit; {} wins", *best,
-                                       value, name, *other, what, *best));
-        }
-    }
-    if (*best != names.front() && to.layers.said(names.front()) == nullptr) {
-        to.show(names.front(), fmt::format("{}", value), to.layers.said(*best)->source,
-                fmt::format("from {}", *best));
-    }
-    return Seconds(value);
-}
-
 // Touches must be much finer than the idle limit, or the limit observed is not the one configured.
 void apply_touch_interval(Resolving& to) {
     auto& lifetimes = to.settings.options.lifetimes;
@@ -68,10 +47,31 @@ void apply_touch_interval(Resolving& to) {
 
 }  // namespace
 
+Seconds one_limit(Resolving& to, std::span<const std::string_view> names, Seconds built_in,
+                  std::string_view what) {
+    const auto best = winner(to.layers, names);
+    if (!best) return built_in;
+    const auto value = to.layers.integer(*best).value_or(built_in.count());
+    for (const auto name : names) {
+        const auto other = to.layers.integer(name);
+        if (name == *best || !other) continue;
+        to.layers.note(name, fmt::format("{} decides the {}", *best, what));
+        if (*other != value) {
+            to.report.warn(fmt::format("{}={} and {}={} name the same {}; {} wins", *best, value,
+                                       name, *other, what, *best));
+        }
+    }
+    if (*best != names.front() && to.layers.said(names.front()) == nullptr) {
+        to.show(names.front(), fmt::format("{}", value), to.layers.said(*best)->source,
+                fmt::format("from {}", *best));
+    }
+    return Seconds(value);
+}
+
 void apply_lifetimes(Resolving& to) {
     auto& lifetimes = to.settings.options.lifetimes;
-    lifetimes.idle = one_limit(to, idle_names, lifetimes.idle, "idle");
-    lifetimes.absolute = one_limit(to, absolute_names, lifetimes.absolute, "absolute");
+    lifetimes.idle = one_limit(to, idle_names, lifetimes.idle, "idle limit");
+    lifetimes.absolute = one_limit(to, absolute_names, lifetimes.absolute, "absolute limit");
     if (lifetimes.idle > lifetimes.absolute) {
         to.report.warn(fmt::format(
             "the idle limit of {} s is longer than the absolute limit of {} s, which ends sessions first "

@@ -8,8 +8,7 @@ namespace {
 
 constexpr std::int64_t day = 86400;
 constexpr std::string_view cleanup_later =
-    "read by no part of this version: belongs to the cleanup jobs of `vedfolnir serve`; expired records already "
-    "leave Redis by their time to live";
+    "read by no part of this version: cleanup has one interval and no grace (REDIS_SESSION_CLEANUP_INTERVAL)";
 constexpr std::string_view sync_later =
     "read by no part of this version: belongs to the cross-tab client";
 constexpr std::string_view policy_later =
@@ -89,36 +88,80 @@ constexpr std::array known{
           .max = 512},
 
     // Cleanup
-    Known{.name = "REDIS_SESSION_CLEANUP_INTERVAL",
+    Known{
+        .name = "VEDFOLNIR_JOBS",
+        .kind = Kind::boolean,
+        .group = Group::cleanup,
+        .fallback = "true",
+        .about =
+            "This process may do the background work (cleanup, retention). Of all that may, one does it at a "
+            "time. `vedfolnir serve` always may, other subcommands never."},
+    Known{
+        .name = "VEDFOLNIR_JOBS_LEASE_MS",
+        .kind = Kind::integer,
+        .group = Group::cleanup,
+        .fallback = "10000",
+        .about =
+            "Milliseconds within which another process takes over from one that died at the background work.",
+        .min = 500,
+        .max = 600'000},
+    Known{
+        .name = "VEDFOLNIR_RESTORABLE_BACKUP_DAYS",
+        .kind = Kind::integer,
+        .group = Group::cleanup,
+        .fallback = "30",
+        .about =
+            "Age of the oldest backup of Redis or SQL that may ever be restored, in days: endings are remembered "
+            "that much longer than their sessions could live.",
+        .min = 0,
+        .max = 36500},
+    Known{
+        .name = "VEDFOLNIR_SNAPSHOTS",
+        .kind = Kind::choice,
+        .group = Group::cleanup,
+        .fallback = "authenticated",
+        .about =
+            "Which sessions have a sealed copy in SQL, from which they come back when Redis lost them.",
+        .choices = "authenticated|off"},
+    Known{.name = "VEDFOLNIR_SNAPSHOT_LAG_MS",
           .kind = Kind::integer,
           .group = Group::cleanup,
-          .fallback = "3600",
-          .about = "Seconds between cleanup runs.",
-          .unused = cleanup_later,
-          .min = 1,
-          .max = 30 * day},
+          .fallback = "1000",
+          .about = "Milliseconds within which a change is copied.",
+          .min = 100,
+          .max = 60'000},
+    Known{
+        .name = "VEDFOLNIR_SNAPSHOT_KEYS",
+        .kind = Kind::names,
+        .group = Group::cleanup,
+        .about =
+            "The session keys that a copy keeps, besides those that say who is logged in. Empty: all."},
+    Known{
+        .name = "REDIS_SESSION_CLEANUP_INTERVAL",
+        .kind = Kind::integer,
+        .group = Group::cleanup,
+        .fallback = "3600",
+        .about =
+            "Seconds between cleanup runs: expired sessions leave the indexes, their rows are closed.",
+        .min = 1,
+        .max = 30 * day},
     Known{.name = "SESSION_CLEANUP_INTERVAL",
           .kind = Kind::integer,
           .group = Group::cleanup,
-          .fallback = "3600",
-          .about = "The same, in scripts of the original application.",
-          .unused = cleanup_later,
+          .about = "Another name of REDIS_SESSION_CLEANUP_INTERVAL.",
           .min = 1,
           .max = 30 * day},
     Known{.name = "SESSION_CLEANUP_INTERVAL_SECONDS",
           .kind = Kind::integer,
           .group = Group::cleanup,
-          .fallback = "1800",
-          .about = "Seconds between light cleanup runs.",
-          .unused = cleanup_later,
+          .about = "Another name of REDIS_SESSION_CLEANUP_INTERVAL.",
           .min = 1,
           .max = 30 * day},
     Known{.name = "SESSION_BATCH_CLEANUP_INTERVAL_SECONDS",
           .kind = Kind::integer,
           .group = Group::cleanup,
           .fallback = "21600",
-          .about = "Seconds between batch cleanup runs.",
-          .unused = cleanup_later,
+          .about = "Seconds between retention runs: rows that need not be kept any longer go.",
           .min = 1,
           .max = 30 * day},
     Known{.name = "SESSION_DEEP_CLEANUP_INTERVAL_SECONDS",
@@ -141,16 +184,14 @@ constexpr std::array known{
           .kind = Kind::integer,
           .group = Group::cleanup,
           .fallback = "100",
-          .about = "Rows per cleanup batch.",
-          .unused = cleanup_later,
+          .about = "Entries or rows of one step of a cleanup or retention run.",
           .min = 1,
-          .max = 1'000'000},
+          .max = 10'000},
     Known{.name = "SESSION_MAX_CLEANUP_BATCHES",
           .kind = Kind::integer,
           .group = Group::cleanup,
           .fallback = "10",
-          .about = "Batches per cleanup run.",
-          .unused = cleanup_later,
+          .about = "Steps of one run; what is left follows after a short pause.",
           .min = 1,
           .max = 1'000'000},
     Known{.name = "SESSION_MAX_EXPIRED_THRESHOLD",
@@ -173,17 +214,14 @@ constexpr std::array known{
           .kind = Kind::integer,
           .group = Group::cleanup,
           .fallback = "7",
-          .about = "Days a closed session row is kept.",
-          .unused = cleanup_later,
+          .about = "Days the row of an ended session is kept.",
           .min = 1,
           .max = 36500},
     Known{.name = "SESSION_AUDIT_RETENTION_DAYS",
           .kind = Kind::integer,
           .group = Group::cleanup,
-          .fallback = "30",
-          .about = "Days an audit row is kept.",
-          .unused =
-              "read by no part of this version: audit rows are kept until the retention jobs exist",
+          .fallback = "365",
+          .about = "Days an event of the audit trail is kept.",
           .min = 1,
           .max = 36500},
 

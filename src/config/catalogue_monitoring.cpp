@@ -7,9 +7,6 @@ namespace vedfolnir::config {
 namespace {
 
 constexpr std::int64_t day = 86400;
-constexpr std::string_view cleanup_later =
-    "read by no part of this version: belongs to the cleanup jobs of `vedfolnir serve`; expired records already "
-    "leave Redis by their time to live";
 constexpr std::string_view sync_later =
     "read by no part of this version: belongs to the cross-tab client";
 constexpr std::string_view monitoring_later =
@@ -173,8 +170,7 @@ constexpr std::array known{
           .kind = Kind::boolean,
           .group = Group::features,
           .fallback = "true",
-          .about = "Background cleanup.",
-          .unused = cleanup_later},
+          .about = "Another name of VEDFOLNIR_JOBS."},
     Known{.name = "SESSION_FEATURE_ANALYTICS",
           .kind = Kind::boolean,
           .group = Group::features,

@@ -8,8 +8,6 @@ namespace {
 
 constexpr std::string_view monitoring_later =
     "read by no part of this version: belongs to the metrics and alerts of `vedfolnir serve`";
-constexpr std::string_view snapshots_later =
-    "read by no part of this version: belongs to the snapshots of sessions in SQL";
 constexpr std::string_view pool_never =
     "read by no part of the product: one multiplexed connection per process replaces the pool";
 
@@ -245,8 +243,7 @@ constexpr std::array known{
           .kind = Kind::boolean,
           .group = Group::database,
           .fallback = "true",
-          .about = "Keep SQL copies of sessions.",
-          .unused = snapshots_later},
+          .about = "false: as VEDFOLNIR_SNAPSHOTS=off."},
 };
 
 }  // namespace

@@ -122,6 +122,7 @@ Settings resolve(const Input& input) {
     apply_cookie(to);
     apply_identity(to);
     apply_bounds(to);
+    apply_jobs(to);
     warn_of_ignored_switches(to);
     list_settings(to, settings.values);
     settings.secret_paths = layers.secret_paths();

@@ -21,6 +21,7 @@ using PortsFactory = std::function<Result<manager::Ports>(runtime::Runtime&, con
 struct Instance {
     runtime::Runtime runtime;
     std::shared_ptr<manager::Core> core;
+    std::shared_ptr<runtime::Background> background;
     std::function<void()> end_threads;
 
     Instance() = default;

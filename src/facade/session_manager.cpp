@@ -13,6 +13,7 @@ namespace facade {
 Instance::~Instance() {
     runtime.stop();
     if (end_threads) end_threads();
+    background.reset();
     core.reset();
 }
 
@@ -41,12 +42,15 @@ Result<facade::Instance*> SessionManager::Impl::instance() {
         auto ports = factory(fresh->runtime, options, counters);
         if (!ports) return ports.error();
         fresh->end_threads = std::move(ports->end_threads);
+        fresh->background = std::move(ports->background);
         fresh->core = std::make_shared<manager::Core>(
             manager::CoreSettings{options, ring, *random, counters, fresh->runtime.executor(),
                                   report},
             std::move(*ports));
-        if (current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel))
-            return fresh.release();
+        if (!current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel))
+            continue;
+        if (fresh->background && options.jobs.run) fresh->background->start();
+        return fresh.release();
     }
     return seen;
 }
@@ -285,6 +289,43 @@ TraceId SessionManager::new_trace() {
     return filled ? trace : TraceId{};
 }
 
+namespace {
+
+/// The background work of this process, or why there is none.
+Result<facade::Instance*> working(SessionManager::Impl& impl) {
+    auto instance = impl.instance();
+    if (!instance || (*instance)->background) return instance;
+    return Error{Errc::unsupported, "sessions in memory need no background work"};
+}
+
+}  // namespace
+
+Result<void> SessionManager::start_jobs() const {
+    if (!impl_->options.jobs.run) {
+        return Error{Errc::bad_options, "this process may not do background work (jobs.run)"};
+    }
+    // The first instance of a process starts them.
+    auto instance = working(*impl_);
+    if (!instance) return instance.error();
+    return {};
+}
+
+Result<bool> SessionManager::stop_jobs(Millis budget) const {
+    auto instance = working(*impl_);
+    if (!instance) return instance.error();
+    const Deadline deadline = deadline_in(budget);
+    return runtime::run_sync<bool>((*instance)->runtime, (*instance)->background->stop(deadline),
+                                   deadline);
+}
+
+Result<JobsReport> SessionManager::jobs() const {
+    auto instance = working(*impl_);
+    if (!instance) return instance.error();
+    const Deadline deadline = deadline_in(durable_budget(impl_->options));
+    return runtime::run_sync<JobsReport>((*instance)->runtime,
+                                         (*instance)->background->report(deadline), deadline);
+}
+
 Counters SessionManager::counters() const noexcept {
     const runtime::AtomicCounters& from = impl_->counters;
     Counters to;
@@ -322,6 +363,15 @@ Counters SessionManager::counters() const noexcept {
     to.fallback_conflicts = from.fallback_conflicts;
     to.fallback_active = from.fallback_active;
     to.fallback_ahead = from.fallback_ahead;
+    to.cleanup_runs = from.cleanup_runs;
+    to.cleanup_failures = from.cleanup_failures;
+    to.cleanup_removed = from.cleanup_removed;
+    to.cleanup_closed = from.cleanup_closed;
+    to.cleanup_ms = from.cleanup_ms;
+    to.retention_removed = from.retention_removed;
+    to.snapshots_written = from.snapshots_written;
+    to.snapshots_failures = from.snapshots_failures;
+    to.snapshots_lag_ms = from.snapshots_lag_ms;
     return to;
 }
 

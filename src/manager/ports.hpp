@@ -3,6 +3,7 @@
 
 #include "crypto/key_ring.hpp"
 #include "crypto/random.hpp"
+#include "runtime/background.hpp"
 #include "runtime/counters.hpp"
 #include "runtime/near_cache.hpp"
 #include "vedfolnir/async/archive.hpp"
@@ -28,6 +29,8 @@ struct Ports {
     /// Ends the threads of the stores; empty: they have none. Called once the loop has stopped, before it goes: nobody
     /// may post to a loop that is being destroyed.
     std::function<void()> end_threads{};
+    /// Work beside the requests; null: none.
+    std::shared_ptr<runtime::Background> background{};
     /// Where `store` can stand on the database; null: it cannot.
     std::shared_ptr<async::Recovery> recovery{};
 };

@@ -42,5 +42,8 @@ std::string Keyspace::epoch(const UserTag& tag) const {
 std::string Keyspace::expiry(std::uint8_t shard) const { return in_shard(shard, "expiry"); }
 std::string Keyspace::dirty(std::uint8_t shard) const { return in_shard(shard, "dirty"); }
 std::string Keyspace::mark(std::uint8_t shard) const { return in_shard(shard, "mark"); }
+std::string Keyspace::fence(std::uint8_t shard) const { return in_shard(shard, "fence"); }
+// In a shard like everything else, so that it has a slot on a cluster; which one does not matter.
+std::string Keyspace::lease() const { return in_shard(0, "lease"); }
 
 }  // namespace vedfolnir::redis

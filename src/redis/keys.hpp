@@ -23,6 +23,10 @@ public:
     [[nodiscard]] std::string expiry(std::uint8_t shard) const;
     [[nodiscard]] std::string dirty(std::uint8_t shard) const;
     [[nodiscard]] std::string mark(std::uint8_t shard) const;
+    /// The highest fence of a background job that acted in this shard.
+    [[nodiscard]] std::string fence(std::uint8_t shard) const;
+    /// The one lease of all background jobs.
+    [[nodiscard]] std::string lease() const;
     [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
 
 private:

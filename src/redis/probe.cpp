@@ -244,7 +244,7 @@ std::string acl_rules(std::string_view prefix) {
     constexpr std::string_view commands =
         "+hello +auth +ping +info +select +time +fcall +fcall_ro "
         "+get +set +del +getrange +setrange +strlen +pexpire +pexpireat +pttl "
-        "+zadd +zrem +zrange +zrangebyscore +zremrangebyscore +hget +hset +client|tracking";
+        "+zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zscore +hget +hset +client|tracking";
     std::string rules = "user vedfolnir on >REPLACE-WITH-A-LONG-RANDOM-PASSWORD resetkeys ~";
     rules += prefix;
     rules += "* resetchannels -@all ";

@@ -77,22 +77,6 @@ Error outcome_unknown() {
 
 }  // namespace
 
-/// One function call. `keys` come first; Redis wants their number.
-struct RedisStore::Call {
-    std::string_view function;
-    Texts keys;
-    Texts arguments;
-    bool repeatable = true;
-    bool read_only = false;
-
-    void add_to(boost::redis::request& request) const {
-        Texts words{std::string(function), std::to_string(keys.size())};
-        words.insert(words.end(), keys.begin(), keys.end());
-        words.insert(words.end(), arguments.begin(), arguments.end());
-        request.push_range(read_only ? "FCALL_RO" : "FCALL", words.begin(), words.end());
-    }
-};
-
 RedisStore::RedisStore(asio::any_io_executor executor, const RedisOptions& options,
                        runtime::AtomicCounters* counters)
     : executor_(executor),
@@ -100,27 +84,13 @@ RedisStore::RedisStore(asio::any_io_executor executor, const RedisOptions& optio
       connection_(std::move(executor), options, Connection::Purpose::serve, counters),
       refresh_timeout_(options.request_timeout) {}
 
-/// The words of the function's reply; at least two: the result's name and the server's time.
-asio::awaitable<boost::system::result<RedisStore::Texts, Failure>> RedisStore::call(
-    Call call, Deadline deadline) {
-    Pipeline pipeline;
-    pipeline.repeatable = call.repeatable;
-    call.add_to(pipeline.request);
-    auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return exchange.error();
-    const Reply& reply = exchange->replies.front();
-    if (!reply) co_return reply.error();
-    const auto views = values(*reply);
-    if (views.size() < 2) {
-        co_return Failure{FailureKind::other, Stage::request,
-                          std::string(call.function) + " answered too little"};
-    }
-    clock_.observe(TimePoint(Millis(number(views[1]))), exchange->sent, exchange->answered);
-    co_return Texts(views.begin(), views.end());
+asio::awaitable<boost::system::result<Texts, Failure>> RedisStore::call(Call call,
+                                                                        Deadline deadline) {
+    return call_function(connection_, clock_, std::move(call), deadline);
 }
 
 /// The keys that create and save name: more for a record with an owner.
-RedisStore::Texts RedisStore::record_keys(const StoreKey& key, const std::string& record) const {
+Texts RedisStore::record_keys(const StoreKey& key, const std::string& record) const {
     const UserTag tag = tag_of(record);
     if (tag.anonymous()) return {keys_.record(key)};
     return {keys_.record(key), keys_.epoch(tag), keys_.user(tag), keys_.expiry(key.shard),
@@ -188,7 +158,7 @@ Task<async::SaveReply> RedisStore::save(StoreKey key, std::uint64_t expected_gen
 }
 
 Task<TouchStatus> RedisStore::touch(StoreKey key, Millis ttl, Deadline deadline) {
-    Call order{"vedfolnir_touch", {keys_.record(key)}, {digits(ttl)}};
+    Call order{"vedfolnir_touch", {keys_.record(key)}, {digits(ttl), raw(key.digest)}};
     const auto reply = co_await call(std::move(order), deadline);
     if (!reply) co_return to_error(reply.error());
     if (reply->front() == "touched") co_return TouchStatus::touched;
@@ -312,7 +282,7 @@ Task<std::vector<async::RestoreReply>> RedisStore::restore(std::vector<async::Re
         const UserTag tag = tag_of(item.record);
         if (!tag.anonymous() && tag.shard() != item.key.shard)
             co_return Error{Errc::internal, "an authenticated record outside its user's shard"};
-        restore_call(std::move(item), skew_max).add_to(pipeline.request);
+        push_call(pipeline.request, restore_call(std::move(item), skew_max));
     }
     auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
     if (!exchange) co_return to_error(exchange.error());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "redis/connection.hpp"
+#include "redis/function_call.hpp"
 #include "redis/keys.hpp"
 #include "runtime/counters.hpp"
 #include "runtime/store_clock.hpp"
@@ -73,8 +74,7 @@ public:
     [[nodiscard]] const runtime::StoreClock& clock() const noexcept { return clock_; }
 
 private:
-    using Texts = std::vector<std::string>;
-    struct Call;
+    using Call = FunctionCall;
 
     [[nodiscard]] boost::asio::awaitable<boost::system::result<Texts, Failure>> call(
         Call call, Deadline deadline);

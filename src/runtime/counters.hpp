@@ -30,6 +30,13 @@ struct AtomicCounters {
     /// Not raised but set: 1 while this process uses the database; records that the hot store was not told yet.
     Count fallback_active{0}, fallback_ahead{0};
 
+    /// Background jobs of this process; `_ms` adds up milliseconds.
+    Count cleanup_runs{0}, cleanup_failures{0}, cleanup_removed{0}, cleanup_closed{0},
+        cleanup_ms{0};
+    Count retention_removed{0};
+    Count snapshots_written{0}, snapshots_failures{0};
+    Count snapshots_lag_ms{0};  ///< Not a sum: as the last run found it.
+
     static void raise(Count& count, std::uint64_t by = 1) noexcept {
         count.fetch_add(by, std::memory_order_relaxed);
     }

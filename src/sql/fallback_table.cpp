@@ -1,6 +1,7 @@
 #include "sql/fallback_table.hpp"
 
 #include "runtime/archive_rules.hpp"
+#include "sql/batch.hpp"
 #include "sql/failure.hpp"
 #include "sql/lifecycle.hpp"
 #include "sql/listings.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <utility>
 
 namespace vedfolnir::sql {
@@ -97,6 +99,29 @@ void write_note(Connection& db, const StoreKey& key, const std::string& bytes, T
                         {"bytes", encoded(bytes)},
                         {"ahead", std::int64_t{ahead}}};
     if (db.execute("record_note_replace", params) == 0) db.execute("record_note_insert", params);
+}
+
+bool newer(const Fields& a, const Fields& b) {
+    return std::pair(a.generation, a.clock) > std::pair(b.generation, b.clock);
+}
+
+std::string snapshot_rows(const std::map<StoreKey, const async::Snapshot*>& snapshots,
+                          TimePoint now) {
+    Batch batch;
+    for (const auto& [key, snapshot] : snapshots) {
+        const Fields fields(snapshot->record);
+        batch.next_row();
+        batch.add("store_key", key.text());
+        batch.add("user_tag", hex(fields.user.bytes));
+        batch.add("handle", fields.handle.text());
+        batch.add("generation", number(fields.generation));
+        batch.add("epoch", number(fields.epoch));
+        batch.add("absolute_expiry_ms", millis(fields.absolute_expiry));
+        batch.add("expires_ms", millis(now + fields.capped(snapshot->ttl, now)));
+        batch.add("bytes", encoded(snapshot->record));
+        batch.add("clock", number(fields.clock));
+    }
+    return batch.json();
 }
 
 bool delete_record(Connection& db, const StoreKey& key) {
@@ -303,25 +328,23 @@ FallbackState set_fallback_mode(Connection& db, FallbackMode mode, const std::st
 
 std::uint32_t put_snapshots(Connection& db, const std::vector<async::Snapshot>& snapshots,
                             TimePoint now) {
-    std::uint32_t kept = 0;
+    // One of each key, and in their order, so that two batches never wait for each other's rows.
+    std::map<StoreKey, const async::Snapshot*> newest;
     for (const auto& snapshot : snapshots) {
         expect_record(snapshot.record, "snapshot");
         const Fields fields(snapshot.record);
         expect(!fields.user.anonymous() && fields.user.shard() == snapshot.key.shard,
                "a snapshot of an anonymous record, or one outside its user's shard");
-        if (fields.capped(snapshot.ttl, now) <= Millis{0} || key_ended(db, snapshot.key) ||
-            epoch_passed(db, fields))
-            continue;
-        const RecordWrite write{snapshot.key, snapshot.record, snapshot.ttl, now};
-        if (db.execute("record_snapshot", record_params(write, fields)) > 0) {
-            ++kept;
-        } else if (!stored_under(db, snapshot.key)) {
-            insert_record(db, write, fields);
-            ++kept;
-        }
+        if (fields.capped(snapshot.ttl, now) <= Millis{0}) continue;
+        const async::Snapshot*& kept = newest[snapshot.key];
+        if (kept == nullptr || !newer(Fields(kept->record), fields)) kept = &snapshot;
     }
+    if (newest.empty()) return 0;
+    const Params params{{"batch", snapshot_rows(newest, now)}};
+    const auto kept =
+        db.execute("snapshots_update", params) + db.execute("snapshots_insert", params);
     if (kept > 0) db.execute("records_purge", {{"now", millis(now)}, {"page", purge_page}});
-    return kept;
+    return static_cast<std::uint32_t>(kept);
 }
 
 }  // namespace vedfolnir::sql

@@ -1,11 +1,13 @@
 #include "sql/lifecycle.hpp"
 
 #include "runtime/archive_rules.hpp"
+#include "sql/batch.hpp"
 #include "sql/failure.hpp"
 #include "sql/listings.hpp"
 #include "sql/rows.hpp"
 
 #include <algorithm>
+#include <map>
 #include <random>
 #include <set>
 
@@ -257,6 +259,32 @@ async::EndReceipt repeated_ending(Connection& db, const OperationId& operation,
     return receipt;
 }
 
+/// Closes rows by one statement, with an event each.
+std::uint32_t close_as_expired(Connection& db, std::string_view query, Params params) {
+    const auto event = runtime::expired_event();
+    // Names what this call closes, also where another one works beside it.
+    const auto operation = hex(new_operation());
+    params.emplace_back("reason", std::string(to_string(EndReason::expired)));
+    params.emplace_back("operation", operation);
+    const auto closed = db.execute(query, std::move(params));
+    if (closed == 0) return 0;
+    db.execute("audit_events_add_expired", {{"type", event.type},
+                                            {"actor", event.actor},
+                                            {"detail", event.detail},
+                                            {"operation", operation}});
+    return static_cast<std::uint32_t>(closed);
+}
+
+std::string gone_rows(const std::vector<async::Gone>& gone) {
+    Batch batch;
+    for (const async::Gone& session : gone) {
+        batch.next_row();
+        batch.add("handle", session.handle.text());
+        batch.add("store_key", session.key.text());
+    }
+    return batch.json();
+}
+
 }  // namespace
 
 async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
@@ -334,20 +362,27 @@ std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& 
 }
 
 std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit) {
-    const auto event = runtime::expired_event();
-    // Names what this call closes, also where another one works beside it.
-    const auto operation = hex(new_operation());
-    const auto closed = db.execute("sessions_close_expired",
-                                   {{"now", millis(now)},
-                                    {"page", std::int64_t{limit}},
-                                    {"reason", std::string(to_string(EndReason::expired))},
-                                    {"operation", operation}});
-    if (closed == 0) return 0;
-    db.execute("audit_events_add_expired", {{"type", event.type},
-                                            {"actor", event.actor},
-                                            {"detail", event.detail},
-                                            {"operation", operation}});
-    return static_cast<std::uint32_t>(closed);
+    return close_as_expired(db, "sessions_close_expired",
+                            {{"now", millis(now)}, {"page", std::int64_t{limit}}});
+}
+
+std::uint32_t close_gone(Connection& db, const std::vector<async::Gone>& gone, TimePoint now) {
+    return close_as_expired(db, "sessions_close_gone",
+                            {{"batch", gone_rows(gone)}, {"now", millis(now)}});
+}
+
+void keep_closed(Connection& db, std::vector<async::Gone>& gone) {
+    std::map<Handle, UserTag> users;
+    std::set<Handle> open;
+    for (const auto& row : db.query("sessions_users", 3, {{"batch", gone_rows(gone)}})) {
+        users.emplace(read_handle(row, 0), read_tag(row, 1));
+        if (row.integer(2) != 0) open.insert(read_handle(row, 0));
+    }
+    std::erase_if(gone, [&](const async::Gone& session) { return open.contains(session.handle); });
+    for (async::Gone& session : gone) {
+        const auto known = users.find(session.handle);
+        if (known != users.end()) session.user = known->second;
+    }
 }
 
 bool record_change(Connection& db, const Handle& handle, const std::string& platform,

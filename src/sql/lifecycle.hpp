@@ -3,6 +3,7 @@
 
 #include "sql/connection.hpp"
 #include "vedfolnir/async/archive.hpp"
+#include "vedfolnir/async/upkeep.hpp"
 
 #include <cstdint>
 
@@ -19,6 +20,12 @@ namespace vedfolnir::sql {
 [[nodiscard]] std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& marks,
                                             const async::AuditEvent& event);
 [[nodiscard]] std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit);
+/// Closes the rows of sessions whose record the hot store let go, as expired and with an event each; not where a row was
+/// closed before, its session lives under another key, or `records` holds a copy that is still alive. How many.
+[[nodiscard]] std::uint32_t close_gone(Connection& db, const std::vector<async::Gone>& gone,
+                                       TimePoint now);
+/// Leaves out those that are open all the same, and fills in whose sessions the others are, as far as that is known here.
+void keep_closed(Connection& db, std::vector<async::Gone>& gone);
 [[nodiscard]] bool record_change(Connection& db, const Handle& handle, const std::string& platform,
                                  const async::AuditEvent& event);
 [[nodiscard]] std::uint32_t append_events(Connection& db,

@@ -2,7 +2,7 @@
 -- Works at any generation. Never creates, and leaves notes alone.
 --
 -- Keys   1 record
--- Args   1 time to live, ms
+-- Args   1 time to live, ms · 2 store key digest (16 bytes; missing, as old programs call it: its copy is not renewed)
 -- Flags  allow-oom: eight bytes in place; active users must not idle out while Redis is out of memory
 -- Result { word, server time in ms }
 --   touched
@@ -22,6 +22,12 @@ local function touch(keys, args)
     end
     redis.call('SETRANGE', keys[1], 12, write_number(now))
     redis.call('PEXPIRE', keys[1], digits(ttl))
+    if args[2] and user_of(header) ~= anonymous then
+        -- So that the copy in SQL does not idle out while the session is in use. Not at once: a copy per touch would be
+        -- a row written for every minute of reading. A change that waits for its copy keeps its place.
+        check_digest(args[2], 'digest')
+        redis.call('ZADD', shard_of_record_key(keys[1]) .. 'dirty', 'NX', digits(now + math.floor(ttl / 4)), args[2])
+    end
     -- Ends with a read: the writer's own connection keeps tracking the key (client-side caching).
     redis.call('STRLEN', keys[1])
     return { 'touched', now }

@@ -237,10 +237,12 @@ TEST_P(RedisKeys, the_user_of_the_suite_may_do_nothing_else) {
 // ids: C34
 TEST_P(RedisKeys, functions_carry_the_flags_that_trouble_demands) {
     const std::vector<std::pair<std::string, std::string>> expected{
-        {"vedfolnir_create", ""},         {"vedfolnir_save", ""},
-        {"vedfolnir_touch", "allow-oom"}, {"vedfolnir_erase", "allow-oom"},
-        {"vedfolnir_end", "allow-oom"},   {"vedfolnir_list", "no-writes"},
-        {"vedfolnir_info", "no-writes"},  {"vedfolnir_restore", ""}};
+        {"vedfolnir_create", ""},          {"vedfolnir_save", ""},
+        {"vedfolnir_touch", "allow-oom"},  {"vedfolnir_erase", "allow-oom"},
+        {"vedfolnir_end", "allow-oom"},    {"vedfolnir_list", "no-writes"},
+        {"vedfolnir_info", "no-writes"},   {"vedfolnir_restore", ""},
+        {"vedfolnir_lease", "allow-oom"},  {"vedfolnir_due", "allow-oom"},
+        {"vedfolnir_forget", "allow-oom"}, {"vedfolnir_drained", "allow-oom"}};
     const auto libraries = server().admin({"FUNCTION", "LIST"});
     ASSERT_EQ(libraries.items.size(), 1U);
     std::vector<std::pair<std::string, std::string>> found;

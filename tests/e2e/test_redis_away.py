@@ -1,11 +1,13 @@
-"""The demo while Redis is away: public pages go on, the rest says 503, and nobody is logged out."""
+"""The demo while Redis is away: with copies in SQL nobody notices; without, public pages go on, the rest is a 503."""
 
 from __future__ import annotations
 
 import secrets
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,28 +17,82 @@ from playwright.sync_api import Page
 
 
 @pytest.fixture
-def lonely(tmp_path: Path) -> Iterator[Demo]:
+def lonely(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
     """A demo of its own, whose Redis may be taken away."""
     with stack.Redis(tmp_path / "redis") as redis:
         environment = stack.demo_environment(tmp_path, redis.url, secrets.token_hex())
+        environment |= getattr(request, "param", {})
         log = tmp_path / "gunicorn.log"
         with stack.Gunicorn(stack.DEMO, stack.free_port(), environment, log) as web:
             yield Demo(web.url, redis, environment, log, web)
     keep(tmp_path)
 
 
-@pytest.mark.ids("S49", "C28", "N3")
-@pytest.mark.parametrize("how", ["killed", "frozen"])
-def test_pages_degrade_and_come_back_signed_in(lonely: Demo, page: Page, how: str) -> None:
-    page.goto(f"{lonely.url}/sign-in")
+def sign_in(demo: Demo, page: Page) -> None:
+    page.goto(f"{demo.url}/sign-in")
     page.locator("button.account").first.click()
     page.wait_for_url("**/desk")
-    before = [each for each in page.context.cookies() if each["name"] == "session"]
 
+
+def take_away(demo: Demo, how: str) -> None:
     if how == "killed":
-        lonely.redis.stop(signal.SIGTERM)
+        demo.redis.stop(signal.SIGTERM)
     else:
-        lonely.redis.send(signal.SIGSTOP)
+        demo.redis.send(signal.SIGSTOP)
+
+
+def give_back(demo: Demo, how: str) -> None:
+    if how == "killed":
+        demo.redis.start()
+    else:
+        demo.redis.send(signal.SIGCONT)
+
+
+def session_cookies(page: Page) -> list[str]:
+    return [each["value"] for each in page.context.cookies() if each["name"] == "session"]
+
+
+@pytest.mark.ids("S35", "S36", "S49", "C28", "N3")
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_a_session_from_before_goes_on_from_its_copy(
+    lonely: Demo, tmp_path: Path, page: Page, how: str
+) -> None:
+    sign_in(lonely, page)
+    before = session_cookies(page)
+
+    def copied() -> bool:
+        with lonely.redis.client() as client:
+            listed = list(client.scan_iter(match="*:dirty", count=1000))
+        path = tmp_path / "state" / "sessions.db"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            copies = db.execute("SELECT COUNT(*) FROM records WHERE user_tag IS NOT NULL")
+            return not listed and copies.fetchone() == (1,)
+
+    stack.wait_until(copied, "the session has its copy")
+
+    take_away(lonely, how)
+    for path in ("/desk", "/", "/desk"):
+        answer = page.goto(lonely.url + path)
+        assert answer is not None
+        assert answer.status == 200, path
+    assert page.inner_text("h1") == "Astrid’s desk"
+    assert session_cookies(page) == before
+
+    give_back(lonely, how)
+    answer = page.goto(f"{lonely.url}/desk")
+    assert answer is not None
+    assert answer.status == 200
+    assert page.inner_text("h1") == "Astrid’s desk"
+    assert session_cookies(page) == before
+
+
+@pytest.mark.ids("S49", "C28", "N3")
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+@pytest.mark.parametrize("lonely", [{"SESSION_FALLBACK": "false"}], indirect=True, ids=["alone"])
+def test_pages_degrade_and_come_back_signed_in(lonely: Demo, page: Page, how: str) -> None:
+    sign_in(lonely, page)
+    before = session_cookies(page)
+    take_away(lonely, how)
 
     for path in ("/", "/how-it-works", "/static/style.css"):
         answer = page.goto(lonely.url + path)
@@ -54,12 +110,9 @@ def test_pages_degrade_and_come_back_signed_in(lonely: Demo, page: Page, how: st
     assert "set-cookie" not in answer.headers
     assert page.inner_text("h1") == "Sessions are taking a breath"
     assert "Traceback" not in page.content()
-    assert [each for each in page.context.cookies() if each["name"] == "session"] == before
+    assert session_cookies(page) == before
 
-    if how == "killed":
-        lonely.redis.start()
-    else:
-        lonely.redis.send(signal.SIGCONT)
+    give_back(lonely, how)
 
     def back() -> bool:
         again = page.goto(f"{lonely.url}/desk")

@@ -138,6 +138,8 @@ class Stack:
 def environment_of(folder: Path, redis_url: str, gates: Gates) -> dict[str, str]:
     environment = stack.demo_environment(folder, redis_url, SECRET_KEY)
     environment[ENVIRONMENT_NAME] = gates.path
+    # Tests count keys, commands and rows; background work has tests of its own.
+    environment["VEDFOLNIR_JOBS"] = "false"
     paths = [str(ROOT / "python" / "src"), str(ROOT / "tests")]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     return environment

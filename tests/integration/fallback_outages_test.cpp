@@ -125,6 +125,8 @@ protected:
         std::string secret(32, '\0');
         for (std::size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<char>(i * 37 + 11);
         options.keys.keys = {{1, secret}};
+        // What SQL knows is what these tests wrote there.
+        options.jobs.run = false;
         manager_.emplace(std::move(SessionManager::open(options).value()));
     }
 

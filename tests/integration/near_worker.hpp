@@ -32,6 +32,7 @@ inline ManagerOptions near_options(const RedisServer& server, const std::string&
     options.state_dir = state_dir;
     // What a database that stands in adds, within its own bound, is the matter of other tests.
     options.fallback.reset();
+    options.jobs.run = false;
     std::string secret(32, '\0');
     for (std::size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<char>(i * 37 + 11);
     options.keys.keys = {{1, secret}};

@@ -62,8 +62,10 @@ void print_table(const Context& context, const compose::BenchOutcome& outcome,
 
 ExitCode bench(const Context& context, const BenchArguments& arguments) {
     ExitCode code{};
-    const auto settings = context.valid_settings(code);
+    auto settings = context.valid_settings(code);
     if (!settings) return code;
+    // What is measured are sessions, not the background work beside them.
+    settings->options.jobs.run = false;
     const ManagerOptions& options = settings->options;
     if (options.store == StoreKind::memory) {
         return context.console.fail(ExitCode::usage, "bad_options",

@@ -270,6 +270,33 @@ class Counters:
     @property
     def fallback_ahead(self) -> int: ...
 
+    @property
+    def cleanup_runs(self) -> int: ...
+
+    @property
+    def cleanup_failures(self) -> int: ...
+
+    @property
+    def cleanup_removed(self) -> int: ...
+
+    @property
+    def cleanup_closed(self) -> int: ...
+
+    @property
+    def cleanup_ms(self) -> int: ...
+
+    @property
+    def retention_removed(self) -> int: ...
+
+    @property
+    def snapshots_written(self) -> int: ...
+
+    @property
+    def snapshots_failures(self) -> int: ...
+
+    @property
+    def snapshots_lag_ms(self) -> int: ...
+
 class SessionCost:
     """What one request's session cost it so far."""
 

@@ -104,6 +104,10 @@ INSTANTIATE_TEST_SUITE_P(
               [](ManagerOptions& o) { o.redis.tls = TlsOptions{.certificate_file = "/c"}; }},
         Fault{"request_budget", [](ManagerOptions& o) { o.request_budget = Millis(0); }},
         Fault{"limits", [](ManagerOptions& o) { o.limits.payload_max = 0; }},
+        Fault{"jobs.replaced_within",
+              [](ManagerOptions& o) { o.jobs.replaced_within = Millis(100); }},
+        Fault{"jobs", [](ManagerOptions& o) { o.jobs.batches_max = 0; }},
+        Fault{"jobs.snapshots", [](ManagerOptions& o) { o.jobs.snapshots->lag_max = Millis(10); }},
         Fault{"endings", [](ManagerOptions& o) { o.endings.waiting_max = 0; }},
         Fault{"identity.keys", [](ManagerOptions& o) { o.identity.keys.clear(); }},
         Fault{"plain_records", [](ManagerOptions& o) { o.plain_records = true; }}));

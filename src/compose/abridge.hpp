@@ -1,0 +1,14 @@
+// What a copy in SQL keeps of a record.
+#pragma once
+
+#include "jobs/snapshots.hpp"
+#include "vedfolnir/options.hpp"
+#include "vedfolnir/result.hpp"
+
+namespace vedfolnir::compose {
+
+/// Without a policy of keys the sealed bytes as they are; else the same session with those keys only, besides the ones that
+/// say who is logged in, sealed anew. Errors: key_unavailable.
+[[nodiscard]] Result<jobs::Abridge> make_abridge(const ManagerOptions& options);
+
+}  // namespace vedfolnir::compose

@@ -1,0 +1,3 @@
+-- Purpose: the highest fence under which a job acted.
+-- Parameters: job.
+SELECT fence FROM jobs WHERE job = :job

@@ -1,0 +1,210 @@
+// What background work asks of SQL, on each engine: batches by a few statements, fences, and one lease.
+#include "model/record.hpp"
+#include "sql/upkeep.hpp"
+#include "support/archive_client.hpp"
+#include "support/sql_server.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vedfolnir::test {
+namespace {
+
+using async::FallbackRecord;
+using Knows = FallbackRecord::Knows;
+
+constexpr Millis ttl{600'000};
+constexpr std::uint32_t many = 300;
+
+class UpkeepEngines : public testing::TestWithParam<SqlEngine> {
+protected:
+    UpkeepEngines() {
+        if (GetParam() == SqlEngine::sqlite) {
+            client_ = std::make_unique<ArchiveClient>(folder_.file("sessions.db"));
+        } else {
+            auto& server = SqlServer::shared(GetParam());
+            client_ = std::make_unique<ArchiveClient>(server.url(server.fresh_database()));
+        }
+        fallback_ = sql::make_fallback(client_->shared_database());
+        upkeep_ = std::make_unique<sql::SqlUpkeep>(client_->shared_database());
+    }
+    static Deadline soon() { return deadline_in(patience); }
+    template <class T>
+    T run(async::Task<T> task) {
+        auto result = client_->run(std::move(task));
+        EXPECT_TRUE(result) << result.error().detail;
+        return result ? std::move(*result) : T{};
+    }
+    [[nodiscard]] TimePoint now() const { return client_->database().now(); }
+
+    /// The record of session `number` as the hot store would hold it. `generation` is also its clock and content.
+    [[nodiscard]] async::Snapshot snapshot(std::uint32_t number, std::uint64_t generation) const {
+        model::RecordHeader header;
+        header.handle = ArchiveClient::handle(number);
+        header.user = ArchiveClient::tag();
+        header.absolute_expiry = now() + std::chrono::hours(24);
+        header.generation = generation;
+        header.clock = model::next_clock(0, now()) + generation;
+        return {ArchiveClient::key(number),
+                model::pack_header(header) + "sealed " + std::to_string(generation), ttl};
+    }
+    std::uint32_t put(std::uint32_t first, std::uint32_t count, std::uint64_t generation) {
+        std::vector<async::Snapshot> batch;
+        for (std::uint32_t i = 0; i < count; ++i) batch.push_back(snapshot(first + i, generation));
+        return run(fallback_->put_snapshots(std::move(batch), soon()));
+    }
+    FallbackRecord load(std::uint32_t number) {
+        return run(fallback_->load(ArchiveClient::key(number), soon()));
+    }
+    std::string body(std::uint32_t number) {
+        const auto found = load(number);
+        return found.knows == Knows::found ? found.bytes.substr(model::offset::body) : "";
+    }
+    static async::Gone gone(std::uint32_t number) {
+        return {ArchiveClient::key(number), ArchiveClient::handle(number), {}};
+    }
+
+    const TemporaryFolder folder_;
+    std::unique_ptr<ArchiveClient> client_;
+    std::shared_ptr<sql::SqlFallback> fallback_;
+    std::unique_ptr<sql::SqlUpkeep> upkeep_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Engines, UpkeepEngines,
+                         testing::Values(SqlEngine::sqlite, SqlEngine::postgresql,
+                                         SqlEngine::mysql),
+                         [](const auto& tested) { return engine_name(tested.param); });
+
+// ids: S35 S36
+TEST_P(UpkeepEngines, batch_of_snapshots_takes_a_few_statements_and_keeps_the_newest_of_each) {
+    ASSERT_EQ(put(0, many, 1), many);
+    const auto before = client_->statements();
+    // Half of them are known already.
+    EXPECT_EQ(put(many / 2, many, 2), many);
+    EXPECT_LT(client_->statements() - before, 10U);
+    EXPECT_EQ(body(0), "sealed 1");
+    EXPECT_EQ(body(many / 2), "sealed 2");
+    EXPECT_EQ(body(many + many / 2 - 1), "sealed 2");
+    EXPECT_EQ(put(many / 2, 1, 1), 0U);
+    EXPECT_EQ(body(many / 2), "sealed 2");
+
+    std::vector<async::Snapshot> twice{snapshot(5, 4), snapshot(5, 3)};
+    EXPECT_EQ(run(fallback_->put_snapshots(std::move(twice), soon())), 1U);
+    EXPECT_EQ(body(5), "sealed 4");
+}
+
+// ids: S36 C08 C09
+TEST_P(UpkeepEngines, snapshots_of_what_ended_are_left_out_of_a_batch) {
+    for (std::uint32_t i = 0; i < 3; ++i) ASSERT_TRUE(client_->login(i));
+    ASSERT_EQ(put(0, 2, 1), 2U);
+    ASSERT_TRUE(client_->end(1));
+    ASSERT_TRUE(client_->end(2));
+    EXPECT_EQ(put(0, 3, 2), 1U);
+    EXPECT_EQ(body(0), "sealed 2");
+    EXPECT_EQ(load(1).knows, Knows::ended);
+    EXPECT_EQ(load(2).knows, Knows::ended);
+
+    async::EndRequest everything;
+    everything.user_id = "alice";
+    everything.user = ArchiveClient::tag();
+    everything.event = ArchiveClient::event("session.ended");
+    ASSERT_TRUE(client_->run(client_->archive().end(std::move(everything), soon())));
+    EXPECT_EQ(put(0, 10, 3), 0U);
+}
+
+// ids: S26 S65
+TEST_P(UpkeepEngines, rows_whose_record_is_gone_are_closed_with_an_event_unless_a_copy_lives) {
+    std::vector<async::Gone> batch;
+    for (std::uint32_t i = 0; i < 20; ++i) {
+        ASSERT_TRUE(client_->login(i));
+        batch.push_back(gone(i));
+    }
+    batch.push_back(gone(99));
+    ASSERT_EQ(put(3, 1, 1), 1U);
+    ASSERT_TRUE(client_->end(4));
+    const auto until = ArchiveClient::start() + std::chrono::hours(1);
+    const auto closed = run(upkeep_->close_gone({"cleanup", 1}, batch, until, soon()));
+    EXPECT_EQ(closed.closed, 18U);
+    ASSERT_EQ(closed.gone.size(), 20U);
+    for (const async::Gone& each : closed.gone) {
+        EXPECT_NE(each.handle, ArchiveClient::handle(3));
+        EXPECT_EQ(each.user.anonymous(), each.handle == ArchiveClient::handle(99));
+    }
+    std::size_t expired = 0;
+    for (const auto& event : client_->audit()) {
+        if (event.type != "session.ended" || event.actor != "system") continue;
+        ++expired;
+        EXPECT_EQ(event.at, until);
+    }
+    EXPECT_EQ(expired, 18U);
+    EXPECT_EQ(run(upkeep_->close_gone({"cleanup", 1}, batch, until, soon())).closed, 0U);
+}
+
+// ids: S25 F19
+TEST_P(UpkeepEngines, lower_fence_can_do_nothing_and_runs_add_up) {
+    JobStatus row;
+    row.job = "cleanup";
+    row.fence = 5;
+    row.holder = "first";
+    row.outcome = "done";
+    row.removed = row.removed_last = 7;
+    row.runs = 1;
+    ASSERT_TRUE(run(upkeep_->note_run(row, soon())));
+    ASSERT_TRUE(run(upkeep_->note_run(row, soon())));
+    row.fence = 4;
+    const auto refused = client_->run(upkeep_->note_run(row, soon()));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::denied);
+    const auto jobs = run(upkeep_->jobs(soon()));
+    ASSERT_EQ(jobs.size(), 1U);
+    EXPECT_EQ(jobs.front().removed, 14U);
+    EXPECT_EQ(jobs.front().runs, 2U);
+    EXPECT_EQ(jobs.front().fence, 5U);
+}
+
+// ids: S25
+TEST_P(UpkeepEngines, lease_is_a_row_where_there_is_no_redis) {
+    const auto take = [&](const std::string& holder) {
+        return run(upkeep_->take(holder, Millis{60'000}, 0, soon()));
+    };
+    const auto first = take("first");
+    EXPECT_TRUE(first.held);
+    EXPECT_FALSE(take("second").held);
+    EXPECT_EQ(take("second").holder, "first");
+    EXPECT_EQ(take("first").fence, first.fence);
+    EXPECT_TRUE(run(upkeep_->give_up("first", soon())));
+    const auto second = take("second");
+    EXPECT_TRUE(second.held);
+    EXPECT_GT(second.fence, first.fence);
+}
+
+// ids: S27 S26
+TEST_P(UpkeepEngines, retention_removes_so_many_rows_at_a_time_and_no_younger_ones) {
+    for (std::uint32_t i = 0; i < 5; ++i) {
+        ASSERT_TRUE(client_->login(i));
+        ASSERT_TRUE(client_->end(i));
+    }
+    ASSERT_TRUE(client_->login(9));
+    const auto purge = [&](async::Retained rows, TimePoint before) {
+        return run(upkeep_->purge({"retention", 1}, rows, before, 3, soon()));
+    };
+    const TimePoint old = ArchiveClient::start() - std::chrono::hours(1);
+    const TimePoint later = now() + std::chrono::hours(1000);
+    for (const auto rows :
+         {async::Retained::sessions, async::Retained::audit, async::Retained::revocations})
+        EXPECT_EQ(purge(rows, old), 0U);
+    EXPECT_EQ(purge(async::Retained::sessions, later), 3U);
+    EXPECT_EQ(purge(async::Retained::sessions, later), 2U);
+    EXPECT_EQ(purge(async::Retained::sessions, later), 0U) << "an open row stays";
+    EXPECT_EQ(purge(async::Retained::revocations, later), 3U);
+    EXPECT_EQ(purge(async::Retained::revocations, later), 2U);
+    EXPECT_EQ(purge(async::Retained::audit, later), 3U);
+    EXPECT_EQ(client_->audit().size(), 8U);
+}
+
+}  // namespace
+}  // namespace vedfolnir::test

@@ -1,0 +1,48 @@
+#include "jobs/schedule.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vedfolnir::jobs {
+namespace {
+
+constexpr Millis hour{3'600'000};
+
+// ids: S10 S25
+TEST(Schedule, interval_is_kept_but_for_a_twentieth) {
+    EXPECT_EQ(pause_after_success(hour, 0.0), hour);
+    EXPECT_GE(pause_after_success(hour, 0.999), hour);
+    EXPECT_LE(pause_after_success(hour, 0.999), hour + hour / 20);
+}
+
+// ids: S25
+TEST(Schedule, failures_are_tried_again_ever_later_up_to_a_bound) {
+    EXPECT_EQ(pause_after_failure(hour, 1, 1.0), Millis{1'000});
+    EXPECT_EQ(pause_after_failure(hour, 2, 1.0), Millis{2'000});
+    EXPECT_EQ(pause_after_failure(hour, 2, 0.0), Millis{1'000});
+    EXPECT_EQ(pause_after_failure(hour, 1'000'000, 1.0), Millis{300'000});
+    // What runs often catches up soon after its store is back.
+    EXPECT_EQ(pause_after_failure(Millis{500}, 1'000'000, 1.0), Millis{5'000});
+    EXPECT_EQ(pause_after_failure(Millis{2'000}, 1'000'000, 1.0), Millis{20'000});
+}
+
+// ids: S25 S10
+TEST(Schedule, interval_is_counted_from_the_last_run_whoever_made_it) {
+    const TimePoint now{Millis{1'764'000'000'000}};
+    EXPECT_EQ(pause_before_first(hour, now - Millis{600'000}, now), hour - Millis{600'000});
+    EXPECT_EQ(pause_before_first(hour, now - 2 * hour, now), Millis{0});
+    EXPECT_EQ(pause_before_first(hour, TimePoint{}, now), Millis{0});
+    // A clock that went back says nothing.
+    EXPECT_EQ(pause_before_first(hour, now + hour, now), Millis{0});
+}
+
+// ids: S25
+TEST(Schedule, others_ask_again_before_the_promised_time_is_over) {
+    for (const Millis promised : {Millis{500}, Millis{10'000}, Millis{600'000}}) {
+        const LeaseTimes times = lease_times(promised);
+        EXPECT_LT(times.ttl + times.spread, promised);
+        EXPECT_LE(times.renew * 3, times.ttl);
+    }
+}
+
+}  // namespace
+}  // namespace vedfolnir::jobs
