@@ -1,0 +1,130 @@
+// vedfolnir serve: the daemon. In this version it does the background work; of several, one does it.
+#include "commands/commands.hpp"
+#include "compose/operator_log.hpp"
+#include "process.hpp"
+
+#include <fmt/format.h>
+
+#include <ctime>
+#include <memory>
+#include <unistd.h>
+#include <utility>
+
+namespace vedfolnir::cli {
+namespace {
+
+struct ServeArguments {
+    std::string pid_file;
+    unsigned stop_within = 10;
+};
+
+constexpr Millis idle_wait{60'000};
+
+std::optional<SessionManager> open_serving(const Context& context, ExitCode& code) {
+    auto settings = context.valid_settings(code);
+    if (!settings) return std::nullopt;
+    settings->options.jobs.run = true;
+    settings->options.jobs.log = true;
+    auto manager = SessionManager::open(std::move(settings->options));
+    if (manager) {
+        const auto started = manager->start_jobs();
+        if (started) return std::move(*manager);
+        code = context.console.fail(started.error());
+        return std::nullopt;
+    }
+    code = context.console.fail(manager.error());
+    return std::nullopt;
+}
+
+/// The event loop answers: with whatever, but in time.
+bool alive(const SessionManager& manager) {
+    const auto answer = manager.store_info();
+    return answer || answer.error().code != Errc::deadline_exceeded;
+}
+
+void stop(const SessionManager& manager, Millis within) {
+    const auto stopped = manager.stop_jobs(within);
+    if (!stopped)
+        compose::log_line(
+            fmt::format("event=stop state=failed detail=\"{}\"", stopped.error().detail));
+    else
+        compose::log_line(fmt::format("event=stop state={}", *stopped ? "clean" : "cut_short"));
+}
+
+std::string monotonic_microseconds() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return fmt::format("{}", now.tv_sec * 1'000'000 + now.tv_nsec / 1000);
+}
+
+/// All settings are read anew. Where they are wrong, everything goes on as it was.
+void reload(const Context& context, const Notifier& notifier, SessionManager& manager,
+            Millis stop_within) {
+    notifier.send("RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds());
+    ExitCode code{};
+    auto fresh = open_serving(context, code);
+    if (fresh) {
+        stop(manager, stop_within);
+        manager = std::move(*fresh);
+        compose::log_line("event=reload state=done");
+    } else {
+        compose::log_line("event=reload state=refused detail=\"the old settings stay in force\"");
+    }
+    notifier.send("READY=1");
+}
+
+ExitCode run(const Context& context, const ServeArguments& arguments, const Signals& signals) {
+    std::optional<PidFile> pid_file;
+    if (!arguments.pid_file.empty()) {
+        auto held = PidFile::hold(arguments.pid_file);
+        if (!held) return context.console.fail(held.error());
+        pid_file.emplace(std::move(*held));
+    }
+    ExitCode code{};
+    auto manager = open_serving(context, code);
+    if (!manager) return code;
+    const Notifier notifier;
+    const Millis stop_within = Seconds(arguments.stop_within);
+    compose::log_line(fmt::format("event=start version={} pid={}", VEDFOLNIR_VERSION, ::getpid()));
+    notifier.send("READY=1");
+    for (;;) {
+        const auto signal = signals.wait(notifier.watchdog().value_or(idle_wait));
+        if (!signal) {
+            if (notifier.watchdog() && alive(*manager)) notifier.send("WATCHDOG=1");
+            continue;
+        }
+        if (*signal == SIGHUP) {
+            reload(context, notifier, *manager, stop_within);
+            continue;
+        }
+        notifier.send("STOPPING=1");
+        compose::log_line(
+            fmt::format("event=signal name={}", *signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+        stop(*manager, stop_within);
+        return ExitCode::ok;
+    }
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Chosen& chosen) {
+    auto arguments = std::make_shared<ServeArguments>();
+    auto* command = app.add_subcommand(
+        "serve", "The daemon: background work, in the foreground, until SIGTERM or SIGINT");
+    command->add_option("--pid-file", arguments->pid_file, "Keep the process id in this file")
+        ->type_name("FILE");
+    command
+        ->add_option("--stop-within", arguments->stop_within,
+                     "Seconds that the step under way may still take after SIGTERM")
+        ->check(CLI::Range(1U, 600U))
+        ->type_name("SECONDS");
+    command->callback([&chosen, arguments] {
+        chosen.action = [arguments](Context& context) {
+            // Before any thread starts.
+            const Signals signals;
+            return run(context, *arguments, signals);
+        };
+    });
+}
+
+}  // namespace vedfolnir::cli
