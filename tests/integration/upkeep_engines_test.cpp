@@ -1,5 +1,6 @@
 // What background work asks of SQL, on each engine: batches by a few statements, fences, and one lease.
 #include "model/record.hpp"
+#include "sql/survey.hpp"
 #include "sql/upkeep.hpp"
 #include "support/archive_client.hpp"
 #include "support/sql_server.hpp"
@@ -180,6 +181,35 @@ TEST_P(UpkeepEngines, lease_is_a_row_where_there_is_no_redis) {
     const auto second = take("second");
     EXPECT_TRUE(second.held);
     EXPECT_GT(second.fence, first.fence);
+}
+
+// ids: S36 S104
+TEST_P(UpkeepEngines, copies_come_by_key_with_what_the_database_knows_of_them) {
+    using Known = sql::Copy::Knows;
+    for (std::uint32_t i = 0; i < 4; ++i) ASSERT_TRUE(client_->login(i));
+    ASSERT_EQ(put(0, 4, 1), 4U);
+    auto short_lived = snapshot(4, 1);
+    short_lived.ttl = Millis{1};
+    std::vector<async::Snapshot> batch{short_lived};
+    ASSERT_EQ(run(fallback_->put_snapshots(std::move(batch), soon())), 1U);
+    const TimePoint made = now();
+    ASSERT_TRUE(client_->end(2));
+    sql::SqlSurvey survey(client_->shared_database());
+    EXPECT_EQ(run(survey.count(soon())), 5U);
+    ASSERT_TRUE(eventually([&] { return now() > made + Millis{1}; }));
+
+    const auto first = run(survey.copies({}, 3, soon()));
+    ASSERT_EQ(first.size(), 3U);
+    auto rest = run(survey.copies(first.back().key.text(), 3, soon()));
+    ASSERT_EQ(rest.size(), 2U);
+    rest.insert(rest.end(), first.begin(), first.end());
+    for (const sql::Copy& copy : rest) {
+        const bool ended = copy.key == ArchiveClient::key(2);
+        const bool expired = copy.key == ArchiveClient::key(4);
+        EXPECT_EQ(copy.knows, ended ? Known::ended : expired ? Known::expired : Known::alive);
+        EXPECT_EQ(copy.sequence, 1U);
+        EXPECT_EQ(copy.bytes.empty(), ended || expired);
+    }
 }
 
 // ids: S27 S26
