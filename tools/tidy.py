@@ -117,7 +117,7 @@ THIRD_PARTY = {
     ),
     "boost-redis": (re.compile(r"#include <boost/redis"), {"redis"}),
     "openssl": (re.compile(r"#include <openssl/"), {"crypto", "redis"}),
-    "soci": (re.compile(r"#include <(soci/|sqlite3)"), {"sql"}),
+    "soci": (re.compile(r"#include <(soci/|sqlite3|libpq|mysql)"), {"sql"}),
     "msgpack": (re.compile(r"#include <msgpack"), {"model"}),
     "toml": (re.compile(r"#include <toml\+\+/"), {"config", "crypto"}),
 }

@@ -42,6 +42,7 @@ struct Diagnosis {
     bool connection_is_lost = false;  ///< Close it; the next call opens a new one.
     bool unanswered =
         false;  ///< The server is gone: whether a commit under way arrived is unknown.
+    bool exists_already = false;  ///< The table, index or row that a statement makes is there.
     /// A second attempt may go another way: a deadlock, a connection that a restart had ended, a row that somebody
     /// else wrote in the same moment.
     bool worth_a_retry = false;
@@ -85,6 +86,8 @@ public:
     /// Keeps other processes from migrating until `connection`'s transaction or connection ends; called inside a write
     /// transaction. Throws as Connection does, or Failure.
     virtual void lock_schema(Connection& connection) const = 0;
+    /// False: each statement that changes the schema commits by itself.
+    [[nodiscard]] virtual bool schema_rolls_back() const noexcept { return true; }
     /// A statement of a migration in this engine's words.
     [[nodiscard]] virtual std::string schema_statement(std::string statement) const = 0;
 

@@ -138,7 +138,7 @@ Diagnosis MysqlDialect::diagnose(const std::exception& failure, soci::session* c
 Diagnosis MysqlDialect::of_number(unsigned number, std::string_view text) const {
     switch (number) {
     case ER_DUP_ENTRY:
-        return {.error = duplicate(text), .worth_a_retry = true};
+        return {.error = duplicate(text), .exists_already = true, .worth_a_retry = true};
     case ER_LOCK_DEADLOCK:
     case ER_CHECKREAD:
         return {.error = locked(text), .worth_a_retry = true};
@@ -189,7 +189,7 @@ Diagnosis MysqlDialect::of_number(unsigned number, std::string_view text) const 
         return {.error = too_many_connections(text), .connection_is_lost = true};
     case ER_TABLE_EXISTS_ERROR:
     case ER_DUP_KEYNAME:
-        return {.error = occupied(text), .connection_is_lost = true};
+        return {.error = occupied(text), .connection_is_lost = true, .exists_already = true};
     case ER_DISK_FULL:
     case ER_RECORD_FILE_FULL:
         return {.error = out_of_space(text), .connection_is_lost = true};

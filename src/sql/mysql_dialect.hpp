@@ -23,6 +23,7 @@ public:
     [[nodiscard]] std::unique_ptr<soci::session> connect() override;
     void greet(Connection& fresh, Role role) override;
     void lock_schema(Connection& connection) const override;
+    [[nodiscard]] bool schema_rolls_back() const noexcept override { return false; }
     /// Adds what makes texts compare byte by byte, and gives TEXT the room that it has elsewhere.
     [[nodiscard]] std::string schema_statement(std::string statement) const override;
     [[nodiscard]] bool in_transaction(soci::session& connection) const override;

@@ -115,12 +115,11 @@ Error ServerDialect::no_tls(std::string_view text) const {
 }
 
 Error ServerDialect::occupied(std::string_view text) const {
-    return {
-        Errc::bad_options,
-        where() +
-            " holds tables that are not of a finished migration; give the sessions a database of "
-            "their own, and if this one is, drop what an interrupted first start left" +
-            said(text)};
+    return {Errc::bad_options,
+            where() +
+                " holds tables that no migration of ours made; give the sessions a database of "
+                "their own" +
+                said(text)};
 }
 
 Error ServerDialect::other(std::string_view text) const {

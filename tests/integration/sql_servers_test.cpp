@@ -1,5 +1,7 @@
 // PostgreSQL and MariaDB as they are in the field: away, frozen, locked, misconfigured, used by many at once.
+#include "compose/doctor.hpp"
 #include "model/record.hpp"
+#include "sql/sql_files.hpp"
 #include "support/archive_client.hpp"
 #include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
@@ -175,6 +177,46 @@ TEST_P(SqlServers, newer_or_changed_schema_is_refused) {
     error = login_error(url());
     EXPECT_EQ(error.code, Errc::bad_options);
     EXPECT_THAT(error.detail, HasSubstr("0001_sessions"));
+}
+
+// ids: S4
+TEST_P(SqlServers, migration_that_was_interrupted_is_finished) {
+    if (is_postgresql()) return;  // There a migration that was interrupted is undone.
+    ASSERT_TRUE(ArchiveClient(url()).login(1));
+    const auto last = sql::migrations("mysql").back();
+    const auto step = std::to_string(last.statements.size() - 1);
+    const auto db = shell();
+    const auto left_at = [&](const std::string& mark) {
+        db->run("UPDATE schema_migrations SET checksum = '" + mark + "' WHERE name = '" +
+                last.name + "'");
+    };
+    // Its last statement stands, and the process died before it could say so.
+    left_at("try " + step);
+    const auto granted = ArchiveClient(url()).login(2);
+    EXPECT_TRUE(granted) << granted.error().detail;
+    const auto rows =
+        db->run("SELECT checksum FROM schema_migrations WHERE name = '" + last.name + "'");
+    EXPECT_EQ(rows.at(0).at(0), last.checksum);
+    // It failed: what is there was not made by it.
+    left_at("done " + step);
+    EXPECT_THAT(login_error(url()).detail, HasSubstr("database of their own"));
+}
+
+// ids: S4 S60
+TEST_P(SqlServers, doctor_opens_it_and_finds_the_schema_current) {
+    config::Settings settings;
+    settings.options.sql.url = url();
+    settings.options.sql.statement_timeout = patience;
+    settings.options.store = StoreKind::sql;
+    const TemporaryFolder folder;
+    settings.options.state_dir = folder.path().string();
+    const auto facts = compose::gather(settings, {}).database;
+    EXPECT_EQ(facts.usable, true) << facts.failure;
+    EXPECT_THAT(facts.path, HasSubstr(database()));
+    EXPECT_THAT(facts.path, Not(HasSubstr("s3cret")));
+    EXPECT_FALSE(facts.is_file);
+    // The tests' PostgreSQL spares the disk.
+    EXPECT_EQ(facts.weakness, is_postgresql() ? "fsync is off" : "");
 }
 
 // ids: S4 R3

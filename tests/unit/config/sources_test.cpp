@@ -242,6 +242,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(sources, a_password_in_a_url_is_never_shown) {
     EXPECT_EQ(masked_url("redis://u:s3cret@h:1/0"), "redis://u:********@h:1/0");
     EXPECT_EQ(masked_url("redis://:s3/c@r3t@h"), "redis://:********@h");
+    EXPECT_EQ(masked_url("postgresql://u:s3cret@h/d?sslmode=require"),
+              "postgresql://u:********@h/d?sslmode=require");
     EXPECT_EQ(masked_url("redis://h/0?password=s3cret&db=1"), "redis://h/0?password=********&db=1");
     EXPECT_EQ(masked_url("redis://h?PassWord=s3cret"), "redis://h?PassWord=********");
     EXPECT_EQ(masked_url("redis://h?db=1&p%61ssword=s3cret&x"),
