@@ -3,6 +3,7 @@
 
 #include "vedfolnir/fallback.hpp"
 #include "vedfolnir/job_status.hpp"
+#include "vedfolnir/mass_ending.hpp"
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/request.hpp"
 #include "vedfolnir/result.hpp"
@@ -169,6 +170,13 @@ public:
                                           EndReason reason, std::string_view actor,
                                           std::uint32_t* count = nullptr,
                                           const TraceId& trace = {}) const;
+
+    /// How many sessions `end_scope` would end now.
+    [[nodiscard]] Result<ScopeCount> count_scope(const EndScope& scope) const;
+    /// Ends all sessions of a scope at once, for emergencies: in SQL by a few statements, whatever their number, then in the
+    /// hot store. Errors: unsupported (a store without SQL), audit_unavailable (nothing was ended).
+    [[nodiscard]] Result<MassEndingResult> end_scope(const EndScope& scope, EndReason reason,
+                                                     std::string_view actor) const;
 
     /// Closes the SQL rows of sessions past their absolute end, with reason `expired`; how many. They are refused
     /// without it: this keeps SQL's picture true. Safe to call from many processes.

@@ -10,6 +10,7 @@
 #include "memory/memory_store.hpp"
 #include "redis/redis_store.hpp"
 #include "resilient/resilient.hpp"
+#include "sql/mass_ending.hpp"
 #include "sql/sql.hpp"
 #include "vedfolnir/session_manager.hpp"
 
@@ -61,6 +62,7 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
     manager::Ports ports;
     ports.archive = sql::make_archive(*database);
     ports.background = std::move(background->work);
+    ports.mass_ending = std::make_shared<sql::SqlMassEnding>(*database);
     ports.end_threads = [database = *database, background = std::move(background->end_threads)] {
         background();
         database->close();

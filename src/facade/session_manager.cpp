@@ -189,6 +189,19 @@ Result<Ending> SessionManager::end_user(std::string_view user_id, std::optional<
     return outcome->ending;
 }
 
+Result<ScopeCount> SessionManager::count_scope(const EndScope& scope) const {
+    return run<ScopeCount>(
+        *impl_, durable_budget(impl_->options),
+        [&](auto& core, Deadline deadline) { return core.async_count_scope(scope, deadline); });
+}
+
+Result<MassEndingResult> SessionManager::end_scope(const EndScope& scope, EndReason reason,
+                                                   std::string_view actor) const {
+    return run<MassEndingResult>(*impl_, maintenance_budget, [&](auto& core, Deadline deadline) {
+        return core.async_end_scope(scope, reason, std::string(actor), deadline);
+    });
+}
+
 Result<std::uint64_t> SessionManager::close_expired() const {
     return run<std::uint64_t>(*impl_, maintenance_budget, [](auto& core, Deadline deadline) {
         return core.async_close_expired(deadline);

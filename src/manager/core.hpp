@@ -94,6 +94,10 @@ public:
     [[nodiscard]] Task<Ending> async_end(EndCommand command, Deadline deadline);
     [[nodiscard]] Task<EndUserOutcome> async_end_user(EndUserCommand command, Deadline deadline);
 
+    [[nodiscard]] Task<ScopeCount> async_count_scope(EndScope scope, Deadline deadline);
+    [[nodiscard]] Task<MassEndingResult> async_end_scope(EndScope scope, EndReason reason,
+                                                         std::string actor, Deadline deadline);
+
     /// Closes what expired, in batches, until nothing is left or the deadline comes. How many.
     [[nodiscard]] Task<std::uint64_t> async_close_expired(Deadline deadline);
 
@@ -193,6 +197,11 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> remove_ended(StoreKey key, UserTag user,
                                                             Deadline deadline);
     [[nodiscard]] Task<std::uint32_t> apply(std::vector<async::EndOrder> orders, Deadline deadline);
+    /// In the order of sequences within each shard. False: something was not taken, and is tried again later.
+    [[nodiscard]] boost::asio::awaitable<bool> apply_everywhere(std::vector<async::EndOrder> orders,
+                                                                Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<bool> apply_shard(std::vector<async::EndOrder> orders,
+                                                           Deadline deadline);
     [[nodiscard]] Task<std::uint32_t> apply_one(async::EndOrder order, Deadline deadline);
     /// Up to which sequence a shard was replayed, and whether the hot store took all of it; what it did not take is
     /// denied here.

@@ -7,6 +7,7 @@
 #include "runtime/counters.hpp"
 #include "runtime/near_cache.hpp"
 #include "vedfolnir/async/archive.hpp"
+#include "vedfolnir/async/mass_ending.hpp"
 #include "vedfolnir/async/recovery.hpp"
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/async/store_figures.hpp"
@@ -33,6 +34,7 @@ struct Ports {
     std::shared_ptr<runtime::Background> background{};
     /// Where `store` can stand on the database; null: it cannot.
     std::shared_ptr<async::Recovery> recovery{};
+    std::shared_ptr<async::MassEnding> mass_ending{};  ///< Null: the archive has none.
 };
 
 /// Receives errors that no caller waits for; for the operator's log. Called on the runtime's thread.

@@ -1,0 +1,123 @@
+"""Ending many sessions at once: only what is meant, everywhere, with a dry run first."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import stack
+from conftest import Browser, Stack
+
+WRONG_USAGE = 2
+
+
+@pytest.fixture(scope="module")
+def shop(make_stack: Callable[[], Stack]) -> Iterator[Stack]:
+    running = make_stack()
+    with running.serve():
+        yield running
+
+
+def emergency(shop: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(stack.CLI), "--json", "emergency", "end", *arguments],
+        env={**os.environ, **shop.environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def answer(shop: Stack, *arguments: str) -> Any:
+    done = emergency(shop, *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def signed_in(shop: Stack, *users: int) -> list[Browser]:
+    browsers = []
+    for user in users:
+        browser = shop.browser()
+        browser.get(f"/login/{user}")
+        browsers.append(browser)
+    return browsers
+
+
+def who(browsers: list[Browser]) -> list[str]:
+    return [browser.get("/who").text for browser in browsers]
+
+
+@pytest.mark.ids("S106", "V29", "V18")
+def test_all_end_everywhere_after_a_dry_run_that_changes_nothing(shop: Stack) -> None:
+    browsers = signed_in(shop, *range(500, 520), 500)
+    assert "nobody" not in who(browsers)
+    would = answer(shop, "--all")
+    assert (would["would_end"], would["users"], would["dry_run"]) == (21, 20, True)
+    assert "nobody" not in who(browsers)
+
+    done = answer(shop, "--all", "--yes")
+    assert (done["ending"], done["sessions"]) == ("ended", 21)
+    assert set(who(browsers)) == {"nobody"}
+    assert shop.sql("SELECT COUNT(*) FROM sessions WHERE ended_ms IS NULL") == [(0,)]
+    assert shop.sql("SELECT DISTINCT end_reason FROM sessions") == [("security",)]
+    assert shop.sql("SELECT COUNT(*) FROM audit_events WHERE type = 'session.ended'") == [(21,)]
+    assert shop.sql("SELECT COUNT(*) FROM audit_events WHERE type = 'sessions.ended'") == [(1,)]
+    # Sequences have no gap: the marks of Redis follow them.
+    for shard, sequence in shop.sql("SELECT shard, sequence FROM shards WHERE sequence > 0"):
+        with shop.redis.client() as client:
+            mark = client.hget(f"vedfolnir:session:{{{shard:02x}}}:mark", "seq")
+        assert mark is not None
+        assert int(mark) == sequence
+    assert answer(shop, "--all", "--yes")["sessions"] == 0
+    (again,) = signed_in(shop, 500)
+    assert who([again]) == ["500"]
+
+
+@pytest.mark.ids("S106")
+def test_only_the_named_users_sessions_end(shop: Stack) -> None:
+    mine, other = signed_in(shop, 601, 602)
+    assert answer(shop, "--user", "601")["would_end"] == 1
+    assert answer(shop, "--user", "601", "--yes")["sessions"] == 1
+    assert who([mine, other]) == ["nobody", "602"]
+
+
+@pytest.mark.ids("S106")
+def test_address_and_age_name_single_sessions(shop: Stack) -> None:
+    (browser,) = signed_in(shop, 701)
+    assert answer(shop, "--older-than", "1h")["would_end"] == 0
+    assert answer(shop, "--ip", "203.0.113.9")["would_end"] == 0
+    ((place,),) = shop.sql("SELECT DISTINCT place FROM sessions WHERE user_id = '701'")
+    done = answer(shop, "--ip", place, "--user", "701", "--yes")
+    assert done["sessions"] == 1
+    assert who([browser]) == ["nobody"]
+    # A session ended by its key leaves its user's other logins alone.
+    (again,) = signed_in(shop, 701)
+    assert who([again]) == ["701"]
+
+
+@pytest.mark.ids("S106")
+def test_a_scope_has_to_be_said(shop: Stack) -> None:
+    for arguments in ((), ("--all", "--user", "1"), ("--older-than", "soon")):
+        assert emergency(shop, *arguments).returncode == WRONG_USAGE
+
+
+@pytest.mark.ids("S106", "V29")
+def test_it_holds_when_redis_was_down(make_stack: Callable[[], Stack]) -> None:
+    away = make_stack()
+    with away.serve():
+        browsers = signed_in(away, 801, 802)
+        away.redis.stop()
+        assert answer(away, "--all", "--yes")["sessions"] == 2
+        assert who(browsers) == ["nobody", "nobody"]
+        (back,) = signed_in(away, 801)
+        away.redis.start()
+        # A worker compares with SQL before its first answer over the new connection.
+        answers = [browser.get("/who") for browser in browsers]
+        assert all(each.status == 503 or each.text == "nobody" for each in answers)
+        stack.wait_until(lambda: back.get("/who").text == "801", "the new login is there")
+        assert who(browsers) == ["nobody", "nobody"]
