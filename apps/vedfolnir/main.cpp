@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
     add_fallback(app, chosen);
     add_recover(app, chosen);
     add_emergency(app, chosen);
+    add_fsck(app, chosen);
     add_jobs(app, chosen);
     add_serve(app, chosen);
     add_bench(app, chosen);

@@ -135,6 +135,7 @@ private:
         for (Copy& copy : copies) {
             if (copy.knows == Copy::Knows::ended) ++report_.ended;
             if (copy.knows == Copy::Knows::expired) ++report_.expired;
+            if (copy.knows == Copy::Knows::damaged) ++report_.damaged;
             if (copy.knows == Copy::Knows::alive) alive.push_back(std::move(copy));
         }
         if (alive.empty()) co_return true;
@@ -231,8 +232,8 @@ private:
 
 std::string RecoverReport::json() const {
     return fmt::format(
-        R"({{"seen":{},"restored":{},"present":{},"conflicting":{},"ended":{},"expired":{},"rejected":{},"lost":{}}})",
-        seen, restored, present, conflicting, ended, expired, rejected, lost);
+        R"({{"seen":{},"restored":{},"present":{},"conflicting":{},"ended":{},"expired":{},"rejected":{},"damaged":{},"lost":{}}})",
+        seen, restored, present, conflicting, ended, expired, rejected, damaged, lost);
 }
 
 Result<RecoverReport> recover(const ManagerOptions& options, const RecoverOptions& wanted) {

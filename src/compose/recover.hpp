@@ -19,7 +19,8 @@ struct RecoverReport {
     std::uint64_t expired = 0;      ///< The copy's time is up.
     std::uint64_t rejected =
         0;  ///< Its clock is too far ahead, or its shard applied endings all the time.
-    std::uint64_t lost = 0;  ///< Two writers of one version: neither can be trusted.
+    std::uint64_t damaged = 0;  ///< The copy is no record; `vedfolnir fsck` names it.
+    std::uint64_t lost = 0;     ///< Two writers of one version: neither can be trusted.
 
     /// One JSON object, with the names above.
     [[nodiscard]] std::string json() const;

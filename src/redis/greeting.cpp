@@ -86,6 +86,14 @@ std::vector<std::string_view> values(const std::vector<boost::redis::resp3::node
     return texts;
 }
 
+std::optional<TimePoint> score_time(std::string_view text) noexcept {
+    constexpr double score_max = 9007199254740992.0;  // 2^53
+    double score = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), score);
+    if (read.ec != std::errc{} || score < 0 || score > score_max) return std::nullopt;
+    return TimePoint(Millis(static_cast<std::int64_t>(score)));
+}
+
 std::uint64_t number(std::string_view text) noexcept {
     std::uint64_t value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);

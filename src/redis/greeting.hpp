@@ -7,6 +7,8 @@
 #include <boost/redis/request.hpp>
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 namespace vedfolnir::redis {
@@ -28,6 +30,9 @@ namespace vedfolnir::redis {
 /// The scalar values of a flat array reply; a null is an empty text.
 [[nodiscard]] std::vector<std::string_view> values(
     const std::vector<boost::redis::resp3::node>& nodes);
+
+/// The score of a sorted set that holds times: a number that the server may write as 1.7672e+12. Empty: it is none.
+[[nodiscard]] std::optional<TimePoint> score_time(std::string_view text) noexcept;
 
 /// A decimal number; 0 for anything else.
 [[nodiscard]] std::uint64_t number(std::string_view text) noexcept;

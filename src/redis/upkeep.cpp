@@ -3,7 +3,6 @@
 #include "redis/greeting.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <map>
 
@@ -17,7 +16,6 @@ using async::Task;
 namespace {
 
 constexpr unsigned shards = 256;
-constexpr double score_max = 9007199254740992.0;  // 2^53
 constexpr std::string_view drained_function = "vedfolnir_drained";
 
 std::string digits(std::uint64_t value) { return std::to_string(value); }
@@ -26,14 +24,6 @@ std::string digits(TimePoint value) { return digits(value.time_since_epoch()); }
 
 TimePoint moment(std::string_view text) {
     return TimePoint(Millis(static_cast<std::int64_t>(number(text))));
-}
-
-/// The score of a sorted set: a number that the server may write as 1.7672e+12. All scores here are whole milliseconds.
-std::optional<TimePoint> score_of(std::string_view text) {
-    double score = 0;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), score);
-    if (read.ec != std::errc{} || score < 0 || score > score_max) return std::nullopt;
-    return TimePoint(Millis(static_cast<std::int64_t>(score)));
 }
 
 std::string member_of(const async::Gone& gone) {
@@ -157,7 +147,7 @@ Task<DuePage> RedisUpkeep::due(std::uint8_t shard, Fence fence, std::uint32_t li
     if (!words) co_return words.error();
     DuePage page;
     page.looked_at = static_cast<std::uint32_t>(number((*words)[2]));
-    if (page.looked_at > 0 && words->size() > 3) page.oldest = score_of((*words)[3]);
+    if (page.looked_at > 0 && words->size() > 3) page.oldest = score_time((*words)[3]);
     for (std::size_t i = 4; i < words->size(); ++i) {
         const auto gone = read_member(shard, (*words)[i]);
         if (!gone) co_return unexpected("vedfolnir_due", "an entry of another length");
@@ -224,7 +214,7 @@ Task<std::vector<async::Dirty>> RedisUpkeep::dirty(std::uint32_t limit, Deadline
         const auto words = values(*reply);
         for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
             async::Dirty entry;
-            const auto due = score_of(words[i + 1]);
+            const auto due = score_time(words[i + 1]);
             if (words[i].size() != entry.key.digest.size() || !due)
                 co_return unexpected("a dirty set", "an entry of another form");
             entry.key.shard = static_cast<std::uint8_t>(shard);

@@ -1,10 +1,14 @@
 #include "sql/survey.hpp"
 
-#include "sql/record_fields.hpp"
+#include "model/base64url.hpp"
+#include "model/record.hpp"
+#include "sql/batch.hpp"
+#include "sql/record_table.hpp"
 #include "sql/rows.hpp"
 
 #include <array>
 #include <functional>
+#include <span>
 #include <utility>
 
 namespace vedfolnir::sql {
@@ -18,6 +22,23 @@ std::array<std::uint64_t, 256> sequences(Connection& db) {
         last.at(static_cast<std::size_t>(row.integer(0))) =
             static_cast<std::uint64_t>(row.integer(1));
     return last;
+}
+
+/// Empty where the column holds something else.
+std::string record_of(const std::string& text) {
+    std::string bytes(text.size() * 3 / 4, '\0');
+    const std::span<std::uint8_t> out(reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size());
+    if (!model::base64url_decode(text, out) || !model::parse_header(bytes)) return {};
+    return bytes;
+}
+
+std::string key_rows(const std::vector<StoreKey>& keys) {
+    Batch batch;
+    for (const StoreKey& key : keys) {
+        batch.next_row();
+        batch.add("store_key", key.text());
+    }
+    return batch.json();
 }
 
 std::vector<Copy> read_copies(Connection& db, const std::string& after, std::uint32_t limit,
@@ -35,7 +56,8 @@ std::vector<Copy> read_copies(Connection& db, const std::string& after, std::uin
         } else if (copy.ttl <= Millis{0}) {
             copy.knows = Knows::expired;
         } else {
-            copy.bytes = decoded(row.text(1));
+            copy.bytes = record_of(row.text(1));
+            if (copy.bytes.empty()) copy.knows = Knows::damaged;
         }
     }
     return copies;
@@ -59,6 +81,32 @@ async::Task<std::uint64_t> SqlSurvey::count(Deadline deadline) {
         return static_cast<std::uint64_t>(db.query("copies_count", 1).at(0).integer(0));
     };
     return database_->read<std::uint64_t>(std::move(work), deadline);
+}
+
+async::Task<std::vector<StoreKey>> SqlSurvey::ended(std::vector<StoreKey> keys, TimePoint before,
+                                                    Deadline deadline) {
+    std::function<std::vector<StoreKey>(Connection&)> work = [keys = std::move(keys),
+                                                              before](Connection& db) {
+        std::vector<StoreKey> ended;
+        const Params params{{"batch", key_rows(keys)}, {"before", millis(before)}};
+        for (const Row& row : db.query("keys_ended", 1, params)) ended.push_back(read_key(row, 0));
+        return ended;
+    };
+    return database_->read<std::vector<StoreKey>>(std::move(work), deadline);
+}
+
+async::Task<bool> SqlSurvey::alive(StoreKey key, Deadline deadline) {
+    std::function<bool(Connection&)> work = [database = database_.get(), key](Connection& db) {
+        return load_record(db, key, database->now()).has_value();
+    };
+    return database_->read<bool>(std::move(work), deadline);
+}
+
+async::Task<bool> SqlSurvey::remove(StoreKey key, Deadline deadline) {
+    std::function<bool(Connection&)> work = [key](Connection& db) {
+        return db.execute("record_delete", {{"store_key", key.text()}}) > 0;
+    };
+    return database_->write<bool>(std::move(work), deadline);
 }
 
 }  // namespace vedfolnir::sql

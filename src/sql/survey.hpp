@@ -13,8 +13,9 @@ namespace vedfolnir::sql {
 struct Copy {
     enum class Knows : std::uint8_t {
         alive,
-        ended,   ///< Its session is over, or goes on under another key.
-        expired  ///< Its time to live is over; the hot store may have seen activity since.
+        ended,    ///< Its session is over, or goes on under another key.
+        expired,  ///< Its time to live is over; the hot store may have seen activity since.
+        damaged   ///< Of one that should be alive: no record.
     };
     StoreKey key;
     Knows knows = Knows::alive;
@@ -33,6 +34,13 @@ public:
     [[nodiscard]] async::Task<std::vector<Copy>> copies(std::string after, std::uint32_t limit,
                                                         Deadline deadline);
     [[nodiscard]] async::Task<std::uint64_t> count(Deadline deadline);
+    /// Those of `keys` whose session ended `before` that time or earlier.
+    [[nodiscard]] async::Task<std::vector<StoreKey>> ended(std::vector<StoreKey> keys,
+                                                           TimePoint before, Deadline deadline);
+    /// A copy of this record is inside its time to live.
+    [[nodiscard]] async::Task<bool> alive(StoreKey key, Deadline deadline);
+    /// Removes a copy. False: there was none.
+    [[nodiscard]] async::Task<bool> remove(StoreKey key, Deadline deadline);
 
 private:
     std::shared_ptr<Database> database_;

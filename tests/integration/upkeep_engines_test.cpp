@@ -210,6 +210,16 @@ TEST_P(UpkeepEngines, copies_come_by_key_with_what_the_database_knows_of_them) {
         EXPECT_EQ(copy.sequence, 1U);
         EXPECT_EQ(copy.bytes.empty(), ended || expired);
     }
+
+    const std::vector<StoreKey> keys{ArchiveClient::key(1), ArchiveClient::key(2),
+                                     ArchiveClient::key(99)};
+    const TimePoint ended = ArchiveClient::start();
+    EXPECT_EQ(run(survey.ended(keys, ended, soon())), std::vector{ArchiveClient::key(2)});
+    EXPECT_TRUE(run(survey.ended(keys, ended - Millis{1}, soon())).empty());
+    EXPECT_TRUE(run(survey.alive(ArchiveClient::key(1), soon())));
+    EXPECT_FALSE(run(survey.alive(ArchiveClient::key(4), soon())));
+    EXPECT_TRUE(run(survey.remove(ArchiveClient::key(1), soon())));
+    EXPECT_FALSE(run(survey.remove(ArchiveClient::key(1), soon())));
 }
 
 // ids: S27 S26

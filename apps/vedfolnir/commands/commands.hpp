@@ -26,6 +26,7 @@ void add_config(CLI::App& app, Chosen& chosen);
 void add_doctor(CLI::App& app, Chosen& chosen);
 void add_emergency(CLI::App& app, Chosen& chosen);
 void add_fallback(CLI::App& app, Chosen& chosen);
+void add_fsck(CLI::App& app, Chosen& chosen);
 void add_inspect(CLI::App& app, Chosen& chosen);
 void add_jobs(CLI::App& app, Chosen& chosen);
 void add_keys(CLI::App& app, Chosen& chosen);

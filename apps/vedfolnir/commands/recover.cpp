@@ -60,9 +60,10 @@ void print(const Context& context, const compose::RecoverReport& report, bool dr
     }
     context.console.print(fmt::format(
         "{} copies in SQL: {} {}, {} stood in Redis, {} were newer there, {} ended, {} expired, "
-        "{} rejected, {} lost.",
+        "{} rejected, {} damaged, {} lost.",
         report.seen, report.restored, dry_run ? "would be restored" : "restored", report.present,
-        report.conflicting, report.ended, report.expired, report.rejected, report.lost));
+        report.conflicting, report.ended, report.expired, report.rejected, report.damaged,
+        report.lost));
 }
 
 std::optional<AuditEntry> newest(const SessionManager& manager, const char* type) {

@@ -1,0 +1,20 @@
+// `vedfolnir fsck`: looks at everything in Redis and SQL, and puts right what can be.
+#pragma once
+
+#include "ops/fsck.hpp"
+#include "vedfolnir/options.hpp"
+#include "vedfolnir/result.hpp"
+
+namespace vedfolnir::compose {
+
+struct FsckOptions {
+    bool repair = false;
+    Millis budget{3'600'000};
+};
+
+/// Blocks. Safe beside running applications: what looks wrong only because something is under way is given time. Errors:
+/// store_unavailable, audit_unavailable, bad_options, unsupported (no Redis).
+[[nodiscard]] Result<ops::FsckReport> fsck(const ManagerOptions& options,
+                                           const FsckOptions& wanted);
+
+}  // namespace vedfolnir::compose
