@@ -167,6 +167,11 @@ LAYERS: dict[str, tuple[str, Callable[[], bool], Callable[[], Outcome]]] = {
         lambda: has_cpp_tests("tests/integration") or has_python_tests("tests/integration"),
         lambda: both("integration", "tests/integration"),
     ),
+    "fault": (
+        "servers that are cut off, killed, restored and locked on purpose",
+        lambda: has_cpp_tests("tests/fault") or has_python_tests("tests/fault"),
+        lambda: both("fault", "tests/fault"),
+    ),
     "e2e": (
         "the demo in a browser",
         lambda: has_python_tests("tests/e2e"),
@@ -208,7 +213,7 @@ LAYERS: dict[str, tuple[str, Callable[[], bool], Callable[[], Outcome]]] = {
         lambda: Outcome(*at_rest()),
     ),
 }
-NEEDS_BUILD = {"unit", "conformance", "integration", "e2e", "upstream", "install"}
+NEEDS_BUILD = {"unit", "conformance", "integration", "fault", "e2e", "upstream", "install"}
 
 
 def at_rest() -> tuple[int, int]:

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
     add_serve(app, chosen);
     add_bench(app, chosen);
     add_config(app, chosen);
+    add_journal(app, chosen);
     add_keys(app, chosen);
     add_redis(app, chosen);
     add_doctor(app, chosen);

@@ -117,6 +117,9 @@ struct EndingLimits {
     /// Users whose sessions were all ended within the absolute lifetime, newest first. Beyond that many, the load of any
     /// other user's session asks SQL once, or fails while SQL is down.
     std::size_t epochs_max = 200'000;
+    /// How often a process looks at SQL for endings made elsewhere: the longest time one can go unseen whose maker could
+    /// not reach Redis. 0: never.
+    Millis poll_interval{1000};
     /// Endings that wait for a hot store which does not answer. Of more than that, those in SQL reach it by their marks.
     std::size_t waiting_max = 10'000;
 };
@@ -161,6 +164,13 @@ struct JobOptions {
     std::optional<SnapshotOptions> snapshots = SnapshotOptions{};  ///< Redis only. Empty: none.
 };
 
+/// The journal on this host's disk, which holds what SQL could not take.
+struct JournalOptions {
+    std::size_t bytes_max = 64UL * 1024 * 1024;
+    std::size_t entries_max =
+        100'000;  ///< Beyond: logins are refused, endings say that they are not durable.
+};
+
 enum class StoreKind : std::uint8_t { redis, memory, sql };
 
 struct ManagerOptions {
@@ -174,6 +184,7 @@ struct ManagerOptions {
     SizeLimits limits;
     EndingLimits endings;
     JobOptions jobs;
+    JournalOptions journal;
     Millis request_budget{1000};  ///< Total time one load or commit may take.
     /// An operation that took so long is reported in the operator's log. Zero: none is.
     std::chrono::microseconds slow_operation{250'000};

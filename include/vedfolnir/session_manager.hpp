@@ -105,6 +105,9 @@ struct Counters {
     std::uint64_t records_unreadable = 0;
     std::uint64_t creates = 0, saves = 0, touches = 0, logins = 0, endings = 0, endings_pending = 0;
     std::uint64_t merges = 0, conflicts_same_key = 0, commits_dropped = 0;
+    std::uint64_t journal_entries = 0;  ///< That wait for SQL now, on this host.
+    std::uint64_t journal_since_ms =
+        0;  ///< When the first of them was written, ms since 1970; 0: none waits.
     std::uint64_t audit_dropped = 0;
     std::uint64_t slow_operations =
         0;  ///< Those that took as long as `ManagerOptions::slow_operation`.

@@ -198,6 +198,8 @@ void bind_counters(nb::module_& module) {
         .def_ro("conflicts_same_key", &Counters::conflicts_same_key)
         .def_ro("commits_dropped", &Counters::commits_dropped)
         .def_ro("slow_operations", &Counters::slow_operations)
+        .def_ro("journal_entries", &Counters::journal_entries)
+        .def_ro("journal_since_ms", &Counters::journal_since_ms)
         .def_ro("audit_dropped", &Counters::audit_dropped)
         .def_ro("changes_lost", &Counters::changes_lost,
                 "Values changed in place by a streamed body, after the session was saved.")

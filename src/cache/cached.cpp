@@ -221,6 +221,14 @@ Task<std::vector<std::uint64_t>> Cached::marks(Deadline deadline) {
     return inner_->marks(deadline);
 }
 
+Task<bool> Cached::attest(Deadline deadline) { return inner_->attest(deadline); }
+
+Task<std::vector<bool>> Cached::lost_nothing(Deadline deadline) {
+    return inner_->lost_nothing(deadline);
+}
+
+Task<bool> Cached::same_server(Deadline deadline) { return inner_->same_server(deadline); }
+
 Task<TimePoint> Cached::now(Deadline deadline) { return inner_->now(deadline); }
 
 }  // namespace vedfolnir::cache

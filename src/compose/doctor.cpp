@@ -5,14 +5,20 @@
 #include "compose/sample_record.hpp"
 #include "compose/state_dir.hpp"
 #include "crypto/key_ring.hpp"
+#include "journal/file_journal.hpp"
 #include "model/session_id.hpp"
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
 #include "sql/database.hpp"
 #include "sql/location.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 namespace vedfolnir::compose {
 namespace {
@@ -85,6 +91,47 @@ ops::DatabaseFacts database_facts(const config::Settings& settings, const std::s
     return facts;
 }
 
+// Of the nearest folder that exists: looking makes none.
+std::string passing_file_system(std::string path) {
+    struct statfs status {};
+    while (::statfs(path.c_str(), &status) != 0) {
+        const auto slash = path.rfind('/');
+        if (slash == std::string::npos || slash == 0) return {};
+        path.resize(slash);
+    }
+    switch (static_cast<unsigned long>(status.f_type)) {
+    case TMPFS_MAGIC:
+        return "tmpfs";
+    case RAMFS_MAGIC:
+        return "ramfs";
+    case OVERLAYFS_SUPER_MAGIC:
+        return "overlay";
+    default:
+        return {};
+    }
+}
+
+ops::JournalFacts journal_facts(const config::Settings& settings, const std::string& state_dir) {
+    ops::JournalFacts facts;
+    facts.applies = settings.options.store != StoreKind::memory && !state_dir.empty();
+    if (!facts.applies) return facts;
+    facts.path = journal::folder_of(state_dir);
+    facts.passing_file_system = passing_file_system(facts.path);
+    const auto status = journal::look(facts.path);
+    if (!status) {
+        facts.failure = status.error().detail;
+        return facts;
+    }
+    facts.entries = status->entries;
+    facts.aside = status->aside;
+    if (status->tail == journal::Tail::damaged)
+        facts.damage = fmt::format("it is damaged at offset {}", status->damage_at);
+    if (status->oldest)
+        facts.age =
+            std::chrono::duration_cast<Seconds>(std::chrono::system_clock::now() - *status->oldest);
+    return facts;
+}
+
 bool is_uuid(std::string_view text) {
     if (text.size() != 36) return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -147,6 +194,7 @@ ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
         facts.sample = try_sample_record(options, directory, *ring);
     else
         facts.sample.failure = "the key ring, Redis or SQL is not usable (see there)";
+    facts.journal = journal_facts(settings, directory);
     if (!order.url.empty()) facts.page = read_page(order.url, options.cookie.name);
     if (!order.cookie.empty())
         facts.cookie_value = kind_of(order.cookie, options.cookie.name, ring);

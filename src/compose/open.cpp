@@ -6,6 +6,7 @@
 #include "compose/state_dir.hpp"
 #include "compose/validate.hpp"
 #include "facade/instance.hpp"
+#include "journal/file_journal.hpp"
 #include "memory/memory_archive.hpp"
 #include "memory/memory_store.hpp"
 #include "redis/redis_store.hpp"
@@ -63,9 +64,17 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
     ports.archive = sql::make_archive(*database);
     ports.background = std::move(background->work);
     ports.mass_ending = std::make_shared<sql::SqlMassEnding>(*database);
-    ports.end_threads = [database = *database, background = std::move(background->end_threads)] {
+    // Its lines come from its own thread.
+    auto journal = std::make_shared<journal::FileJournal>(
+        options.state_dir, options.journal, [](std::string_view what, const Error& error) {
+            compose::log_line(fmt::format("{}: {}", what, error.detail));
+        });
+    ports.journal = journal;
+    ports.end_threads = [database = *database, background = std::move(background->end_threads),
+                         journal] {
         background();
         database->close();
+        journal->close();
     };
     if (options.store == StoreKind::sql) {
         ports.store = sql::make_store(*database);

@@ -63,6 +63,8 @@ Result<void> check_limits(const ManagerOptions& options) {
     if (const auto& endings = options.endings;
         endings.denied_max == 0 || endings.epochs_max == 0 || endings.waiting_max == 0)
         return refuse("endings: denied_max, epochs_max and waiting_max must be positive");
+    if (options.journal.bytes_max < 4096 || options.journal.entries_max == 0)
+        return refuse("journal: bytes_max must be 4096 or more, entries_max positive");
     if (options.identity.keys.empty())
         return refuse("identity.keys: at least one key names the user");
     return {};

@@ -200,6 +200,17 @@ void apply_fallback(Resolving& to) {
     }
 }
 
+void apply_journal(Resolving& to) {
+    const auto& layers = to.layers;
+    auto& options = to.settings.options;
+    if (const auto megabytes = layers.integer("VEDFOLNIR_JOURNAL_MB"))
+        options.journal.bytes_max = static_cast<std::size_t>(*megabytes) * 1024 * 1024;
+    if (const auto entries = layers.integer("VEDFOLNIR_JOURNAL_ENTRIES"))
+        options.journal.entries_max = static_cast<std::size_t>(*entries);
+    if (const auto ms = layers.integer("VEDFOLNIR_SQL_POLL_MS"))
+        options.endings.poll_interval = Millis(*ms);
+}
+
 void apply_near_cache(Resolving& to) {
     const auto& layers = to.layers;
     NearCacheOptions near;
@@ -235,6 +246,7 @@ void apply_bounds(Resolving& to) {
     }
     apply_near_cache(to);
     apply_fallback(to);
+    apply_journal(to);
     if (options.redis.request_timeout > options.request_budget) {
         to.report.warn(
             "VEDFOLNIR_REDIS_REQUEST_TIMEOUT_MS is longer than VEDFOLNIR_REQUEST_BUDGET_MS, which ends calls first");

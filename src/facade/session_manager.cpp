@@ -49,6 +49,7 @@ Result<facade::Instance*> SessionManager::Impl::instance() {
             std::move(*ports));
         if (!current.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel))
             continue;
+        fresh->core->start();
         if (fresh->background && options.jobs.run) fresh->background->start();
         return fresh.release();
     }
@@ -360,6 +361,8 @@ Counters SessionManager::counters() const noexcept {
     to.merges = from.merges;
     to.conflicts_same_key = from.conflicts_same_key;
     to.commits_dropped = from.commits_dropped;
+    to.journal_entries = from.journal_entries;
+    to.journal_since_ms = from.journal_since_ms;
     to.audit_dropped = from.audit_dropped;
     to.changes_lost = from.changes_lost;
     to.slow_operations = from.slow_operations;

@@ -50,6 +50,25 @@ void Core::note_event(async::AuditEvent event) {
         asio::detached);
 }
 
+/// The first `count` events go into the journal, each with a name by which SQL knows it again.
+Task<bool> Core::write_down_events(std::size_t count) {
+    if (!ports_.journal) co_return false;
+    std::vector<async::Deferred> entries;
+    for (std::size_t i = 0; i < count; ++i) {
+        async::AuditEvent event = events_[i];
+        if (!event.operation) {
+            const auto operation = crypto::random_operation(settings_.random);
+            if (!operation) co_return operation.error();
+            event.operation = *operation;
+        }
+        entries.emplace_back(std::move(event));
+    }
+    const auto written = co_await write_down(std::move(entries), deadline_in(append_budget));
+    if (written)
+        events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(count));
+    co_return written;
+}
+
 asio::awaitable<void> Core::drain_events() {
     while (!events_.empty()) {
         const auto count =
@@ -62,6 +81,8 @@ asio::awaitable<void> Core::drain_events() {
             continue;
         }
         settings_.report("audit events wait for SQL", appended.error());
+        const auto written = co_await write_down_events(static_cast<std::size_t>(count));
+        if (written && *written) continue;
         asio::steady_timer pause(co_await asio::this_coro::executor, pause_after_failure);
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }

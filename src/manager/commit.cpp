@@ -193,8 +193,8 @@ Task<bool> Core::record_audited_changes(const Commit& commit, OperationId operat
                           loaded.user_id(), "user");
     event.operation = operation;
     event.detail = json_object({{"from", before}, {"to", after}}, commit.request.trace);
-    co_return co_await ports_.archive->record_change(loaded.header.handle, after, std::move(event),
-                                                     commit.deadline);
+    async::PlatformChange change{loaded.header.handle, after, std::move(event)};
+    co_return co_await change_platform(std::move(change), commit.deadline);
 }
 
 Task<CommitOutcome> Core::commit_save(Commit commit) {

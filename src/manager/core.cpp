@@ -153,43 +153,56 @@ bool Core::nothing_to_commit(const SessionState& state, const RequestContext& re
 }
 
 /// What stands under `key`, from a store whose marks were compared with SQL since it was connected to (R5).
-Task<std::optional<std::string>> Core::load_compared(StoreKey key, const SessionState& asking,
-                                                     Deadline deadline) {
+Task<Core::LoadAnswer> Core::load_compared(StoreKey key, const SessionState& asking,
+                                       Deadline deadline) {
     for (bool again = false;; again = true) {
-        if (!compared()) co_await ready(deadline);
+        const bool database = database_answers();
+        if (!compared() && !database) co_await ready(deadline);
         const auto connection = ports_.store->connection_number();
         asking.count_command();
         auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
+        if (!bytes) co_return bytes.error();
         // What came over a connection made meanwhile may have been ended long ago: compare, and ask again.
-        if (!bytes || again || ports_.store->connection_number() == connection) co_return bytes;
+        if (!again && ports_.store->connection_number() != connection) continue;
+        const bool trusted = trusts(key.shard) || (database && database_answers());
+        co_return LoadAnswer{std::move(*bytes), trusted};
     }
 }
 
 Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
     auto& counters = settings_.counters;
     const StoreKey key = *std::exchange(state->pending, std::nullopt);
-    auto bytes = co_await load_compared(key, *state, deadline);
-    if (!bytes) {
+    const auto answer = co_await load_compared(key, *state, deadline);
+    if (!answer) {
         AtomicCounters::raise(counters.loads_unknown);
-        co_return bytes.error();
+        co_return answer.error();
     }
+    const auto& bytes = answer->bytes;
     const auto time = co_await now(deadline);
     if (!time) {
         AtomicCounters::raise(counters.loads_unknown);
         co_return time.error();
     }
-    if (!*bytes) {
+    if (!bytes) {
         state->reason = LoadReason::missing;
         co_return state;
     }
     if (!epochs_.complete(*time)) {
-        const auto known = co_await know_epoch(*bytes, *time, deadline);
+        const auto known = co_await know_epoch(bytes, *time, deadline);
         if (!known) {
             AtomicCounters::raise(counters.loads_unknown);
             co_return known.error();
         }
     }
-    state->reason = judge_record(*state, key, **bytes, *time);
+    state->reason = judge_record(*state, key, *bytes, *time);
+    if (state->reason == LoadReason::found && state->loaded->authenticated() &&
+        !answer->trusted) {
+        AtomicCounters::raise(counters.loads_unknown);
+        co_return Error{
+            Errc::store_unavailable,
+            "Redis may have lost endings (it restarted, failed over or was restored), and SQL "
+            "cannot be asked for them"};
+    }
     if (state->reason == LoadReason::found) AtomicCounters::raise(counters.loads_found);
     if (state->reason == LoadReason::unreadable) {
         AtomicCounters::raise(counters.records_unreadable);

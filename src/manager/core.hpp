@@ -71,6 +71,8 @@ inline constexpr Millis remembered_patience{3'000};
 class Core : public std::enable_shared_from_this<Core> {
 public:
     Core(CoreSettings settings, Ports ports);
+    /// Begins to look at SQL and the journal from time to time. Once; any thread.
+    void start();
 
     /// What can be said of a request without asking a store: no cookie of ours, or one the near cache answers. Else
     /// `pending` is set, and `async_load` asks. Any thread.
@@ -131,7 +133,11 @@ private:
     };
 
     // core.cpp: loading
-    [[nodiscard]] Task<std::optional<std::string>> load_compared(StoreKey key,
+    struct LoadAnswer {
+        std::optional<std::string> bytes;
+        bool trusted = false;  ///< Compared with SQL, of SQL itself, or of a Redis that lost nothing.
+    };
+    [[nodiscard]] Task<LoadAnswer> load_compared(StoreKey key,
                                                                  const SessionState& asking,
                                                                  Deadline deadline);
     [[nodiscard]] Task<bool> know_epoch(std::optional<std::string> bytes, TimePoint now,
@@ -190,6 +196,11 @@ private:
     [[nodiscard]] Task<RememberedOutcome> join(const Commit& commit, std::string cookie_value);
 
     // ending.cpp
+    [[nodiscard]] Task<Ending> end_undocumented(async::EndRequest request, async::EndOrder order,
+                                                Deadline deadline);
+    [[nodiscard]] Task<EndUserOutcome> end_user_undocumented(async::EndRequest request,
+                                                             std::uint64_t hot_epoch,
+                                                             Deadline deadline);
     [[nodiscard]] Task<Ending> end_session(Name name, EndReason reason, std::string actor,
                                            Deadline deadline, TraceId trace = {});
     [[nodiscard]] boost::asio::awaitable<TimePoint> ending_time(Deadline deadline);
@@ -221,6 +232,43 @@ private:
     [[nodiscard]] bool compared() const noexcept;
     /// Compares marks with SQL before the first answer over each connection (R5); later calls return at once.
     [[nodiscard]] boost::asio::awaitable<void> ready(Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<void> judge_store(Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<void> attest_store();
+    [[nodiscard]] bool trusts(std::uint8_t shard) const;
+    /// True while no read is answered by the hot store.
+    [[nodiscard]] bool database_answers() const noexcept;
+
+    // deferral.cpp: while SQL cannot be asked
+    struct Granted {
+        async::LoginGrant grant;
+        bool deferred = false;  ///< By the journal.
+    };
+    [[nodiscard]] boost::asio::awaitable<bool> asks_archive(Deadline deadline);
+    [[nodiscard]] bool defers(const Error& error);
+    [[nodiscard]] Task<bool> write_down(std::vector<async::Deferred> entries, Deadline deadline);
+    void note_waiting();
+    [[nodiscard]] Task<Granted> grant_login(async::LoginOrder order, Deadline deadline);
+    [[nodiscard]] Task<bool> confirm_login(async::LoginConfirmed confirmed, bool deferred,
+                                           Deadline deadline);
+    [[nodiscard]] Task<bool> change_platform(async::PlatformChange change, Deadline deadline);
+    [[nodiscard]] Task<async::EndReceipt> end_in_archive(async::EndRequest request,
+                                                         Deadline deadline);
+    [[nodiscard]] Task<bool> take_news(Deadline deadline);
+    void heed(const async::Deferred& entry, TimePoint time);
+    [[nodiscard]] boost::asio::awaitable<void> replay_journal(Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<std::uint64_t> replay_entries(
+        std::vector<async::Deferred> entries, Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<void> note_replayed(std::uint64_t entries,
+                                                             OperationId file);
+    [[nodiscard]] Task<bool> refuse_entry(async::Deferred entry, Error why);
+    [[nodiscard]] boost::asio::awaitable<void> apply_replayed(async::ReplayReceipt receipt,
+                                                              Deadline deadline);
+
+    // watch.cpp: what others ended
+    [[nodiscard]] boost::asio::awaitable<void> watch();
+    [[nodiscard]] boost::asio::awaitable<void> poll();
+    [[nodiscard]] Task<bool> learn(std::uint8_t shard);
+    [[nodiscard]] boost::asio::awaitable<void> note_failed_poll(Error why);
 
     // late_endings.cpp: what the hot store did not take, tried again
     struct Late {
@@ -237,6 +285,7 @@ private:
 
     // audit_queue.cpp: events that belong to no transaction
     void note_event(async::AuditEvent event);
+    [[nodiscard]] Task<bool> write_down_events(std::size_t count);
     [[nodiscard]] boost::asio::awaitable<void> drain_events();
     [[nodiscard]] async::AuditEvent event_of(std::string type, TimePoint now,
                                              std::optional<Handle> handle, std::string user_id,
@@ -255,12 +304,20 @@ private:
     /// The connection whose marks were compared with SQL. Read by any thread.
     std::atomic<std::uint64_t> compared_{not_compared};
     std::atomic<std::uint64_t> compared_opening_{not_compared};  ///< Of the archive, at that time.
+    /// The connection that `whole_` speaks of: shards of which the store lost nothing since they were compared.
+    std::uint64_t judged_ = not_compared;
+    std::vector<bool> whole_;
     Deadline next_synchronisation_{};  ///< Not before, because the last comparison failed.
     std::shared_ptr<boost::asio::steady_timer> synchronising_;
     std::deque<Late> late_;
     bool applying_late_ = false;
     std::deque<async::AuditEvent> events_;
     bool draining_ = false;
+    Deadline ask_archive_at_{};  ///< Not before, because SQL did not answer.
+    bool journal_read_ = false;
+    bool replaying_ = false;
+    std::vector<std::uint64_t> seen_;  ///< Sequences up to which endings are known here.
+    int failed_polls_ = 0;             ///< In a row.
 };
 
 }  // namespace vedfolnir::manager

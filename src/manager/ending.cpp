@@ -23,6 +23,14 @@ constexpr Millis synchronise_again{5'000};
 /// What the first request over a connection may spend on comparing marks with SQL.
 constexpr Millis synchronise_budget{1'000};
 
+/// It ended, as far as this process and Redis go.
+Error not_durable(const Error& why) {
+    return {
+        Errc::audit_unavailable,
+        "The session is over here, but this could not be written down and may not last. Please end it again.",
+        why.detail};
+}
+
 /// Who kept the endings of both stores from being compared: SQL's errors have codes of their own.
 std::string_view not_compared_because(const Error& error) {
     const bool sql = error.code == Errc::audit_unavailable || error.code == Errc::bad_options;
@@ -130,6 +138,7 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
     const auto sequences = co_await ports_.archive->sequences(deadline);
     if (!sequences) co_return sequences.error();
     const auto opening = ports_.archive->opening_number();
+    if (seen_.empty()) seen_ = *sequences;
     const TimePoint now = co_await ending_time(deadline);
     bool older = false;
     for (std::size_t shard = 0; shard < std::min(sequences->size(), marks.size()); ++shard) {
@@ -153,7 +162,16 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
         epochs_.raise(epoch.user, epoch.epoch, denied_until(epoch.raised), now);
     compared_opening_ = opening;
     compared_ = connection;
+    if (taken && ports_.store->connection_number() == connection) co_await attest_store();
     co_return taken;
+}
+
+/// So that this Redis is believed while SQL is away, as long as it is the same one.
+asio::awaitable<void> Core::attest_store() {
+    const auto attested = co_await ports_.store->attest(
+        store_deadline(deadline_in(settings_.options.redis.request_timeout)));
+    if (!attested)
+        settings_.report("that Redis was compared could not be noted there", attested.error());
 }
 
 Task<bool> Core::compare_marks(Deadline deadline) {
@@ -189,21 +207,52 @@ asio::awaitable<void> Core::ready(Deadline deadline) {
         co_await synchronising_->async_wait(asio::as_tuple(asio::use_awaitable));
         co_return;
     }
-    if (std::chrono::steady_clock::now() < next_synchronisation_) co_return;
-    // Reading goes on where SQL or Redis cannot be compared now: this version has no fallback to go to.
+    // What is known of this connection stays as it is until the next attempt.
+    const auto connection = ports_.store->connection_number();
+    if (judged_ == connection && std::chrono::steady_clock::now() < next_synchronisation_)
+        co_return;
     const Deadline until = std::min(deadline, deadline_in(synchronise_budget));
     synchronising_ =
         std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, until);
-    auto marks = co_await ports_.store->marks(store_deadline(until));
-    // A store that does not answer has nothing to be compared, and says so to the caller as well.
-    if (marks) {
-        const auto done = co_await synchronise(std::move(*marks), until);
-        if (!done) {
-            next_synchronisation_ = deadline_in(synchronise_again);
-            settings_.report(not_compared_because(done.error()), done.error());
-        }
-    }
+    co_await judge_store(until);
     std::exchange(synchronising_, nullptr)->cancel();
+}
+
+/// Compares the hot store with SQL; where SQL is away, asks the store itself whether it can have lost anything.
+asio::awaitable<void> Core::judge_store(Deadline deadline) {
+    if (!journal_read_) static_cast<void>(co_await take_news(deadline));
+    auto marks = co_await ports_.store->marks(store_deadline(deadline));
+    // A store that does not answer has nothing to be compared, and says so to the caller as well.
+    if (!marks) co_return;
+    const auto connection = ports_.store->connection_number();
+    if (std::chrono::steady_clock::now() >= ask_archive_at_) {
+        const auto done = co_await synchronise(std::move(*marks), deadline);
+        if (done) co_return;
+        settings_.report(not_compared_because(done.error()), done.error());
+        static_cast<void>(defers(done.error()));
+    }
+    next_synchronisation_ = deadline_in(synchronise_again);
+    const auto whole = co_await ports_.store->lost_nothing(
+        store_deadline(deadline_in(settings_.options.redis.request_timeout)));
+    if (!whole) {
+        settings_.report("whether Redis lost endings could not be found out", whole.error());
+        co_return;
+    }
+    whole_ = *whole;
+    judged_ = connection;
+}
+
+/// Whether what the store holds of this shard may be believed: compared with SQL, or by a store that lost nothing since
+/// it was.
+bool Core::trusts(std::uint8_t shard) const {
+    if (compared()) return true;
+    return judged_ == ports_.store->connection_number() && shard < whole_.size() && whole_[shard] &&
+           (journal_read_ || !ports_.journal);
+}
+
+bool Core::database_answers() const noexcept {
+    return ports_.recovery &&
+           (ports_.recovery->reads_database() || ports_.store->connection_number() == 0);
 }
 
 /// The store's time where it is known, else the host's: an ending does not wait for a clock.
@@ -233,8 +282,8 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     request.event = event_of("session.ended", time, name.handle, name.user_id, std::move(actor));
     request.event.operation = *operation;
     request.event.detail = json_object({{"reason", to_string(reason)}}, trace);
-    auto receipt = co_await ports_.archive->end(std::move(request), deadline);
     denied_.deny(name.key, until, time);
+    auto receipt = co_await end_in_archive(request, deadline);
 
     async::EndOrder undocumented;  // what the hot store is told when SQL has no sequence for it
     undocumented.shard = name.key.shard;
@@ -243,19 +292,12 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     if (!receipt) {
         settings_.report("an ending is pending: SQL did not take it",
                          traced(receipt.error(), trace));
-        AtomicCounters::raise(settings_.counters.endings_pending);
         if (ports_.recovery) {
             // A copy in SQL, which does not know of this ending, must not bring the record back.
             undocumented.note = model::pack_note({.until = time});
             undocumented.note_ttl = until - time;
         }
-        std::vector<async::EndOrder> orders;
-        orders.push_back(std::move(undocumented));
-        const auto applied = co_await apply(std::move(orders), deadline);
-        if (!applied)
-            settings_.report("an ending reached neither SQL nor the hot store yet",
-                             traced(applied.error(), trace));
-        co_return Ending::pending;
+        co_return co_await end_undocumented(std::move(request), std::move(undocumented), deadline);
     }
     if (receipt->orders.empty()) {
         const auto applied =
@@ -274,6 +316,68 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
         co_return Ending::pending;
     }
     co_return Ending::ended;
+}
+
+/// An ending that SQL did not take: denied here already, then durable in the journal, then gone from Redis. Where the
+/// journal takes nothing either, it ends all the same, and the caller hears that this may not last.
+Task<Ending> Core::end_undocumented(async::EndRequest request, async::EndOrder order,
+                                    Deadline deadline) {
+    std::vector<async::Deferred> entries;
+    entries.emplace_back(std::move(request));
+    const auto written = co_await write_down(std::move(entries), deadline);
+    std::vector<async::EndOrder> orders;
+    orders.push_back(std::move(order));
+    const auto applied = co_await apply(std::move(orders), deadline);
+    if (!applied)
+        settings_.report("an ending reached neither SQL nor the hot store yet", applied.error());
+    if (!written) co_return not_durable(written.error());
+    AtomicCounters::raise(settings_.counters.endings_pending);
+    co_return Ending::pending;
+}
+
+/// The same for all sessions of a user. Their epoch goes beyond the one in Redis, so that logins from now on are told
+/// apart, also by the replay.
+Task<EndUserOutcome> Core::end_user_undocumented(async::EndRequest request, std::uint64_t hot_epoch,
+                                                 Deadline deadline) {
+    const TimePoint time = request.event.at;
+    async::EndOrder order;
+    order.shard = request.user.shard();
+    order.user = request.user;
+    order.whole_user = true;
+    order.keep = request.keep;
+    std::vector<async::Deferred> entries;
+    if (!request.keep) {
+        const auto known = epochs_.of(request.user, time);
+        request.granted_epoch = std::max(known.value_or(0), hot_epoch) + 1;
+        order.epoch = request.granted_epoch;
+        epochs_.raise(request.user, request.granted_epoch, request.until, time);
+    }
+    // By their keys as well: the epoch says nothing of those that stay, and SQL may not know them all.
+    const auto listed = co_await ports_.store->list_user(request.user, store_deadline(deadline));
+    for (const auto& entry : listed ? *listed : std::vector<async::IndexEntry>{}) {
+        if (entry.key == request.keep) continue;
+        denied_.deny(entry.key, request.until, time);
+        if (!request.keep) continue;
+        const auto operation = crypto::random_operation(settings_.random);
+        if (!operation) co_return operation.error();
+        async::EndRequest one = request;
+        one.user_id = {};
+        one.keep.reset();
+        one.key = entry.key;
+        one.event.handle = entry.handle;
+        one.event.operation = *operation;
+        entries.emplace_back(std::move(one));
+    }
+    entries.emplace_back(std::move(request));
+    const auto written = co_await write_down(std::move(entries), deadline);
+    std::vector<async::EndOrder> orders;
+    orders.push_back(std::move(order));
+    const auto applied = co_await apply(std::move(orders), deadline);
+    if (!applied)
+        settings_.report("an ending reached neither SQL nor the hot store yet", applied.error());
+    if (!written) co_return not_durable(written.error());
+    AtomicCounters::raise(settings_.counters.endings_pending);
+    co_return EndUserOutcome{Ending::pending, applied ? *applied : 0};
 }
 
 Task<Ending> Core::async_end(EndCommand command, Deadline deadline) {
@@ -306,25 +410,17 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
         json_object({{"reason", to_string(command.reason)}, {"scope", "user"}}, command.trace);
 
     const UserTag user = request.user;
-    const auto keep = request.keep;
     const TimePoint until = denied_until(time);
     request.until = until;
     // Where Redis does not answer, SQL's own number is all there is.
     if (const auto hot = co_await ports_.store->epoch_of(user, store_deadline(deadline)); hot)
         request.epoch_floor = *hot;
-    auto receipt = co_await ports_.archive->end(std::move(request), deadline);
+    auto receipt = co_await end_in_archive(request, deadline);
     if (!receipt) {
         settings_.report("an ending of all sessions is pending: SQL did not take it",
                          traced(receipt.error(), command.trace));
-        AtomicCounters::raise(settings_.counters.endings_pending);
-        async::EndOrder order;
-        order.shard = user.shard();
-        order.user = user;
-        order.whole_user = true;
-        order.keep = keep;
-        const auto applied = co_await ports_.store->end(std::move(order), store_deadline(deadline));
-        if (!applied) co_return applied.error();
-        co_return EndUserOutcome{Ending::pending, applied->removed};
+        const auto hot_epoch = request.epoch_floor;
+        co_return co_await end_user_undocumented(std::move(request), hot_epoch, deadline);
     }
     for (const StoreKey& key : receipt->keys) denied_.deny(key, until, time);
     for (const async::EndOrder& order : receipt->orders) {

@@ -123,21 +123,22 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     if (auto fits = model::check_size(payload.entries, encoded.size(), options.limits); !fits)
         co_return fits.error();
 
-    auto grant = co_await ports_.archive->begin_login(order, commit.deadline);
-    if (!grant) {
-        if (grant.error().code == Errc::conflict) co_return Answer{};
+    auto granted = co_await grant_login(order, commit.deadline);
+    if (!granted) {
+        if (granted.error().code == Errc::conflict) co_return Answer{};
         // The session that would be re-authenticated ended meanwhile.
-        if (grant.error().code == Errc::denied && keeps_handle) co_return login_after_end(commit);
-        co_return grant.error();
+        if (granted.error().code == Errc::denied && keeps_handle) co_return login_after_end(commit);
+        co_return granted.error();
     }
+    async::LoginGrant& grant = granted->grant;
     if (order.replaced)
         denied_.deny(order.replaced->key, loaded->header.absolute_expiry, commit.now);
-    if (grant->end_replaced) {
+    if (grant.end_replaced) {
         // Every id the old session had goes now, before there is a new one.
-        const auto replaced = co_await end_replaced(std::move(*grant->end_replaced), commit);
+        const auto replaced = co_await end_replaced(std::move(*grant.end_replaced), commit);
         if (!replaced) co_return replaced.error();
     }
-    header.epoch = grant->epoch;
+    header.epoch = grant.epoch;
     auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, encoded,
                                       options.plain_records);
     if (!record) co_return record.error();
@@ -149,7 +150,8 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     // A stale epoch means that all of this user's sessions were ended meanwhile: log in again under the new epoch.
     if (*created != async::CreateStatus::created) co_return Answer{};
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
-    const auto confirmed = co_await ports_.archive->confirm_login(handle, key, commit.deadline);
+    const async::LoginConfirmed confirmation{handle, key, user};
+    const auto confirmed = co_await confirm_login(confirmation, granted->deferred, commit.deadline);
     if (!confirmed) {
         settings_.report("a login could not be confirmed in SQL yet",
                          traced(confirmed.error(), commit.request.trace));

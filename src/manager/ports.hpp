@@ -9,6 +9,7 @@
 #include "vedfolnir/async/archive.hpp"
 #include "vedfolnir/async/mass_ending.hpp"
 #include "vedfolnir/async/recovery.hpp"
+#include "vedfolnir/async/journal.hpp"
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/async/store_figures.hpp"
 #include "vedfolnir/options.hpp"
@@ -27,6 +28,8 @@ struct Ports {
     std::shared_ptr<async::StoreFigures> figures{};  ///< Empty: the store has none.
     /// In front of `store`; null: none.
     std::shared_ptr<runtime::NearCache> near{};
+    /// Null: nothing is written down while SQL is away.
+    std::shared_ptr<async::Journal> journal{};
     /// Ends the threads of the stores; empty: they have none. Called once the loop has stopped, before it goes: nobody
     /// may post to a loop that is being destroyed.
     std::function<void()> end_threads{};

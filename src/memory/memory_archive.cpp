@@ -90,6 +90,8 @@ struct MemoryArchive::Tables {
     [[nodiscard]] std::vector<async::SessionRow> matching(const async::EndRequest& request) const;
     [[nodiscard]] bool ends_unknown(const async::EndRequest& request) const;
     [[nodiscard]] async::EndReceipt end(const async::EndRequest& request);
+    void replay(const async::Deferred& entry, async::ReplayReceipt& receipt);
+    void replay_login(const async::LoginOrder& login, async::ReplayReceipt& receipt);
     std::uint32_t close_expired(TimePoint now, std::uint32_t limit);
     [[nodiscard]] std::vector<async::SessionRow> list(const async::SessionQuery& query) const;
     [[nodiscard]] std::vector<async::AuditEvent> find(const async::AuditQuery& query) const;
@@ -168,6 +170,9 @@ std::vector<async::SessionRow> MemoryArchive::Tables::matching(
     for (const auto& [handle, row] : rows) {
         const auto& session = row.session;
         if (session.ended || session.absolute_expiry <= request.event.at) continue;
+        const bool after =
+            request.keep ? row.begun > request.event.at : row.epoch >= request.granted_epoch;
+        if (request.late && !request.user_id.empty() && after) continue;
         const bool matches =
             request.key      ? session.key == *request.key
             : request.handle ? handle == *request.handle
@@ -205,7 +210,9 @@ async::EndReceipt MemoryArchive::Tables::end(const async::EndRequest& request) {
     for (auto& order : receipt.orders) {
         if (order.whole_user && !order.keep) {
             auto& epoch = epochs[order.user];
-            epoch = {std::max(epoch.value, request.epoch_floor) + 1, request.event.at};
+            epoch = {request.late ? std::max(epoch.value, request.granted_epoch)
+                                  : std::max(epoch.value, request.epoch_floor) + 1,
+                     request.event.at};
             order.epoch = epoch.value;
         }
         revoke(order);
@@ -214,6 +221,68 @@ async::EndReceipt MemoryArchive::Tables::end(const async::EndRequest& request) {
         endings[*request.event.operation] = receipt;
     for (auto& event : written_now) write(std::move(event));
     return receipt;
+}
+
+void MemoryArchive::Tables::replay_login(const async::LoginOrder& login,
+                                         async::ReplayReceipt& receipt) {
+    const auto present = rows.find(login.row.handle);
+    const bool moved_on =
+        present != rows.end() && (present->second.session.ended || !runtime::keeps_row(login));
+    const bool over =
+        revoked.contains(login.row.key) || login.granted_epoch < epochs[login.row.user].value;
+    if (auto replaced = replace(login)) receipt.orders.push_back(std::move(*replaced));
+    if (!moved_on) {
+        Row& row = rows[login.row.handle];
+        row = Row{login.row, login.event.at, login.granted_epoch};
+        handle_of[login.row.key] = login.row.handle;
+        if (over) {
+            close(row, login.event.at, EndReason::logout);
+            row.session.end_reason = runtime::ended_unrecorded;
+        }
+    }
+    write(login.event);
+    if (!moved_on && !over) return;
+    async::EndOrder order;
+    order.shard = login.row.key.shard;
+    order.keys.push_back(login.row.key);
+    order.user = login.row.user;
+    if (!revoked.contains(login.row.key)) revoke(order);
+    receipt.orders.push_back(std::move(order));
+}
+
+/// See sql/lifecycle: the same in its simplest form.
+void MemoryArchive::Tables::replay(const async::Deferred& entry, async::ReplayReceipt& receipt) {
+    const auto is_new = [&](const async::AuditEvent& event) {
+        const bool known = event.operation && written.contains(*event.operation);
+        ++(known ? receipt.repeated : receipt.written);
+        return !known;
+    };
+    if (const auto* login = std::get_if<async::LoginOrder>(&entry)) {
+        if (is_new(login->event)) replay_login(*login, receipt);
+    } else if (const auto* request = std::get_if<async::EndRequest>(&entry)) {
+        static_cast<void>(is_new(request->event));
+        auto ended = end(*request);
+        std::ranges::move(ended.keys, std::back_inserter(receipt.keys));
+        std::ranges::move(ended.orders, std::back_inserter(receipt.orders));
+    } else if (const auto* change = std::get_if<async::PlatformChange>(&entry)) {
+        if (!is_new(change->event)) return;
+        if (auto* row = live_row(change->handle)) row->session.platform = change->platform;
+        write(change->event);
+    } else if (const auto* event = std::get_if<async::AuditEvent>(&entry)) {
+        if (is_new(*event)) write(*event);
+    } else {
+        const auto& confirmed = std::get<async::LoginConfirmed>(entry);
+        auto* row = live_row(confirmed.handle);
+        if (row != nullptr && row->session.key == confirmed.key) {
+            row->session.confirmed = true;
+            return;
+        }
+        async::EndOrder order;
+        order.shard = confirmed.key.shard;
+        order.keys.push_back(confirmed.key);
+        order.user = confirmed.user;
+        receipt.orders.push_back(std::move(order));
+    }
 }
 
 std::uint32_t MemoryArchive::Tables::close_expired(TimePoint now, std::uint32_t limit) {
@@ -372,6 +441,20 @@ async::Task<std::vector<async::Revocation>> MemoryArchive::revocations(std::uint
          at != all.end() && found.size() < limit; ++at)
         found.push_back(*at);
     co_return found;
+}
+
+async::Task<async::ReplayReceipt> MemoryArchive::replay(std::vector<async::Deferred> entries,
+                                                        Deadline deadline) {
+    if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
+    for (auto& entry : entries) {
+        if (auto prepared = runtime::prepare(entry); !prepared) co_return prepared.error();
+    }
+    const std::lock_guard lock(tables_->mutex);
+    async::ReplayReceipt receipt;
+    for (const auto& entry : entries) tables_->replay(entry, receipt);
+    for (const auto& order : receipt.orders)
+        receipt.keys.insert(receipt.keys.end(), order.keys.begin(), order.keys.end());
+    co_return receipt;
 }
 
 async::Task<std::uint32_t> MemoryArchive::raise_sequences(std::vector<std::uint64_t> marks,

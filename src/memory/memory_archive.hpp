@@ -35,6 +35,8 @@ public:
     [[nodiscard]] async::Task<bool> record_change(Handle handle, std::string platform,
                                                   async::AuditEvent event,
                                                   Deadline deadline) override;
+    [[nodiscard]] async::Task<async::ReplayReceipt> replay(std::vector<async::Deferred> entries,
+                                                           Deadline deadline) override;
     [[nodiscard]] async::Task<std::uint32_t> append(std::vector<async::AuditEvent> events,
                                                     Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::SessionRow>> sessions(async::SessionQuery query,

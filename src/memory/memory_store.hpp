@@ -48,6 +48,9 @@ public:
                                                                         Deadline deadline) override;
     [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> attest(Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<bool>> lost_nothing(Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> same_server(Deadline deadline) override;
     [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;
     [[nodiscard]] std::uint64_t connection_number() const noexcept override { return 0; }
 

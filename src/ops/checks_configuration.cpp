@@ -156,4 +156,40 @@ Judged check_database_file(const Facts& facts) {
     return Finding{"database.file", Status::ok, "the database file is private", ""};
 }
 
+Judged check_journal(const Facts& facts) {
+    const auto& journal = facts.journal;
+    if (!journal.applies) return std::nullopt;
+    if (!journal.failure.empty())
+        return Finding{"journal", Status::unknown,
+                       fmt::format("it cannot be read: {}", journal.failure), ""};
+    if (!journal.damage.empty() || !journal.aside.empty()) {
+        return Finding{
+            "journal", Status::fail,
+            fmt::format("not everything that waited for SQL can be replayed: {}",
+                        journal.damage.empty() ? fmt::format("{}", fmt::join(journal.aside, ", "))
+                                               : journal.damage),
+            "look into the files kept aside in the journal's folder, end the sessions they name again, then "
+            "move them away"};
+    }
+    if (journal.entries > 0) {
+        return Finding{
+            "journal", Status::warn,
+            fmt::format("{} entries wait for SQL, the oldest for {} s", journal.entries,
+                        journal.age.value_or(Seconds{0}).count()),
+            "see what keeps SQL from answering (check `database`); the application's processes replay "
+            "them once it does"};
+    }
+    return Finding{"journal", Status::ok, "nothing waits for SQL", ""};
+}
+
+Judged check_state_dir(const Facts& facts) {
+    const auto& journal = facts.journal;
+    if (!journal.applies || journal.passing_file_system.empty()) return std::nullopt;
+    return Finding{
+        "state_dir", Status::warn,
+        fmt::format("{} lies on {}: what waits there for SQL is lost with its host or container",
+                    journal.path, journal.passing_file_system),
+        "put VEDFOLNIR_STATE_DIR on a disk or volume that stays"};
+}
+
 }  // namespace vedfolnir::ops

@@ -9,7 +9,7 @@ namespace {
 
 using Check = Judged (*)(const Facts&);
 
-constexpr std::array<Check, 22> checks{
+constexpr std::array<Check, 24> checks{
     check_configuration,
     check_keys,
     check_secret_files,
@@ -25,6 +25,8 @@ constexpr std::array<Check, 22> checks{
     check_database,
     check_database_file,
     check_sample,
+    check_journal,
+    check_state_dir,
     check_page,
     check_secure_over_http,
     check_not_secure_over_https,

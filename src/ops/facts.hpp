@@ -57,6 +57,19 @@ struct SampleFacts {
     std::string failure;
 };
 
+/// What waits for SQL on this host's disk.
+struct JournalFacts {
+    bool applies = false;
+    std::string path;
+    std::string failure;  ///< Why it could not be looked at; empty: it was.
+    std::uint64_t entries = 0;
+    std::optional<Seconds> age{};    ///< Of the oldest entry.
+    std::string damage;              ///< What is wrong with the file; empty: nothing.
+    std::vector<std::string> aside;  ///< Files with what could not be replayed.
+    std::string
+        passing_file_system{};  ///< `tmpfs`, `overlay`: goes with its host or container. Empty: it lasts.
+};
+
 /// A file that holds a secret, and who may read it.
 struct SecretFile {
     std::string variable;
@@ -100,6 +113,7 @@ struct Facts {
     RedisFacts redis;
     DatabaseFacts database;
     SampleFacts sample;
+    JournalFacts journal;
     CookieOptions cookie;
     Seconds clock_skew_max{30};
     PageFacts page;

@@ -517,7 +517,7 @@ void Connection::watch(ChangeHandler handler) {
 
 bool Connection::tracking() const noexcept { return impl_->tracking; }
 
-const std::string& Connection::incarnation() const noexcept { return impl_->server.run_id; }
+const std::string& Connection::incarnation() const noexcept { return impl_->server.incarnation; }
 const Connection::Server& Connection::server() const noexcept { return impl_->server; }
 
 }  // namespace vedfolnir::redis

@@ -79,7 +79,8 @@ public:
     /// True while the present connection is told of changes. Any thread.
     [[nodiscard]] bool tracking() const noexcept;
 
-    /// Run id of the server of the present connection: changes when the server restarts. Empty before first contact.
+    /// Run id and replication id of the server of the present connection: another one after a restart, and after a time
+    /// as a replica. Empty before first contact, or where the user may not ask.
     [[nodiscard]] const std::string& incarnation() const noexcept;
 
     /// How many connections have stood so far, this one included. Rises before anything is sent over a new one.
@@ -89,7 +90,7 @@ public:
     struct Server {
         std::string version;
         std::string role;
-        std::string run_id;
+        std::string incarnation;
         std::uint32_t library = 0;
     };
     [[nodiscard]] const Server& server() const noexcept;

@@ -21,6 +21,15 @@ std::string entry(const std::vector<boost::redis::resp3::node>& map, std::string
 
 }  // namespace
 
+// A server that was a replica in between keeps its run id, yet may have
+// lost what it knew.
+std::string incarnation_of(std::string_view info) {
+    const auto process = info_field(info, "run_id");
+    const auto history = info_field(info, "master_replid");
+    if (!process || !history) return {};
+    return std::string(*process).append(".").append(*history);
+}
+
 boost::redis::request greeting_request(const RedisOptions& options) {
     boost::redis::request request;
     // The name is set inside HELLO: as a command of its own it would need a permission.
@@ -31,7 +40,7 @@ boost::redis::request greeting_request(const RedisOptions& options) {
                      options.password, "SETNAME", client_name);
     }
     if (options.database != 0) request.push("SELECT", std::to_string(options.database));
-    request.push("INFO", "server");
+    request.push("INFO", "server", "replication");
     return request;
 }
 
@@ -50,8 +59,7 @@ boost::system::result<Connection::Server, Failure> read_greeting(const std::vect
     server.role = entry(*replies.front(), "role");
     if (server.version.empty()) return Failure{FailureKind::not_redis, Stage::auth, ""};
     const Reply& info = replies.back();
-    if (info && !info->empty())
-        server.run_id = info_field(info->front().value, "run_id").value_or("");
+    if (info && !info->empty()) server.incarnation = incarnation_of(info->front().value);
     return server;
 }
 

@@ -20,6 +20,9 @@ namespace vedfolnir::redis {
 [[nodiscard]] boost::system::result<Connection::Server, Failure> read_greeting(
     const std::vector<Reply>& replies, const RedisOptions& options);
 
+/// What INFO says of the process and of the history it carries on, in one text; empty where either is not told.
+[[nodiscard]] std::string incarnation_of(std::string_view info);
+
 [[nodiscard]] boost::redis::request library_query();
 [[nodiscard]] boost::redis::request library_load();
 

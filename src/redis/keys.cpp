@@ -45,5 +45,6 @@ std::string Keyspace::mark(std::uint8_t shard) const { return in_shard(shard, "m
 std::string Keyspace::fence(std::uint8_t shard) const { return in_shard(shard, "fence"); }
 // In a shard like everything else, so that it has a slot on a cluster; which one does not matter.
 std::string Keyspace::lease() const { return in_shard(0, "lease"); }
+std::string Keyspace::compared() const { return in_shard(0, "compared"); }
 
 }  // namespace vedfolnir::redis

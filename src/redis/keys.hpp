@@ -27,6 +27,8 @@ public:
     [[nodiscard]] std::string fence(std::uint8_t shard) const;
     /// The one lease of all background jobs.
     [[nodiscard]] std::string lease() const;
+    /// Which server was compared with SQL last.
+    [[nodiscard]] std::string compared() const;
     [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
 
 private:

@@ -307,6 +307,56 @@ Task<bool> RedisStore::probe(bool changes, Deadline deadline) {
     co_return true;
 }
 
+/// Beside the marks of the shards, which say it of their own shard only.
+Task<bool> RedisStore::attest(Deadline deadline) {
+    if (connection_.incarnation().empty()) co_return false;
+    Pipeline pipeline;
+    pipeline.repeatable = false;  // over another connection another server may answer
+    pipeline.request.push("HSET", keys_.compared(), "incarnation", connection_.incarnation());
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    if (const Reply& reply = exchange->replies.front(); !reply) co_return to_error(reply.error());
+    co_return true;
+}
+
+Task<std::vector<bool>> RedisStore::lost_nothing(Deadline deadline) {
+    constexpr unsigned shards = 256;
+    Pipeline pipeline;
+    pipeline.repeatable = false;
+    pipeline.request.push("HGET", keys_.compared(), "incarnation");
+    for (unsigned shard = 0; shard < shards; ++shard)
+        pipeline.request.push("HGET", keys_.mark(static_cast<std::uint8_t>(shard)), "incarnation");
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    const std::string& mine = connection_.incarnation();
+    std::vector<bool> same;
+    for (const Reply& reply : exchange->replies) {
+        if (!reply) co_return to_error(reply.error());
+        same.push_back(!mine.empty() && !reply->empty() && reply->front().value == mine);
+    }
+    const bool all = same.front();
+    same.erase(same.begin());
+    if (all) same.assign(same.size(), true);
+    co_return same;
+}
+
+Task<bool> RedisStore::same_server(Deadline deadline) {
+    const std::string known = connection_.incarnation();
+    if (known.empty()) co_return true;
+    const auto connection = connection_.number();
+    Pipeline pipeline;
+    pipeline.request.push("INFO", "server", "replication");
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    const Reply& reply = exchange->replies.front();
+    if (!reply || reply->empty() || connection != connection_.number()) co_return true;
+    if (incarnation_of(reply->front().value) == known) co_return true;
+    Pipeline leave;
+    leave.request.push("QUIT");  // needs no permission; the next connection asks its server anew
+    static_cast<void>(co_await connection_.exec(std::move(leave), deadline));
+    co_return false;
+}
+
 Task<TimePoint> RedisStore::now(Deadline deadline) {
     if (const auto time = clock_.now(Clock::now())) {
         // The answer is good for long; the refresh happens beside the request, at most one at a time.

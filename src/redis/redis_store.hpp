@@ -52,6 +52,9 @@ public:
 
     /// Costs a command only when the last word from the server's clock is old: replies of functions carry the time,
     /// and in between the steady clock carries it on (see StoreClock).
+    [[nodiscard]] async::Task<bool> attest(Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<bool>> lost_nothing(Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> same_server(Deadline deadline) override;
     [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;
     [[nodiscard]] std::uint64_t connection_number() const noexcept override {
         return connection_.number();

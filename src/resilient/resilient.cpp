@@ -480,6 +480,21 @@ Task<std::vector<std::uint64_t>> Resilient::marks(Deadline deadline) {
     co_return marks;
 }
 
+Task<bool> Resilient::attest(Deadline deadline) {
+    if (!returning_ && away(Need::read)) co_return left_alone();
+    co_return co_await parts_.hot->attest(deadline);
+}
+
+Task<std::vector<bool>> Resilient::lost_nothing(Deadline deadline) {
+    if (!returning_ && away(Need::read)) co_return left_alone();
+    co_return co_await parts_.hot->lost_nothing(deadline);
+}
+
+Task<bool> Resilient::same_server(Deadline deadline) {
+    if (away(Need::read)) co_return true;
+    co_return co_await parts_.hot->same_server(deadline);
+}
+
 Task<TimePoint> Resilient::now(Deadline deadline) {
     if (!started_) co_await start();
     if (const auto time = parts_.feed->time_at(Clock::now()); time && away(Need::read))

@@ -101,6 +101,10 @@ public:
     [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
     /// Of the hot store; an Error while reads go to the database, which needs no comparison.
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override;
+    /// These three speak of the hot store; while reads go to the database there is nothing to ask it.
+    [[nodiscard]] async::Task<bool> attest(Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<bool>> lost_nothing(Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> same_server(Deadline deadline) override;
     [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;
     [[nodiscard]] std::uint64_t connection_number() const noexcept override {
         return parts_.hot->connection_number();
@@ -116,6 +120,7 @@ public:
     }
 
     void on_return(async::CompareMarks compare) override { compare_ = std::move(compare); }
+    [[nodiscard]] bool reads_database() const noexcept override { return away(Need::read); }
     [[nodiscard]] async::Task<FallbackStatus> status(Deadline deadline) override;
     [[nodiscard]] async::Task<FallbackStatus> set_mode(FallbackMode mode, std::string actor,
                                                        Deadline deadline) override;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <type_traits>
+#include <variant>
 
 namespace vedfolnir::runtime {
 namespace {
@@ -123,6 +125,22 @@ Result<void> prepare(async::EndRequest& request) {
     if (!request.user_id.empty() && request.event.user_id.empty())
         request.event.user_id = request.user_id;
     return prepare(request.event);
+}
+
+Result<void> prepare(async::PlatformChange& change) {
+    change.platform = clean_text(change.platform, platform_max);
+    return prepare(change.event);
+}
+
+Result<void> prepare(async::Deferred& entry) {
+    return std::visit(
+        [](auto& known) -> Result<void> {
+            if constexpr (std::is_same_v<std::decay_t<decltype(known)>, async::LoginConfirmed>)
+                return {};
+            else
+                return prepare(known);
+        },
+        entry);
 }
 
 Result<void> prepare(async::SessionQuery& query) {

@@ -14,6 +14,8 @@ namespace vedfolnir::runtime {
 
 /// A login that the hot store never acknowledged stops counting as live after this time.
 inline constexpr Millis unconfirmed_grace{60'000};
+/// Why a session ended that was over before its login reached the archive.
+inline constexpr std::string_view ended_unrecorded = "unrecorded";
 inline constexpr std::uint32_t archive_page_max = 1000;
 inline constexpr std::size_t user_id_max = 512;  ///< Bytes.
 inline constexpr std::size_t platform_max = 255;
@@ -28,6 +30,8 @@ inline constexpr std::size_t event_detail_max = 16 * 1024;
 [[nodiscard]] Result<void> prepare(async::AuditEvent& event);
 [[nodiscard]] Result<void> prepare(async::LoginOrder& order);
 [[nodiscard]] Result<void> prepare(async::EndRequest& request);
+[[nodiscard]] Result<void> prepare(async::PlatformChange& change);
+[[nodiscard]] Result<void> prepare(async::Deferred& entry);
 /// Also bounds the page.
 [[nodiscard]] Result<void> prepare(async::SessionQuery& query);
 [[nodiscard]] Result<void> prepare(async::AuditQuery& query);

@@ -19,6 +19,7 @@ struct AtomicCounters {
     Count creates{0}, saves{0}, touches{0}, logins{0}, endings{0}, endings_pending{0};
     Count merges{0}, conflicts_same_key{0}, commits_dropped{0};
     Count audit_dropped{0}, changes_lost{0}, slow_operations{0};
+    Count journal_entries{0}, journal_since_ms{0};  ///< As they stand, not how often.
     Count near_hits{0}, near_stale{0}, near_fills{0}, near_fills_refused{0}, near_invalidations{0};
 
     std::array<AtomicTiming, operation_count> timings{};  ///< Indexed by Operation.

@@ -204,14 +204,22 @@ async::LoginGrant repeated_login(Connection& db, const OperationId& operation,
     return grant;
 }
 
-std::vector<async::SessionRow> sessions_of(Connection& db, const async::EndRequest& request) {
+bool began_after(const async::EndRequest& request, const StoredSession& session) {
+    if (!request.late || request.user_id.empty()) return false;
+    return request.keep ? session.begun > request.event.at : session.epoch >= request.granted_epoch;
+}
+
+std::vector<StoredSession> sessions_of(Connection& db, const async::EndRequest& request) {
     const auto rows =
         request.key
             ? db.query("session_by_key", session_columns, {{"store_key", request.key->text()}})
         : request.handle
             ? db.query("session_by_handle", session_columns, {{"handle", request.handle->text()}})
             : db.query("sessions_open_by_user", session_columns, {{"user_id", request.user_id}});
-    return read_sessions(rows);
+    std::vector<StoredSession> sessions;
+    sessions.reserve(rows.size());
+    for (const auto& row : rows) sessions.push_back(read_session(row));
+    return sessions;
 }
 
 void lock_shards(Connection& db, const async::EndRequest& request) {
@@ -220,15 +228,18 @@ void lock_shards(Connection& db, const async::EndRequest& request) {
     if (request.key) shards.insert(request.key->shard);
     if (!request.user_id.empty()) shards.insert(request.user.shard());
     // A session stays in its user's shard, so this look tells enough.
-    for (const auto& session : sessions_of(db, request)) shards.insert(session.key.shard);
+    for (const auto& session : sessions_of(db, request)) shards.insert(session.row.key.shard);
     lock_shards(db, shards);
 }
 
 std::vector<async::SessionRow> sessions_to_end(Connection& db, const async::EndRequest& request) {
-    auto sessions = sessions_of(db, request);
-    std::erase_if(sessions, [&](const async::SessionRow& row) {
-        return row.ended || row.absolute_expiry <= request.event.at || row.key == request.keep;
-    });
+    std::vector<async::SessionRow> sessions;
+    for (auto& session : sessions_of(db, request)) {
+        const auto& row = session.row;
+        const bool over = row.ended || row.absolute_expiry <= request.event.at;
+        if (over || row.key == request.keep || began_after(request, session)) continue;
+        sessions.push_back(std::move(session.row));
+    }
     return sessions;
 }
 
@@ -337,7 +348,9 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request)
     }
     for (auto& order : receipt.orders) {
         if (order.whole_user && !order.keep) {
-            order.epoch = std::max(user_epoch(db, order.user), request.epoch_floor) + 1;
+            const auto current = user_epoch(db, order.user);
+            order.epoch = request.late ? std::max(current, request.granted_epoch)
+                                       : std::max(current, request.epoch_floor) + 1;
             raise_epoch(db, order.user, order.epoch, request.event.at);
         }
         revoke(db, order, request.event, until);
@@ -397,6 +410,111 @@ bool record_change(Connection& db, const Handle& handle, const std::string& plat
     entry.user_id = session->row.user_id;
     add_event(db, entry);
     return true;
+}
+
+namespace {
+
+/// One replay, entry by entry.
+struct Replayer {
+    Connection& db;
+    async::ReplayReceipt receipt{};
+
+    /// False, and counted, if an earlier replay (or the call itself, whose answer was lost) wrote this operation.
+    bool is_new(const async::AuditEvent& event) {
+        const bool known = event.operation && was_written(db, *event.operation);
+        ++(known ? receipt.repeated : receipt.written);
+        return !known;
+    }
+
+    void must_apply(async::EndOrder order) {
+        receipt.keys.insert(receipt.keys.end(), order.keys.begin(), order.keys.end());
+        receipt.orders.push_back(std::move(order));
+    }
+
+    /// A session that ended before its login came here: its key stays dead.
+    void revoke_login(const async::LoginOrder& login) {
+        async::EndOrder order;
+        order.shard = login.row.key.shard;
+        order.keys.push_back(login.row.key);
+        order.user = login.row.user;
+        if (!is_revoked(db, login.row.key))
+            revoke(db, order, login.event, login.row.absolute_expiry);
+        must_apply(std::move(order));
+    }
+
+    void operator()(const async::LoginOrder& login) {
+        if (!is_new(login.event)) return;
+        const auto present = find_session(db, login.row.handle);
+        const bool moved_on = present && (present->row.ended || !runtime::keeps_row(login));
+        const bool over =
+            is_revoked(db, login.row.key) || login.granted_epoch < user_epoch(db, login.row.user);
+        if (auto replaced = replace(db, login)) must_apply(std::move(*replaced));
+        if (!moved_on)
+            db.execute(present ? "session_rekey" : "session_insert",
+                       session_params(login.row, login.event.at, login.granted_epoch));
+        add_event(db, login.event);
+        if (!moved_on && !over) return;
+        if (!moved_on)
+            db.execute("session_close", {{"handle", login.row.handle.text()},
+                                         {"ended_ms", millis(login.event.at)},
+                                         {"reason", std::string(runtime::ended_unrecorded)},
+                                         {"operation", hex(login.event.operation)}});
+        revoke_login(login);
+    }
+
+    void operator()(const async::LoginConfirmed& confirmed) {
+        if (confirm_login(db, confirmed.handle, confirmed.key)) return;
+        async::EndOrder order;
+        order.shard = confirmed.key.shard;
+        order.keys.push_back(confirmed.key);
+        order.user = confirmed.user;
+        must_apply(std::move(order));
+    }
+
+    void operator()(const async::EndRequest& request) {
+        static_cast<void>(is_new(request.event));
+        auto ended = end_sessions(db, request);
+        receipt.keys.insert(receipt.keys.end(), ended.keys.begin(), ended.keys.end());
+        for (auto& order : ended.orders) must_apply(std::move(order));
+    }
+
+    void operator()(const async::PlatformChange& change) {
+        if (!is_new(change.event)) return;
+        const auto session = find_session(db, change.handle);
+        if (session && !session->row.ended)
+            db.execute("session_set_platform",
+                       {{"handle", change.handle.text()}, {"platform", change.platform}});
+        add_event(db, change.event);
+    }
+
+    void operator()(const async::AuditEvent& event) {
+        if (is_new(event)) add_event(db, event);
+    }
+};
+
+/// All that the entries can touch, so that they are locked in the one order that all writers keep.
+std::set<std::uint8_t> shards_of(const std::vector<async::Deferred>& entries) {
+    std::set<std::uint8_t> shards;
+    for (const auto& entry : entries) {
+        if (const auto* login = std::get_if<async::LoginOrder>(&entry)) {
+            shards.insert(login->row.key.shard);
+            shards.insert(login->row.user.shard());
+            if (login->replaced) shards.insert(login->replaced->key.shard);
+        } else if (const auto* ending = std::get_if<async::EndRequest>(&entry)) {
+            if (ending->key) shards.insert(ending->key->shard);
+            shards.insert(ending->user.shard());
+        }
+    }
+    return shards;
+}
+
+}  // namespace
+
+async::ReplayReceipt replay(Connection& db, const std::vector<async::Deferred>& entries) {
+    lock_shards(db, shards_of(entries));
+    Replayer replayer{db};
+    for (const auto& entry : entries) std::visit(replayer, entry);
+    return std::move(replayer.receipt);
 }
 
 std::uint32_t append_events(Connection& db, const std::vector<async::AuditEvent>& events) {

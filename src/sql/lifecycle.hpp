@@ -28,6 +28,8 @@ namespace vedfolnir::sql {
 void keep_closed(Connection& db, std::vector<async::Gone>& gone);
 [[nodiscard]] bool record_change(Connection& db, const Handle& handle, const std::string& platform,
                                  const async::AuditEvent& event);
+[[nodiscard]] async::ReplayReceipt replay(Connection& db,
+                                          const std::vector<async::Deferred>& entries);
 [[nodiscard]] std::uint32_t append_events(Connection& db,
                                           const std::vector<async::AuditEvent>& events);
 

@@ -52,6 +52,16 @@ async::Task<bool> SqlArchive::record_change(Handle handle, std::string platform,
     co_return co_await database_->write<bool>(std::move(work), deadline);
 }
 
+async::Task<async::ReplayReceipt> SqlArchive::replay(std::vector<async::Deferred> entries,
+                                                     Deadline deadline) {
+    for (auto& entry : entries) {
+        if (auto prepared = runtime::prepare(entry); !prepared) co_return prepared.error();
+    }
+    std::function<async::ReplayReceipt(Connection&)> work =
+        [entries = std::move(entries)](Connection& db) { return sql::replay(db, entries); };
+    co_return co_await database_->write<async::ReplayReceipt>(std::move(work), deadline);
+}
+
 async::Task<std::uint32_t> SqlArchive::append(std::vector<async::AuditEvent> events,
                                               Deadline deadline) {
     for (auto& event : events) {

@@ -686,6 +686,85 @@ TEST_P(ArchiveSuite, epochs_go_beyond_those_that_the_hot_store_has_seen) {
     EXPECT_EQ(ok(archive().end(request, soon())).orders.at(0).epoch, 11U);
 }
 
+// ids: S16 R3 R9
+TEST_P(ArchiveSuite, replayed_entries_are_written_once_and_in_order) {
+    auto first = login(1, "alice", 1);
+    first.granted_epoch = 0;
+    auto second = login(2, "bob", 2, 1s);
+    async::PlatformChange change{handle(1), "pixelfed", event("session.platform_switched", 3, 2s)};
+    const std::vector<async::Deferred> entries{first,
+                                               async::LoginConfirmed{handle(1), key(1), tag()},
+                                               second, change, event("record.unreadable", 4, 3s)};
+    const auto written = ok(archive().replay(entries, soon()));
+    EXPECT_EQ(written.written, 4U);
+    EXPECT_THAT(written.orders, IsEmpty());
+    const auto repeated = ok(archive().replay(entries, soon()));
+    EXPECT_EQ(repeated.written, 0U);
+    EXPECT_EQ(repeated.repeated, 4U);
+    EXPECT_THAT(types(), ElementsAre("record.unreadable", "session.platform_switched",
+                                     "session.created", "session.created"));
+    EXPECT_TRUE(row(1).confirmed);
+    EXPECT_FALSE(row(2).confirmed);
+    EXPECT_EQ(row(1).platform, "pixelfed");
+}
+
+// ids: R3 R9 C08
+TEST_P(ArchiveSuite, replayed_ending_wins_over_a_login_that_arrives_after_it) {
+    auto ended = end_key(1, 7);
+    ended.user = tag();
+    ended.event.handle = handle(1);
+    ended.event.user_id = "alice";
+    ended.late = true;
+    ASSERT_THAT(ok(archive().replay({ended}, soon())).orders, SizeIs(1));
+    const auto replayed = ok(archive().replay({login(1, "alice", 1)}, soon()));
+    ASSERT_THAT(replayed.orders, SizeIs(1));
+    EXPECT_THAT(replayed.orders[0].keys, ElementsAre(key(1)));
+    EXPECT_THAT(replayed.keys, ElementsAre(key(1)));
+    EXPECT_TRUE(row(1).ended.has_value());
+    EXPECT_EQ(row(1).end_reason, "unrecorded");
+    EXPECT_THAT(types(), ElementsAre("session.created", "session.ended"));
+    EXPECT_THAT(revocations(), SizeIs(1));
+}
+
+// ids: R3 R9 C09
+TEST_P(ArchiveSuite, replayed_end_of_a_user_spares_logins_of_the_epoch_it_gave) {
+    logged_in(1);
+    auto ended = end_user("alice", 7);
+    ended.late = true;
+    ended.granted_epoch = 1;
+    auto after = login(2, "alice", 2, 2min);
+    after.granted_epoch = 1;
+    const auto replayed = ok(archive().replay({after, ended}, soon()));
+    ASSERT_THAT(replayed.orders, SizeIs(1));
+    EXPECT_EQ(replayed.orders[0].epoch, 1U);
+    EXPECT_TRUE(row(1).ended.has_value());
+    EXPECT_FALSE(row(2).ended.has_value());
+    EXPECT_EQ(ok(archive().epoch_of(tag(), soon())), 1U);
+    // One below the epoch is over, whenever it arrives.
+    auto before = login(3, "alice", 3);
+    before.granted_epoch = 0;
+    EXPECT_THAT(ok(archive().replay({before}, soon())).orders, SizeIs(1));
+    EXPECT_TRUE(row(3).ended.has_value());
+}
+
+// ids: R3 R9
+TEST_P(ArchiveSuite, confirmation_of_an_ended_session_asks_for_its_record_to_go) {
+    logged_in(1);
+    ok(archive().end(end_key(1, 7), soon()));
+    const auto replayed =
+        ok(archive().replay({async::LoginConfirmed{handle(1), key(1), tag()}}, soon()));
+    ASSERT_THAT(replayed.orders, SizeIs(1));
+    EXPECT_EQ(replayed.orders[0].sequence, 0U);
+    EXPECT_THAT(replayed.orders[0].keys, ElementsAre(key(1)));
+}
+
+// ids: R3 R9
+TEST_P(ArchiveSuite, replay_with_an_entry_that_cannot_be_written_writes_nothing) {
+    auto bad = event("NOT A TYPE", 5);
+    EXPECT_FALSE(run(archive().replay({login(1, "alice", 1), bad}, soon())));
+    EXPECT_THAT(types(), IsEmpty());
+}
+
 // ids: S45 S41
 TEST_P(ArchiveSuite, expired_sessions_are_closed_once_with_an_event_each) {
     for (std::uint8_t number = 1; number <= 4; ++number)

@@ -121,7 +121,7 @@ TEST(RedisConnection, a_restart_is_survived) {
     RedisServer server;
     StoreAtWork at_work(over_socket(server));
     ASSERT_TRUE(at_work.create(Stored{1}));
-    const std::string incarnation = at_work.store().server().run_id;
+    const std::string incarnation = at_work.store().server().incarnation;
     server.kill();
     EXPECT_TRUE(eventually([&] { return !at_work.load(Stored{1}); }))
         << "down is an error, not empty";
@@ -132,7 +132,7 @@ TEST(RedisConnection, a_restart_is_survived) {
     const auto created = at_work.create(Stored{1});
     ASSERT_TRUE(created) << created.error().detail;
     EXPECT_EQ(*created, CreateStatus::created);
-    EXPECT_NE(at_work.store().server().run_id, incarnation);
+    EXPECT_NE(at_work.store().server().incarnation, incarnation);
 }
 
 // ids: S78

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace vedfolnir::async {
@@ -56,6 +57,8 @@ struct LoginOrder {
     /// The hot store's epoch of the user, where it is known to lie above this archive's (which was restored, say): the
     /// archive catches up with it.
     std::uint64_t epoch_floor = 0;
+    /// In a replay: what was granted while this archive was away.
+    std::uint64_t granted_epoch = 0;
 };
 
 struct LoginGrant {
@@ -78,6 +81,10 @@ struct EndRequest {
     TimePoint until{};
     /// With `user_id`: the hot store's epoch of the user (0: not known). The new one lies above it.
     std::uint64_t epoch_floor = 0;
+    /// In a replay: sessions that began after the ending stay. With `user_id`, but without `keep`, they are those of
+    /// `granted_epoch` or later: it was raised while this archive was away, and is not raised beyond.
+    bool late = false;
+    std::uint64_t granted_epoch = 0;
     AuditEvent
         event;  ///< Template: one event per ended session (handle filled in), one for a whole user.
 };
@@ -120,6 +127,30 @@ struct AuditQuery {
     std::uint64_t before_id = 0;  ///< Paging: entries older than this id; 0 = newest.
 };
 
+/// An audited change of a live session's platform.
+struct PlatformChange {
+    Handle handle;
+    std::string platform;
+    AuditEvent event;
+};
+
+/// The hot store acknowledged the record of this login under `key`.
+struct LoginConfirmed {
+    Handle handle;
+    StoreKey key;
+    UserTag user;
+};
+
+/// What was done while the archive was away. All but LoginConfirmed carry the operation id of their event.
+using Deferred = std::variant<LoginOrder, LoginConfirmed, EndRequest, PlatformChange, AuditEvent>;
+
+struct ReplayReceipt {
+    std::vector<EndOrder> orders;  ///< What the hot store must apply, in sequence order.
+    std::vector<StoreKey> keys;    ///< Keys that are dead now (for the deny set).
+    std::uint32_t written = 0;     ///< Entries that were not here yet.
+    std::uint32_t repeated = 0;    ///< Entries that an earlier replay had written.
+};
+
 struct UserEpoch {
     UserTag user;
     std::uint64_t epoch = 0;
@@ -158,6 +189,13 @@ public:
     /// False, and nothing written, if the session has ended. A repeated operation id writes once.
     [[nodiscard]] virtual Task<bool> record_change(Handle handle, std::string platform,
                                                    AuditEvent event, Deadline deadline) = 0;
+
+    /// Writes what was done while this archive was away, in order: one commit. Each operation id is written once, however
+    /// often it is replayed and in whatever order with what others wrote meanwhile; an ending wins over a login or change
+    /// of the session it names. Errors also: conflict, denied, bad_value, internal (an entry that cannot be written; replay
+    /// one by one to find it).
+    [[nodiscard]] virtual Task<ReplayReceipt> replay(std::vector<Deferred> entries,
+                                                     Deadline deadline) = 0;
 
     /// Appends events that belong to no other transaction.
     [[nodiscard]] virtual Task<std::uint32_t> append(std::vector<AuditEvent> events,

@@ -22,6 +22,9 @@ public:
     /// take. Set once, before first use.
     virtual void on_return(CompareMarks compare) = 0;
 
+    /// True while reads are answered by the database: what they say needs no comparison of marks.
+    [[nodiscard]] virtual bool reads_database() const noexcept = 0;
+
     [[nodiscard]] virtual Task<FallbackStatus> status(Deadline deadline) = 0;
     /// Switches all processes; others follow within a second.
     [[nodiscard]] virtual Task<FallbackStatus> set_mode(FallbackMode mode, std::string actor,

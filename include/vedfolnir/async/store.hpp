@@ -120,6 +120,17 @@ public:
     /// The marks of all 256 shards; 0 where there is none.
     [[nodiscard]] virtual Task<std::vector<std::uint64_t>> marks(Deadline deadline) = 0;
 
+    /// Notes in the store that everything SQL knows was applied to it, by the server of this connection.
+    [[nodiscard]] virtual Task<bool> attest(Deadline deadline) = 0;
+    /// Per shard: false where the store can have lost an ending since it was attested, or since its mark was raised, as
+    /// far as it can tell by itself: another server answers, or the same one after a restart. All true where nothing can
+    /// be lost.
+    [[nodiscard]] virtual Task<std::vector<bool>> lost_nothing(Deadline deadline) = 0;
+
+    /// Asks who answers. False: another server than the one that was connected to, behind a proxy that hid the change; the
+    /// connection is given up, so that its number changes. True where that cannot be found out.
+    [[nodiscard]] virtual Task<bool> same_server(Deadline deadline) = 0;
+
     /// The store's clock. Errors as the other calls.
     [[nodiscard]] virtual Task<TimePoint> now(Deadline deadline) = 0;
 

@@ -90,6 +90,13 @@ public:
     async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override {
         return inner_->marks(deadline);
     }
+    async::Task<bool> attest(Deadline deadline) override { return inner_->attest(deadline); }
+    async::Task<std::vector<bool>> lost_nothing(Deadline deadline) override {
+        return inner_->lost_nothing(deadline);
+    }
+    async::Task<bool> same_server(Deadline deadline) override {
+        return inner_->same_server(deadline);
+    }
     async::Task<TimePoint> now(Deadline deadline) override { return inner_->now(deadline); }
     std::uint64_t connection_number() const noexcept override {
         return inner_->connection_number();

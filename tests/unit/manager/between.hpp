@@ -25,6 +25,8 @@ public:
     Hook after = [](std::string_view) {};
     std::atomic<bool> unreachable{false};  ///< Calls answer `store_unavailable` and go no further.
     std::atomic<std::uint64_t> connection{1};
+    std::atomic<bool> may_have_lost{
+        false};  ///< Another server answers than the one that was compared.
 
     void exchange(std::shared_ptr<async::SessionStore> inner) { inner_ = std::move(inner); }
 
@@ -86,6 +88,18 @@ public:
         auto answer = co_await inner_->marks(deadline);
         after("marks");
         co_return answer;
+    }
+    async::Task<bool> attest(Deadline deadline) override {
+        if (auto entered = enter("attest"); !entered) co_return entered.error();
+        co_return co_await inner_->attest(deadline);
+    }
+    async::Task<std::vector<bool>> lost_nothing(Deadline deadline) override {
+        if (auto entered = enter("lost_nothing"); !entered) co_return entered.error();
+        if (may_have_lost) co_return std::vector<bool>(256, false);
+        co_return co_await inner_->lost_nothing(deadline);
+    }
+    async::Task<bool> same_server(Deadline deadline) override {
+        return inner_->same_server(deadline);
     }
     async::Task<TimePoint> now(Deadline deadline) override { return inner_->now(deadline); }
 

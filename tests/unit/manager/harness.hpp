@@ -3,9 +3,11 @@
 
 #include "between.hpp"
 #include "facade/instance.hpp"
+#include "journal/file_journal.hpp"
 #include "memory/memory_archive.hpp"
 #include "memory/memory_store.hpp"
 #include "runtime/run_sync.hpp"
+#include "support/temporary_folder.hpp"
 #include "vedfolnir/session_manager.hpp"
 
 #include <gtest/gtest.h>
@@ -75,6 +77,7 @@ protected:
     /// A process: a manager of its own over the same stores.
     [[nodiscard]] std::unique_ptr<SessionManager> process(ManagerOptions options) {
         options = with_keys(std::move(options));
+        if (!looks_around) options.endings.poll_interval = Millis{0};
         auto ring = crypto::KeyRing::open(options.keys);
         auto scripted = std::make_unique<ScriptedRandom>();
         random = scripted.get();
@@ -82,13 +85,27 @@ protected:
             std::move(options), std::move(*ring),
             [this, hot = watched](runtime::Runtime&, const ManagerOptions&,
                                   runtime::AtomicCounters&) -> Result<manager::Ports> {
-                return manager::Ports{hot, archive, {}, {}, end_threads};
+                manager::Ports ports{hot, archive};
+                ports.end_threads = end_threads;
+                if (keeps_journal) {
+                    auto journal = std::make_shared<journal::FileJournal>(
+                        state.path().string(), JournalOptions{},
+                        [this](std::string_view what, const Error& error) { note(what, error); });
+                    ports.journal = journal;
+                    ports.end_threads = [journal, others = end_threads] {
+                        if (others) others();
+                        journal->close();
+                    };
+                }
+                return ports;
             },
-            [this](std::string_view what, const Error& error) {
-                const std::lock_guard lock(reports_mutex);
-                reports.push_back(std::string(what) + ": " + error.detail);
-            },
+            [this](std::string_view what, const Error& error) { note(what, error); },
             std::move(scripted)));
+    }
+
+    void note(std::string_view what, const Error& error) {
+        const std::lock_guard lock(reports_mutex);
+        reports.push_back(std::string(what) + ": " + error.detail);
     }
 
     void open(ManagerOptions options) { manager = process(std::move(options)); }
@@ -185,6 +202,10 @@ protected:
     std::shared_ptr<memory::MemoryStore> store;
     std::shared_ptr<WatchedStore> watched;  ///< How the managers see `store`.
     std::shared_ptr<memory::MemoryArchive> archive = std::make_shared<memory::MemoryArchive>();
+    /// Managers opened from now on write down what SQL cannot take; look at SQL and the journal by themselves.
+    bool keeps_journal = true;
+    bool looks_around = false;
+    TemporaryFolder state;
     std::function<void()> end_threads;  ///< Of the managers opened from now on.
     ScriptedRandom* random = nullptr;
     std::mutex reports_mutex;

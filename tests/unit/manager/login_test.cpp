@@ -196,7 +196,9 @@ TEST_F(Login, remembered_login_is_audited_as_remembered) {
 }
 
 // ids: C28
-TEST_F(Login, without_sql_a_login_writes_nothing) {
+TEST_F(Login, without_sql_and_journal_a_login_writes_nothing) {
+    keeps_journal = false;
+    open({});
     archive->set_down(true);
     std::string cookie;
     Session session = load(cookie);

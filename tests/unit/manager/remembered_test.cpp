@@ -173,6 +173,8 @@ TEST_F(Remembered, a_login_that_died_holds_nobody_up_for_longer_than_its_lease) 
 
 // ids: E1 S37
 TEST_F(Remembered, a_login_that_failed_leaves_the_place_free) {
+    keeps_journal = false;
+    open({});
     archive->set_down(true);
     Session session = request_of(*manager, "7");
     const auto refused = manager->login_remembered(session, request(""), "token");

@@ -230,5 +230,40 @@ TEST(doctor, after_a_failed_connection_the_rest_is_unknown) {
     }
 }
 
+// ids: S60 R3 R11
+TEST(doctor, what_waits_for_sql_is_told_and_what_cannot_be_replayed_fails) {
+    Facts facts = sound();
+    facts.journal.applies = true;
+    facts.journal.path = "/state/journal";
+    EXPECT_EQ(finding(facts, "journal").status, Status::ok);
+
+    facts.journal.entries = 3;
+    facts.journal.age = Seconds{90};
+    const auto waits = finding(facts, "journal");
+    EXPECT_EQ(waits.status, Status::warn);
+    EXPECT_THAT(waits.message, HasSubstr("3 entries"));
+    EXPECT_THAT(waits.message, HasSubstr("90 s"));
+
+    facts.journal.damage = "it is damaged at offset 77";
+    EXPECT_EQ(finding(facts, "journal").status, Status::fail);
+    EXPECT_THAT(finding(facts, "journal").message, HasSubstr("offset 77"));
+    facts.journal.damage.clear();
+    facts.journal.aside = {"/state/journal/refused.jsonl"};
+    EXPECT_THAT(finding(facts, "journal").message, HasSubstr("refused.jsonl"));
+    facts.journal.failure = "no permission";
+    EXPECT_EQ(finding(facts, "journal").status, Status::unknown);
+}
+
+// ids: S60 R11
+TEST(doctor, state_folder_that_goes_with_its_host_is_a_warning) {
+    Facts facts = sound();
+    facts.journal.applies = true;
+    facts.journal.path = "/state/journal";
+    EXPECT_EQ(finding(facts, "state_dir").message, "absent");
+    facts.journal.passing_file_system = "tmpfs";
+    EXPECT_EQ(finding(facts, "state_dir").status, Status::warn);
+    EXPECT_THAT(finding(facts, "state_dir").message, HasSubstr("tmpfs"));
+}
+
 }  // namespace
 }  // namespace vedfolnir::ops

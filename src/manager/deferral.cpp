@@ -1,0 +1,244 @@
+// While SQL cannot be asked: what it must know goes into the journal, and from there into SQL once it answers again.
+#include "manager/core.hpp"
+#include "manager/describe.hpp"
+#include "runtime/archive_rules.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace vedfolnir::manager {
+namespace {
+
+namespace asio = boost::asio;
+
+/// For so long nobody waits for a database that just failed to answer; the journal takes what comes.
+constexpr Millis ask_again{1'000};
+/// What a login or an ending may spend on replaying what waits before it.
+constexpr Millis replay_first{500};
+constexpr Millis batch_budget{5'000};
+constexpr Millis closing_budget{2'000};
+constexpr std::size_t replay_batch = 100;
+
+/// SQL could not be asked, or not say: as opposed to a refusal.
+bool is_away(const Error& error) {
+    return error.code == Errc::audit_unavailable || error.code == Errc::deadline_exceeded ||
+           error.code == Errc::bad_options;
+}
+
+/// The event that ends a journal has a name of its own, derived from the journal's.
+OperationId closing_operation(OperationId file) {
+    for (auto& byte : file) byte = static_cast<std::uint8_t>(~byte);
+    return file;
+}
+
+}  // namespace
+
+/// Whether SQL is to be asked now. Not while it was away a moment ago, and not while entries wait that must be written
+/// before.
+asio::awaitable<bool> Core::asks_archive(Deadline deadline) {
+    if (!ports_.journal) co_return true;  // nobody else would take it
+    if (std::chrono::steady_clock::now() < ask_archive_at_) co_return false;
+    if (ports_.journal->changed()) static_cast<void>(co_await take_news(deadline));
+    if (ports_.journal->waiting().entries == 0) co_return true;
+    co_await replay_journal(std::min(deadline, deadline_in(replay_first)));
+    co_return ports_.journal->waiting().entries == 0;
+}
+
+/// True: this goes into the journal instead.
+bool Core::defers(const Error& error) {
+    if (!ports_.journal || !is_away(error)) return false;
+    ask_archive_at_ = deadline_in(ask_again);
+    return true;
+}
+
+Task<bool> Core::write_down(std::vector<async::Deferred> entries, Deadline deadline) {
+    if (!ports_.journal)
+        co_return Error{Errc::audit_unavailable, "SQL is away, and this manager keeps no journal"};
+    auto written = co_await ports_.journal->append(std::move(entries), deadline);
+    note_waiting();
+    if (!written) settings_.report("the journal took no entry", written.error());
+    co_return written;
+}
+
+void Core::note_waiting() {
+    const auto waiting = ports_.journal->waiting();
+    settings_.counters.journal_entries = waiting.entries;
+    settings_.counters.journal_since_ms =
+        static_cast<std::uint64_t>(waiting.since ? waiting.since->time_since_epoch().count() : 0);
+}
+
+/// The row and event of a login: in SQL, or in the journal of this host. An offline grant rests on Redis' epoch.
+Task<Core::Granted> Core::grant_login(async::LoginOrder order, Deadline deadline) {
+    if (co_await asks_archive(deadline)) {
+        auto grant = co_await ports_.archive->begin_login(order, deadline);
+        if (grant) co_return Granted{std::move(*grant), false};
+        if (!defers(grant.error())) co_return grant.error();
+        settings_.report("a login goes into the journal: SQL did not take it", grant.error());
+    }
+    if (auto prepared = runtime::prepare(order); !prepared) co_return prepared.error();
+    const auto hot = co_await ports_.store->epoch_of(order.row.user, store_deadline(deadline));
+    if (!hot) co_return hot.error();
+    const auto known = epochs_.of(order.row.user, order.event.at);
+    order.granted_epoch = std::max({*hot, known.value_or(0), order.epoch_floor});
+    Granted granted;
+    granted.deferred = true;
+    granted.grant.epoch = order.granted_epoch;
+    if (const auto& replaced = order.replaced)
+        granted.grant.end_replaced = runtime::replacement_order(
+            *replaced, replaced->key, replaced->same_user ? order.row.user : UserTag{});
+    std::vector<async::Deferred> entries;
+    entries.emplace_back(std::move(order));
+    const auto written = co_await write_down(std::move(entries), deadline);
+    if (!written) co_return written.error();
+    co_return granted;
+}
+
+Task<bool> Core::confirm_login(async::LoginConfirmed confirmed, bool deferred, Deadline deadline) {
+    if (!deferred)
+        co_return co_await ports_.archive->confirm_login(confirmed.handle, confirmed.key, deadline);
+    std::vector<async::Deferred> entries;
+    entries.emplace_back(confirmed);
+    co_return co_await write_down(std::move(entries), deadline);
+}
+
+Task<bool> Core::change_platform(async::PlatformChange change, Deadline deadline) {
+    if (co_await asks_archive(deadline)) {
+        const auto live = co_await ports_.archive->record_change(change.handle, change.platform,
+                                                                 change.event, deadline);
+        if (live || !defers(live.error())) co_return live;
+        settings_.report("a change goes into the journal: SQL did not take it", live.error());
+    }
+    if (auto prepared = runtime::prepare(change); !prepared) co_return prepared.error();
+    std::vector<async::Deferred> entries;
+    entries.emplace_back(std::move(change));
+    co_return co_await write_down(std::move(entries), deadline);
+}
+
+/// SQL's receipt; an Error where SQL did not take it. Then it is for the journal.
+Task<async::EndReceipt> Core::end_in_archive(async::EndRequest request, Deadline deadline) {
+    if (!co_await asks_archive(deadline))
+        co_return Error{Errc::audit_unavailable, "SQL is away, or earlier entries wait for it"};
+    auto receipt = co_await ports_.archive->end(std::move(request), deadline);
+    if (!receipt) static_cast<void>(defers(receipt.error()));
+    co_return receipt;
+}
+
+/// What others wrote down, and what a process before this one left: endings hold here from now on.
+Task<bool> Core::take_news(Deadline deadline) {
+    if (!ports_.journal) co_return true;
+    const auto news = co_await ports_.journal->news(deadline);
+    note_waiting();
+    if (!news) {
+        settings_.report("the journal could not be read", news.error());
+        co_return news.error();
+    }
+    const TimePoint time = co_await ending_time(deadline);
+    for (const async::Deferred& entry : *news) heed(entry, time);
+    journal_read_ = true;
+    co_return true;
+}
+
+void Core::heed(const async::Deferred& entry, TimePoint time) {
+    const TimePoint until = denied_until(time);
+    if (const auto* login = std::get_if<async::LoginOrder>(&entry); login && login->replaced)
+        denied_.deny(login->replaced->key, until, time);
+    const auto* ending = std::get_if<async::EndRequest>(&entry);
+    if (ending == nullptr) return;
+    if (ending->key) denied_.deny(*ending->key, until, time);
+    if (ending->granted_epoch > 0) epochs_.raise(ending->user, ending->granted_epoch, until, time);
+}
+
+/// As far as this host's journal can be replayed by `deadline`. One at a time in this process, and one process at a time.
+asio::awaitable<void> Core::replay_journal(Deadline deadline) {
+    if (!ports_.journal || replaying_) co_return;
+    replaying_ = true;
+    auto turn = co_await ports_.journal->begin_replay(deadline);
+    if (!turn) {
+        settings_.report("the journal could not be replayed", turn.error());
+    } else if (*turn) {
+        const auto done = co_await replay_entries((*turn)->entries, deadline);
+        if (done > 0 && done == (*turn)->entries.size())
+            co_await note_replayed((*turn)->position + done, (*turn)->file);
+        async::ReplayTurn ending = std::move(**turn);
+        const auto ended = co_await ports_.journal->end_replay(std::move(ending), done,
+                                                               deadline_in(closing_budget));
+        if (!ended) settings_.report("the replayed journal could not be removed", ended.error());
+    }
+    note_waiting();
+    replaying_ = false;
+}
+
+/// How many of `entries` are in SQL now.
+asio::awaitable<std::uint64_t> Core::replay_entries(std::vector<async::Deferred> entries,
+                                                    Deadline deadline) {
+    std::size_t done = 0;
+    std::size_t batch_max = replay_batch;
+    while (done < entries.size() && std::chrono::steady_clock::now() < deadline) {
+        const auto count = std::min(batch_max, entries.size() - done);
+        const auto begin = entries.begin() + static_cast<std::ptrdiff_t>(done);
+        std::vector<async::Deferred> batch(begin, begin + static_cast<std::ptrdiff_t>(count));
+        const auto until = std::min(deadline, deadline_in(batch_budget));
+        auto receipt = co_await ports_.archive->replay(std::move(batch), until);
+        if (receipt) {
+            ask_archive_at_ = {};
+            co_await apply_replayed(std::move(*receipt), deadline);
+            done += count;
+            batch_max = replay_batch;
+            continue;
+        }
+        if (is_away(receipt.error())) {
+            ask_archive_at_ = deadline_in(ask_again);
+            break;
+        }
+        if (count > 1) {
+            batch_max = 1;  // one of them cannot be written: which?
+            continue;
+        }
+        Error why = receipt.error();
+        const auto refused = co_await refuse_entry(entries[done], std::move(why));
+        if (!refused) break;
+        ++done;
+    }
+    co_return done;
+}
+
+/// The outage is over: once for each journal, however often a killed process made us begin again. Before the journal goes, so
+/// that no kill loses it; what was appended meanwhile follows it in the audit.
+asio::awaitable<void> Core::note_replayed(std::uint64_t entries, OperationId file) {
+    auto event = event_of("journal.replayed", system_now(), std::nullopt, {}, "system");
+    event.operation = closing_operation(file);
+    event.detail = json_object({{"entries", std::to_string(entries)}});
+    std::vector<async::Deferred> closing;
+    closing.emplace_back(std::move(event));
+    const auto noted =
+        co_await ports_.archive->replay(std::move(closing), deadline_in(batch_budget));
+    if (!noted) settings_.report("the end of a replay could not be noted", noted.error());
+}
+
+/// What SQL will never take must not keep the rest: kept for the operator, and told in the audit.
+Task<bool> Core::refuse_entry(async::Deferred entry, Error why) {
+    settings_.report("SQL refuses an entry of the journal; it is kept in journal/refused.jsonl",
+                     why);
+    auto event = event_of("journal.refused", system_now(), std::nullopt, {}, "system");
+    event.detail = json_object({{"reason", why.detail}});
+    note_event(std::move(event));
+    co_return co_await ports_.journal->set_aside(std::move(entry), std::move(why),
+                                                 deadline_in(closing_budget));
+}
+
+asio::awaitable<void> Core::apply_replayed(async::ReplayReceipt receipt, Deadline deadline) {
+    const TimePoint time = co_await ending_time(deadline);
+    const TimePoint until = denied_until(time);
+    for (const StoreKey& key : receipt.keys) denied_.deny(key, until, time);
+    for (const async::EndOrder& order : receipt.orders) {
+        if (order.epoch > 0) epochs_.raise(order.user, order.epoch, until, time);
+    }
+    const auto applied = co_await apply(std::move(receipt.orders), deadline);
+    if (!applied)
+        settings_.report("replayed endings are durable in SQL but not yet in the hot store",
+                         applied.error());
+}
+
+}  // namespace vedfolnir::manager

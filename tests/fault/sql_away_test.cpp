@@ -1,0 +1,192 @@
+// SQL is away while Redis is well: locked, gone, or killed in the middle of a replay (F17, F18, S16).
+#include "fault/installation.hpp"
+#include "journal/file.hpp"
+#include "support/child.hpp"
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <sqlite3.h>
+
+namespace vedfolnir::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Another process's transaction that does not end.
+class WriteLock {
+public:
+    explicit WriteLock(const std::string& file) {
+        EXPECT_EQ(sqlite3_open(file.c_str(), &db_), SQLITE_OK);
+        sqlite3_busy_timeout(db_, 10'000);
+        EXPECT_EQ(sqlite3_exec(db_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    }
+    ~WriteLock() { sqlite3_close(db_); }
+    WriteLock(const WriteLock&) = delete;
+    WriteLock& operator=(const WriteLock&) = delete;
+
+private:
+    sqlite3* db_ = nullptr;
+};
+
+class SqlAway : public Installation {
+protected:
+    SqlAway() { point_to(server); }
+
+    [[nodiscard]] ManagerOptions impatient() const {
+        ManagerOptions impatient = options();
+        impatient.sql.statement_timeout = Millis{200};
+        return impatient;
+    }
+    [[nodiscard]] std::string database() const { return folder.file("state/sessions.db"); }
+    [[nodiscard]] std::uint64_t waiting() const {
+        return journal::look(folder.file("state/journal"))->entries;
+    }
+
+    RedisServer server;
+};
+
+// ids: S16 F17 R3 R9 I2 I4
+TEST_F(SqlAway, hundred_logins_stand_once_and_in_order_whoever_is_killed_in_the_replay) {
+    const auto seed = std::random_device{}();
+    RecordProperty("seed", std::to_string(seed));
+    std::mt19937 random(seed);
+    std::vector<std::string> wanted{"first"};
+    {
+        // Forked before this process has threads.
+        Child app([&](Wire& wire) {
+            const SessionManager manager = open(impatient());
+            if (sign_in(manager, "first").empty()) return 1;
+            wire.say("ready");
+            if (!wire.hear()) return 2;
+            for (int user = 0; user < 100; ++user) {
+                const std::string cookie = sign_in(manager, std::to_string(user));
+                if (look(manager, cookie) != Seen::valid) return 3;
+            }
+            wire.say("done");
+            return wire.hear() ? 0 : 4;
+        });
+        ASSERT_EQ(app.wire().hear().value_or(""), "ready");
+        const WriteLock lock(database());
+        app.wire().say("go");
+        ASSERT_EQ(app.wire().hear().value_or(""), "done");
+        EXPECT_GE(waiting(), 200U);
+        app.kill_and_wait();
+    }
+    for (int user = 0; user < 100; ++user) wanted.push_back(std::to_string(user));
+
+    // SQL is back: process after process begins the replay and is killed.
+    for (int round = 0; round < 8 && waiting() > 0; ++round) {
+        Child replaying([&](Wire& wire) {
+            ManagerOptions quick = options();
+            quick.endings.poll_interval = Millis{1};
+            const SessionManager manager = open(quick);
+            static_cast<void>(look(manager, {}));
+            wire.say("here");
+            return wire.hear() ? 0 : 1;
+        });
+        ASSERT_TRUE(replaying.wire().hear());
+        std::uniform_int_distribution<int> moments(0, 10);
+        for (int i = moments(random); i > 0; --i) pause();
+        replaying.kill_and_wait();
+    }
+    const SessionManager manager = process();
+    static_cast<void>(look(manager, {}));
+    EXPECT_TRUE(eventually([&] { return waiting() == 0; }, std::chrono::seconds(30)));
+    EXPECT_EQ(users_of(manager, "session.created"), wanted) << "seed " << seed;
+    EXPECT_EQ(users_of(manager, "sql.unavailable").size(), 1U);
+    EXPECT_EQ(users_of(manager, "journal.replayed").size(), 1U);
+    EXPECT_EQ(manager.list({.limit = 1000})->size(), 101U);
+}
+
+// ids: F17 R3 I1 I4 C08
+TEST_F(SqlAway, logout_while_sql_is_locked_is_pending_and_lasts) {
+    const SessionManager manager = open(impatient());
+    const SessionManager neighbour = open(impatient());
+    const std::string cookie = sign_in(manager, "7");
+    EXPECT_EQ(look(neighbour, cookie), Seen::valid);
+    const std::string key = record_keys(server).at(0);
+    server.admin({"COPY", key, "kept"});
+    {
+        const WriteLock lock(database());
+        EXPECT_EQ(log_out(manager, cookie).value(), Ending::pending);
+        EXPECT_EQ(look(manager, cookie), Seen::none);
+        EXPECT_EQ(look(neighbour, cookie), Seen::none);
+        // Redis has it again: everybody on this host knows better.
+        server.admin({"COPY", "kept", key, "REPLACE"});
+        EXPECT_EQ(look(manager, cookie), Seen::none);
+        EXPECT_TRUE(eventually([&] { return look(neighbour, cookie) == Seen::none; }));
+        const SessionManager restarted = open(impatient());
+        EXPECT_EQ(look(restarted, cookie), Seen::none);
+    }
+    EXPECT_TRUE(eventually([&] { return waiting() == 0; }, std::chrono::seconds(30)));
+    EXPECT_EQ(users_of(manager, "session.ended"), std::vector<std::string>{"7"});
+    EXPECT_TRUE(eventually([&] { return live_records(server) == 0; }));
+}
+
+// ids: F17 R3 C28
+TEST_F(SqlAway, database_that_is_gone_and_returns_is_caught_up) {
+    ManagerOptions options = impatient();
+    options.sql.url = "sqlite:///" + folder.file("audit/audit.db");
+    fs::create_directory(folder.file("audit"));
+    const SessionManager manager = open(options);
+    const std::string before = sign_in(manager, "1");
+    fs::rename(folder.file("audit"), folder.file("away"));
+
+    const std::string cookie = sign_in(manager, "2");
+    EXPECT_EQ(look(manager, before), Seen::valid);
+    EXPECT_EQ(look(manager, cookie), Seen::valid);
+    EXPECT_EQ(log_out(manager, before).value(), Ending::pending);
+    fs::rename(folder.file("away"), folder.file("audit"));
+    EXPECT_TRUE(eventually([&] { return waiting() == 0; }, std::chrono::seconds(30)));
+    EXPECT_EQ(users_of(manager, "session.created"), (std::vector<std::string>{"1", "2"}));
+    EXPECT_EQ(users_of(manager, "session.ended"), std::vector<std::string>{"1"});
+    EXPECT_EQ(look(manager, cookie), Seen::valid);
+}
+
+// ids: F18 R3 I1 I4
+TEST_F(SqlAway, both_away_in_the_middle_of_a_logout_converges_whoever_returns_first) {
+    for (const bool sql_first : {true, false}) {
+        const SessionManager manager = open(impatient());
+        const std::string user = sql_first ? "sql first" : "redis first";
+        const std::string cookie = sign_in(manager, user);
+        auto session = manager.load(request(cookie));
+        ASSERT_TRUE(session && session->found());
+        session->clear();
+        // A server that answers nothing keeps what it has.
+        server.freeze();
+        std::optional<WriteLock> lock;
+        lock.emplace(database());
+        const auto result = manager.commit(*session, request(cookie));
+        ASSERT_TRUE(result.has_value()) << result.error().detail;
+        EXPECT_EQ(result->ending, Ending::pending);
+        if (sql_first) lock.reset();
+        server.thaw();
+        EXPECT_TRUE(eventually([&] { return look(manager, cookie) == Seen::none; }));
+        lock.reset();
+        EXPECT_TRUE(eventually([&] { return waiting() == 0; }, std::chrono::seconds(30)));
+        EXPECT_TRUE(
+            eventually([&] { return live_records(server) == 0; }, std::chrono::seconds(30)));
+        const auto ended = users_of(manager, "session.ended");
+        EXPECT_EQ(std::count(ended.begin(), ended.end(), user), 1);
+    }
+}
+
+// ids: F24 R5 I1
+TEST_F(SqlAway, ending_whose_maker_cannot_reach_redis_is_known_elsewhere_within_the_poll) {
+    const SessionManager reading = process();
+    const std::string cookie = sign_in(reading, "7");
+    const std::string handle = reading.load(request(cookie))->handle()->text();
+    ManagerOptions cut_off = options();
+    cut_off.redis.unix_socket = folder.file("nobody.sock");
+    const SessionManager ending = open(cut_off);
+    EXPECT_EQ(ending.end(handle, EndReason::security, "operator:x").value(), Ending::ended)
+        << "the fallback stands in for the Redis it cannot reach";
+    ASSERT_EQ(live_records(server), 1U);
+    EXPECT_TRUE(eventually([&] { return look(reading, cookie) == Seen::none; }));
+}
+
+}  // namespace
+}  // namespace vedfolnir::test
