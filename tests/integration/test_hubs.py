@@ -22,6 +22,7 @@ LONG = {
 }
 PRELOAD = {"plain": (), "preload": ("--preload",)}
 WAITS = 20
+TASKS = 5
 
 
 @contextmanager
@@ -170,6 +171,35 @@ def test_preloaded_green_workers_share_no_descriptor(
         own = [inodes(pid) - parent for pid in workers]
         assert all(own)
         assert not any(a & b for i, a in enumerate(own) for b in own[i + 1 :])
+
+
+@pytest.mark.ids("S22", "S34", "E5")
+@pytest.mark.parametrize("kind", ["gevent", "eventlet", "gthread"])
+def test_tasks_of_one_request_lose_no_write(kind: str, make_stack: Callable[[], Stack]) -> None:
+    """All of them load the same session at once, which no near cache answers, and each writes a key."""
+    running = make_stack()
+    running.application = "hubs:create_app()"
+    options = (
+        "--worker-class",
+        kind,
+        "--workers",
+        "1",
+        *(("--threads", "4") * (kind == "gthread")),
+    )
+    with running.serve(*options, VEDFOLNIR_NEAR_CACHE="false", **LONG):
+        browser, other = running.browser(), running.browser()
+        browser.get("/login/7")
+        before = int(other.get("/hub/loads").text)
+        with ThreadPoolExecutor(1) as pool:
+            with frozen(running):
+                pending = pool.submit(browser.get, f"/hub/parallel/{TASKS}")
+                stack.wait_until(
+                    lambda: int(other.get("/hub/loads").text) == before + TASKS, "all tasks load"
+                )
+                assert not pending.done()
+            assert pending.result().text == "done"
+        written = browser.get("/read").json()["keys"]
+        assert written == {f"key_{number}": "written" for number in range(TASKS)}
 
 
 def inodes(pid: int) -> set[str]:

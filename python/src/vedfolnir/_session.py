@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 from flask import g
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from flask import Response
 
     from .flask import VedfolnirInterface
+
+_T = TypeVar("_T")
 
 log = logging.getLogger("vedfolnir")
 
@@ -175,44 +177,57 @@ class Session(SessionMapping):
             result = manager.commit(core, self._request_context())
         self._cookie = result.set_cookie or self._cookie
         pair = (result.set_cookie or "").partition(";")[0]
-        cleared = pair.endswith("=")
-        with self._guarded() as manager:
-            self._loaded = manager.load(self._context_with("" if cleared else pair))
-        self._values.clear()
+        cookie = "" if pair.endswith("=") else pair
+        self._context = self._request_context().with_cookie(cookie.encode("ascii"))
+        self._values = {}
         self._modified = None
+        # Whoever touches the session from here on loads what the commit left; what was committed takes no more writes.
+        del self._loaded
+        self._read()
         return result
-
-    def _context_with(self, cookie: str) -> _core.RequestContext:
-        return self._request_context().with_cookie(cookie.encode("ascii"))
 
     # Loading and committing.
 
     def _read(self) -> _core.Session:
-        core = self._loaded
-        if core is not None:
-            return core
-        context = self._request_context()
-        self._values = {}
+        return self._loaded or self._load()
+
+    def _load(self) -> _core.Session:
+        """Threads and greenlets of one request may come at once (flask.copy_current_request_context). None waits for
+        another, as no lock suits threads, gevent and eventlet alike: each loads, and all take what the first of them
+        got. An answer goes before a failure that comes later."""
+        manager, context = self._interface.manager, self._request_context()
+        self._set_once("_values", {})
         try:
-            with self._guarded() as manager:
-                self._loaded = core = manager.load(context)
-        except SessionUnavailable:
-            self._loaded = _core.Session()  # From here on this request reads an empty session.
-            raise
+            mine = manager.load(context)
+        except UNAVAILABLE as error:
+            mine = _core.Session()  # From here on this request reads an empty session.
+            core = self._set_once("_loaded", mine)
+            if core is mine:
+                self.mark_unavailable(error)
+                raise SessionUnavailable(error) from error
+        else:
+            core = self._set_once("_loaded", mine)
+        if core is not mine and self._unavailable is not None:
+            raise SessionUnavailable(self._unavailable)
         return core
 
+    def _set_once(self, name: str, value: _T) -> _T:
+        """What the attribute is afterwards: as another thread set it before, else ``value``."""
+        now: _T = self.__dict__.setdefault(name, value)  # One step under the GIL.
+        return now
+
     def _request_context(self) -> _core.RequestContext:
-        context = self._context
-        if context is None:
-            environ = self._environ
-            self._context = context = _core.RequestContext(
-                environ.get("HTTP_COOKIE", "").encode("latin-1", "replace"),
-                environ.get("HTTP_USER_AGENT", ""),
-                environ.get("REMOTE_ADDR", ""),
-                False,
-                environ.get("HTTP_TRACEPARENT", ""),
-            )
-        return context
+        return self._context or self._set_once("_context", self._make_context())
+
+    def _make_context(self) -> _core.RequestContext:
+        environ = self._environ
+        return _core.RequestContext(
+            environ.get("HTTP_COOKIE", "").encode("latin-1", "replace"),
+            environ.get("HTTP_USER_AGENT", ""),
+            environ.get("REMOTE_ADDR", ""),
+            False,
+            environ.get("HTTP_TRACEPARENT", ""),
+        )
 
     def _cookie_again(self) -> None:
         self._request_context().cookie_again = True

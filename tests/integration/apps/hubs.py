@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, jsonify
+from flask import Flask, copy_current_request_context, current_app, jsonify, session
 from flask.typing import ResponseReturnValue
 from shop import create_app as create_shop
 from vedfolnir import _core
@@ -21,6 +22,8 @@ def create_app() -> Flask:
     app.add_url_rule("/hub/descriptors", view_func=descriptors)
     app.add_url_rule("/hub/abandon/<int:waits>", view_func=abandon)
     app.add_url_rule("/hub/timeout", view_func=timed_out)
+    app.add_url_rule("/hub/parallel/<int:count>", view_func=parallel)
+    app.add_url_rule("/hub/loads", view_func=loads)
     heartbeat = Heartbeat()
     app.add_url_rule("/hub/heartbeat/start", "start", heartbeat.start)
     app.add_url_rule("/hub/heartbeat/stop", "stop", heartbeat.stop)
@@ -87,6 +90,25 @@ def never_kept(app: Flask) -> tuple[Any, Any]:
     manager = app.extensions["vedfolnir"].manager
     cookie = f"session={manager.mint_id()}".encode()
     return manager, _core.RequestContext(cookie, "test", "127.0.0.1")
+
+
+def parallel(count: int) -> str:
+    """Threads, or greenlets, of this request, each of which comes to a session that nobody has loaded yet."""
+
+    def writer(number: int) -> Callable[[], None]:
+        return copy_current_request_context(lambda: session.__setitem__(f"key_{number}", "written"))
+
+    tasks = [threading.Thread(target=writer(number)) for number in range(count)]
+    for task in tasks:
+        task.start()
+    for task in tasks:
+        task.join()
+    return "done"
+
+
+def loads() -> str:
+    """How many began in this process."""
+    return str(current_app.extensions["vedfolnir"].manager.counters().loads)
 
 
 class Heartbeat:
