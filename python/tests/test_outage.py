@@ -13,12 +13,14 @@ from flask import (
     Response,
     abort,
     after_this_request,
+    flash,
+    get_flashed_messages,
     render_template_string,
     session,
     stream_with_context,
 )
 from flask.testing import FlaskClient
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 Outage = Callable[..., AbstractContextManager[None]]
 
@@ -195,6 +197,96 @@ def test_a_page_of_the_application_for_503_is_kept(
         check_unavailable(answer)
         assert answer.text == "Sorry. None"
         assert answer.headers["X-Ours"] == "1"
+
+
+@pytest.mark.ids("C28", "V25")
+@pytest.mark.parametrize("trapped", [False, True])
+@pytest.mark.parametrize(
+    "code_or_class", [503, HTTPException, Exception, vedfolnir.StoreUnavailable]
+)
+def test_it_also_stands_in_for_a_response_that_could_not_be_saved(
+    app: Flask, client: FlaskClient, session_outage: Outage, code_or_class: Any, trapped: bool
+) -> None:
+    handled = []
+
+    @app.errorhandler(code_or_class)
+    def sorry(error: ServiceUnavailable) -> tuple[str, int, dict[str, str]]:
+        handled.append(error)
+        # As a layout does that shows flashed messages.
+        page = f"Sorry. {session.get('value')} {get_flashed_messages()}"
+        return page, 503, {"Set-Cookie": "other=1", "X-Ours": "1"}
+
+    @app.get("/")
+    def write() -> Response:
+        flash("saved")
+        session["value"] = 1
+        return Response("done", headers={"ETag": '"x"'})
+
+    app.config["TRAP_HTTP_EXCEPTIONS"] = trapped
+    with session_outage(app, load=False):
+        answer = client.get("/")
+        check_unavailable(answer)
+        assert answer.text == "Sorry. None []"
+        assert answer.headers["X-Ours"] == "1"
+        assert "ETag" not in answer.headers
+        assert client.head("/").status_code == 503
+    assert len(handled) == 2
+    assert isinstance(handled[0], vedfolnir.StoreUnavailable)
+
+
+@pytest.mark.ids("C28", "V25")
+def test_it_also_stands_in_for_a_view_that_swallowed_the_error(
+    app: Flask, client: FlaskClient, session_outage: Outage
+) -> None:
+    app.errorhandler(503)(lambda error: ("Sorry.", 503))
+    build_swallowing_view(app)
+    with session_outage(app):
+        answer = client.get("/")
+        check_unavailable(answer)
+        assert answer.text == "Sorry."
+
+
+@pytest.mark.ids("C28", "V25")
+@pytest.mark.parametrize("fails_in", ["load", "save"])
+@pytest.mark.parametrize("kind", ["raises", "answers 200", "streams"])
+def test_a_page_that_is_no_503_is_replaced(
+    app: Flask, client: FlaskClient, session_outage: Outage, fails_in: str, kind: str
+) -> None:
+    closed = []
+
+    @app.errorhandler(503)
+    def sorry(error: ServiceUnavailable) -> Any:
+        if kind == "raises":
+            raise LookupError
+        if kind == "answers 200":
+            return "all is well"
+        page = Response(iter(["part"]), status=503)
+        page.call_on_close(lambda: closed.append(True))
+        return page
+
+    @app.get("/")
+    def write() -> str:
+        session["value"] = 1
+        return "done"
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    with session_outage(app, load=fails_in == "load"):
+        answer = client.get("/")
+        check_unavailable(answer)
+        assert "Trace: " in answer.text
+    assert bool(closed) == (kind == "streams")
+
+
+@pytest.mark.ids("C28", "V25")
+def test_without_a_page_of_its_own_a_trapped_error_is_the_plain_one(
+    app: Flask, client: FlaskClient, session_outage: Outage
+) -> None:
+    app.config["TRAP_HTTP_EXCEPTIONS"] = True
+    app.add_url_rule("/", "write", lambda: session.update(value=1) or "done")
+    with session_outage(app, load=False):
+        answer = client.get("/")
+        check_unavailable(answer)
+        assert "Trace: " in answer.text
 
 
 @pytest.mark.ids("C28")

@@ -19,7 +19,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from . import _core
 from ._mapping import SessionMapping
-from ._unavailable import RETRY_AFTER_SECONDS, force_unavailable
+from ._unavailable import RETRY_AFTER_SECONDS, force_unavailable, use_own_page
 from .errors import (
     BadValue,
     ConfigurationError,
@@ -235,7 +235,9 @@ class Session(SessionMapping):
     def _write(self) -> _core.Session:
         core = self._read()
         if self._unavailable is not None:
-            raise ReadOnly("The session could not be loaded in this request; it cannot be written.")
+            raise ReadOnly(
+                "The session could not be loaded or saved in this request; it cannot be written."
+            )
         if self._sent:
             raise ReadOnly(
                 "The session was saved with the response's headers; it cannot be written any more."
@@ -308,7 +310,11 @@ class Session(SessionMapping):
         if self._unavailable is None and first:
             self._commit(response)
         if self._unavailable is not None:
-            force_unavailable(response, self.trace_id)
+            try:
+                if first:
+                    self._use_own_page(response, SessionUnavailable(self._unavailable))
+            finally:
+                force_unavailable(response, self.trace_id)
             return
         # A generator may read the session when the headers are gone: whoever caches must know already.
         self.streams = _may_touch_while_sent(response)
@@ -320,6 +326,15 @@ class Session(SessionMapping):
             response.headers.add("Set-Cookie", self._cookie)
             response.headers["Cache-Control"] = "no-store"
             self._cookie = None
+
+    def _use_own_page(self, response: Response, error: SessionUnavailable) -> None:
+        # The page reads an empty session, as after a load that failed: what it could read was not saved.
+        before = self._loaded, self._values
+        self._loaded, self._values = _core.Session(), {}
+        try:
+            use_own_page(response, error)
+        finally:
+            self._loaded, self._values = before
 
     def _commit(self, response: Response) -> None:
         core = self._loaded
