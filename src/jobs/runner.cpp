@@ -32,6 +32,7 @@ Runner::Runner(RunnerSettings settings, RunnerPorts ports, std::vector<Job> jobs
       noted_(jobs_.size()),
       unnoted_(jobs_.size()),
       failed_(jobs_.size()),
+      reported_(jobs_.size()),
       times_(lease_times(settings_.replaced_within)) {}
 
 void Runner::start() {
@@ -81,8 +82,12 @@ asio::awaitable<Deadline> Runner::ask_for_lease() {
         co_await ports_.lease->take(settings_.holder, times_.ttl, floor_, deadline_in(patience));
     holds_ = reply && reply->held;
     if (stopping_) co_return Clock::now();
+    // Said once, until it can be asked for again: every process of an installation asks every few seconds.
+    const bool unanswered = std::exchange(unanswered_, !reply);
     if (!reply) {
-        settings_.report("the lease of the background jobs could not be asked for", reply.error());
+        if (!unanswered)
+            settings_.report("the lease of the background jobs could not be asked for",
+                             reply.error());
         if (fence_ != 0 && !leads()) step_down();
         co_return Clock::now() + times_.renew / 2 +
             Millis(static_cast<long>(chance() * static_cast<double>(times_.renew.count()) / 2));
@@ -210,6 +215,7 @@ asio::awaitable<Millis> Runner::run_once(std::size_t index) {
     run.next_due = run.finished + pause;
     if (result) {
         run.outcome = "done";
+        reported_[index].clear();
         run.removed = run.removed_last = result->removed;
         run.lag = result->lag;
         run.succeeded = run.finished;
@@ -218,7 +224,9 @@ asio::awaitable<Millis> Runner::run_once(std::size_t index) {
         run.outcome = "failed";
         run.detail = error.detail.empty() ? error.public_message : error.detail;
         run.failures = 1;
-        settings_.report("the background job `" + job.name + "` failed", error);
+        // Again only where it fails in another way; the book has all of them.
+        if (std::exchange(reported_[index], run.detail) != run.detail)
+            settings_.report("the background job `" + job.name + "` failed", error);
     }
     if (settings_.observer.ran) settings_.observer.ran(run);
     co_await note(index, std::move(run));

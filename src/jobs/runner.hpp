@@ -84,6 +84,7 @@ private:
     std::vector<Clock::time_point> noted_;  ///< Per job: when a run was last noted in SQL.
     std::vector<JobStatus> unnoted_;        ///< Per job: what happened since.
     std::vector<std::uint32_t> failed_;     ///< Per job: runs in a row.
+    std::vector<std::string> reported_;     ///< Per job: the failure that was reported last.
     LeaseTimes times_;
     std::minstd_rand random_{std::random_device{}()};
     std::vector<boost::asio::steady_timer*>
@@ -92,6 +93,7 @@ private:
     Clock::time_point until_{};
     async::Fence floor_ = 0;
     bool holds_ = false;  ///< The lease, when it was last asked for.
+    bool unanswered_ = false;
     std::size_t loops_ = 0;
     bool stopping_ = false;
 };
