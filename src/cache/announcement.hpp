@@ -18,8 +18,11 @@ public:
         : table_(std::move(table)), seen_(counts()) {}
 
     void say() noexcept {
-        for (const StoreKey& key : keys()) table_->raise(key);
-        seen_ = counts();
+        const auto all = keys();
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            table_->raise(all[i]);
+            ++seen_[i];  // not as it stands: somebody else may just have said it, too
+        }
     }
     /// True once after somebody else said it; also after the table was exchanged for another.
     [[nodiscard]] bool heard() noexcept {

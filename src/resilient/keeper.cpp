@@ -24,7 +24,6 @@ constexpr Millis tick_calm{1000};
 constexpr Millis tick_busy{50};
 constexpr Millis poll_budget{1000};
 constexpr Millis compare_budget{5000};
-constexpr Millis compare_again{5000};
 constexpr Millis return_again{1000};
 constexpr Millis event_budget{1000};
 constexpr std::size_t events_max = 64;
@@ -104,7 +103,9 @@ void Resilient::adopt(const FallbackState& state, Steady asked) {
     if (polled_ && state.held != before.held) compare_due_ = true;
     polled_ = true;
     if (state.ahead > 0) ahead_ = true;
-    if (state.ahead == 0 && asked > wrote_) ahead_ = false;
+    // Endings that it was not told are ahead as well, until its marks were compared.
+    if (compare_due_) ahead_ = true;
+    if (state.ahead == 0 && asked > wrote_ && !compare_due_) ahead_ = false;
     if (counters_ != nullptr) counters_->fallback_ahead = state.ahead;
     if (before.mode == FallbackMode::on && state.mode != FallbackMode::on) {
         // What was left alone has to prove itself, and to be told, before it is trusted.
@@ -206,9 +207,10 @@ asio::awaitable<bool> Resilient::takes_changes() {
 
 asio::awaitable<bool> Resilient::make_good(bool comparing, bool telling) {
     if (comparing && compare_) {
+        compare_due_ = false;  // what is held from here on asks for the next one
         const auto taken = co_await compare_(deadline_in(compare_budget));
-        compare_at_ = Clock::now() + (taken ? compare_again : return_again);
-        compare_due_ = !taken || !*taken;
+        compare_at_ = Clock::now() + return_again;
+        if (!taken || !*taken) compare_due_ = true;
         if (!taken)
             report("the hot store is back, but its endings cannot be compared with SQL",
                    taken.error());
@@ -224,7 +226,7 @@ asio::awaitable<bool> Resilient::make_good(bool comparing, bool telling) {
     episode_.add(*told);
     if (!told_ && told->all() > 0) note_event("fallback.reconciled", told->json());
     // Requests that were on their way write ahead until the breakers close, and are told next time.
-    if (wrote_ < began) ahead_ = false;
+    if (wrote_ < began && !compare_due_) ahead_ = false;
     next_poll_ = {};
     co_return true;
 }

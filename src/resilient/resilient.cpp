@@ -170,6 +170,7 @@ Task<std::optional<std::string>> Resilient::load_away(StoreKey key, Deadline dea
 void Resilient::listen_to_host() {
     if (!parts_.heard_ahead || !parts_.heard_ahead()) return;
     ahead_ = true;
+    unknowns_.clear();  // what it wrote may be just what was unknown here
     wrote_ = Clock::now();
     next_poll_ = {};
     update();
@@ -298,8 +299,20 @@ Task<CreateStatus> Resilient::create(StoreKey key, std::string record, Millis tt
 Task<SaveReply> Resilient::save(StoreKey key, std::uint64_t expected_generation, std::string record,
                                 Millis ttl, Deadline deadline) {
     if (!started_) co_await start();
+    listen_to_host();
     bool waited = false;
-    if (!away(Need::change)) {
+    bool hot = !away(Need::change);
+    if (hot && ahead_) {
+        // What is ahead of the hot store is saved where it is: there it meets the generation it was loaded from.
+        const auto kept = co_await ask(key, deadline);
+        if (!kept) co_return kept.error();
+        if (kept->knows == Knows::ended) co_return SaveReply{SaveStatus::gone, {}};
+        hot = !(kept->knows == Knows::found && kept->ahead && is_record(kept->bytes) &&
+                generation_of(kept->bytes) >= expected_generation);
+        // It is asked for nothing here, but whether it could have taken it counts.
+        if (!hot) static_cast<void>(co_await takes_changes());
+    }
+    if (hot) {
         const Attempt first = attempt(Need::change, deadline);
         std::string copy = record;
         auto reply =

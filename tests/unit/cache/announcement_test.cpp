@@ -22,6 +22,17 @@ TEST(Announcement, is_heard_once_by_each_other_and_not_by_who_said_it) {
 }
 
 // ids: S31
+TEST(Announcement, of_two_who_say_it_at_once_each_hears_the_other) {
+    const auto table = StripeTable::private_table();
+    Announcement one(table);
+    Announcement other(table);
+    one.say();
+    other.say();
+    EXPECT_TRUE(one.heard());
+    EXPECT_TRUE(other.heard()) << "its own word hid the other's";
+}
+
+// ids: S31
 TEST(Announcement, writes_of_sessions_are_not_mistaken_for_one) {
     const auto table = StripeTable::private_table();
     Announcement listener(table);
