@@ -10,10 +10,12 @@
 #include "vedfolnir/options.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace vedfolnir::cache {
@@ -25,7 +27,7 @@ namespace vedfolnir::cache {
 /// - the store cannot tell at all (no connection, not permitted): nothing is answered from here.
 /// Nothing is kept of absent records, notes, and answers that a change overtook (O13).
 ///
-/// Thread safety: `find` and `time_at` from any thread, everything else on the store's executor.
+/// Thread safety: `find`, `keep` and `time_at` from any thread, everything else on the store's executor.
 class Cached final : public async::SessionStore,
                      public async::ChangeListener,
                      public runtime::NearCache,
@@ -40,6 +42,11 @@ public:
 
     [[nodiscard]] std::shared_ptr<const runtime::NearRecord> find(const StoreKey& key,
                                                                   Steady now) const override;
+    const runtime::NearRecord::Memo& keep(const std::shared_ptr<const runtime::NearRecord>& record,
+                                          std::unique_ptr<const runtime::NearRecord::Memo> memo,
+                                          std::size_t bytes) override {
+        return records_.keep(static_cast<const Entry&>(*record), std::move(memo), bytes);
+    }
     [[nodiscard]] std::optional<TimePoint> time_at(Steady now) const noexcept override {
         return feed_->time_at(now);
     }

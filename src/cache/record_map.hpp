@@ -1,4 +1,4 @@
-// The records of a near cache: read from any thread without a common lock, changed by one.
+// The records of a near cache: read from any thread without a common lock, changed under one.
 #pragma once
 
 #include "runtime/near_cache.hpp"
@@ -13,6 +13,7 @@
 #include <cstring>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace vedfolnir::cache {
@@ -26,12 +27,15 @@ struct Entry : runtime::NearRecord {
     std::uint64_t stripe = 0;                     ///< Count of the key's stripe before that.
     std::uint64_t shard_stripe = 0;  ///< Of the shard's stripe; endings of a whole user raise it.
 
-    mutable std::atomic<bool> used{false};              ///< Since the clock hand passed.
-    std::list<std::shared_ptr<Entry>>::iterator place;  ///< The writer's.
+    mutable std::atomic<bool> used{false};  ///< Since the clock hand passed.
+
+    // Under the map's lock.
+    std::list<std::shared_ptr<Entry>>::iterator place;
+    std::size_t cost = 0;  ///< What it counts for, in bytes.
 };
 
 /// Bounded in entries and bytes; at a bound the entry that was not used since the clock hand passed it makes room
-/// (second chance). `find` from any thread; everything else from one thread at a time.
+/// (second chance). Thread-safe; `find` takes no lock.
 class RecordMap {
 public:
     RecordMap(std::size_t entries_max, std::size_t bytes_max)
@@ -41,10 +45,13 @@ public:
 
     /// Replaces what stood under the key. One that alone would fill an eighth of the cache is not taken.
     void insert(std::shared_ptr<Entry> entry);
+    /// As runtime::NearCache::keep, for an entry that may have left the map meanwhile.
+    const runtime::NearRecord::Memo& keep(const Entry& entry,
+                                          std::unique_ptr<const runtime::NearRecord::Memo> memo,
+                                          std::size_t bytes);
     void erase(const StoreKey& key);
     void clear();
 
-    /// Any thread.
     [[nodiscard]] std::size_t size() const noexcept {
         return size_.load(std::memory_order_relaxed);
     }
@@ -54,9 +61,6 @@ public:
     [[nodiscard]] std::uint64_t evictions() const noexcept {
         return evictions_.load(std::memory_order_relaxed);
     }
-
-    /// What an entry counts for: its own bytes, about as much again once it is opened, and the tables' share.
-    [[nodiscard]] static std::size_t cost(const Entry& entry) noexcept;
 
 private:
     /// The digest is a hash already, and of a secret that nobody chooses.
@@ -69,13 +73,19 @@ private:
         }
     };
 
-    void evict_one();
-    void remove(const std::shared_ptr<Entry>& entry);
+    using Entries = std::list<std::shared_ptr<Entry>>;
+
+    [[nodiscard]] std::shared_ptr<Entry> held(const StoreKey& key) const;
+    [[nodiscard]] bool too_large(std::size_t size) const noexcept { return size > bytes_max_ / 8; }
+    /// The entry goes to `gone`, to be freed when the lock is.
+    void remove(const std::shared_ptr<Entry>& entry, Entries& gone);
+    void evict_one(Entries& gone);
 
     std::size_t entries_max_;
     std::size_t bytes_max_;
     boost::concurrent_flat_map<StoreKey, std::shared_ptr<Entry>, Hash> map_;
-    std::list<std::shared_ptr<Entry>> clock_;  ///< The hand is at the front.
+    std::mutex changing_;  ///< Of everything below, and of who changes `map_`.
+    Entries clock_;        ///< The hand is at the front.
     std::atomic<std::size_t> size_{0};
     std::atomic<std::size_t> bytes_{0};
     std::atomic<std::uint64_t> evictions_{0};

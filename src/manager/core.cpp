@@ -98,6 +98,22 @@ struct OpenedMemo final : runtime::NearRecord::Memo {
     OpenRecord opened;
 };
 
+/// What the memo takes of memory. Two control blocks go with what is shared.
+std::size_t bytes_of(const OpenRecord& opened) noexcept {
+    constexpr std::size_t own = sizeof(OpenedMemo) + sizeof(model::ManagerFields) +
+                                sizeof(model::Entries) + 4 * sizeof(std::max_align_t);
+    const auto& [user_id, device, place] = *opened.manager;
+    return own + user_id.size() + device.size() + place.size() + model::heap_bytes(*opened.entries);
+}
+
+const OpenedMemo& keep_memo(runtime::NearCache& near,
+                            const std::shared_ptr<const runtime::NearRecord>& record,
+                            OpenRecord opened) {
+    const std::size_t bytes = bytes_of(opened);
+    return static_cast<const OpenedMemo&>(
+        near.keep(record, std::make_unique<const OpenedMemo>(std::move(opened)), bytes));
+}
+
 }  // namespace
 
 bool Core::load_near(SessionState& state, const StoreKey& key) const {
@@ -111,8 +127,7 @@ bool Core::load_near(SessionState& state, const StoreKey& key) const {
     if (memo == nullptr) {
         auto opened = open(key, record->bytes());
         if (!opened) return false;
-        memo = static_cast<const OpenedMemo*>(
-            &record->keep(std::make_unique<const OpenedMemo>(std::move(*opened))));
+        memo = &keep_memo(*ports_.near, record, std::move(*opened));
     }
     // Anything but a live session is for the store to say: it may know better than what is kept here.
     const auto reason = judge_opened(state, key, memo->opened, *time);
@@ -141,7 +156,7 @@ void Core::keep_opened(const Loaded& written, const SharedEntries& entries) cons
     // The header is the stored one: `last_seen` is the store's time.
     const auto header = model::parse_header(record->bytes());
     if (!header || header->operation != written.header.operation) return;
-    record->keep(std::make_unique<const OpenedMemo>(OpenRecord{*header, written.manager, entries}));
+    keep_memo(*ports_.near, record, OpenRecord{*header, written.manager, entries});
 }
 
 bool Core::nothing_to_commit(const SessionState& state, const RequestContext& request) const {
@@ -154,7 +169,7 @@ bool Core::nothing_to_commit(const SessionState& state, const RequestContext& re
 
 /// What stands under `key`, from a store whose marks were compared with SQL since it was connected to (R5).
 Task<Core::LoadAnswer> Core::load_compared(StoreKey key, const SessionState& asking,
-                                       Deadline deadline) {
+                                           Deadline deadline) {
     for (bool again = false;; again = true) {
         const bool database = database_answers();
         if (!compared() && !database) co_await ready(deadline);
@@ -195,8 +210,7 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
         }
     }
     state->reason = judge_record(*state, key, *bytes, *time);
-    if (state->reason == LoadReason::found && state->loaded->authenticated() &&
-        !answer->trusted) {
+    if (state->reason == LoadReason::found && state->loaded->authenticated() && !answer->trusted) {
         AtomicCounters::raise(counters.loads_unknown);
         co_return Error{
             Errc::store_unavailable,

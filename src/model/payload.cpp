@@ -129,7 +129,26 @@ bool read_entries(std::string_view bytes, std::size_t& at, Entries& entries,
     return true;
 }
 
+/// What the usual allocators take for `size` bytes: a word more, in steps of two words.
+constexpr std::size_t block(std::size_t size) noexcept {
+    constexpr std::size_t step = 2 * sizeof(void*);
+    return (size + sizeof(void*) + step - 1) / step * step;
+}
+
+std::size_t heap_bytes(const std::string& text) noexcept {
+    constexpr std::size_t inside = std::string().capacity();
+    return text.capacity() > inside ? block(text.capacity() + 1) : 0;
+}
+
 }  // namespace
+
+std::size_t heap_bytes(const Entries& entries) noexcept {
+    // A node of a balanced tree: its colour, parent and children, and the pair.
+    constexpr std::size_t node = block(4 * sizeof(void*) + sizeof(Entries::value_type));
+    std::size_t bytes = 0;
+    for (const auto& [key, value] : entries) bytes += node + heap_bytes(key) + heap_bytes(value);
+    return bytes;
+}
 
 std::string encode_payload(const ManagerFields& manager, const Entries& entries) {
     std::string fields;

@@ -4,6 +4,7 @@
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/result.hpp"
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ struct ManagerFields {
 
     friend bool operator==(const ManagerFields&, const ManagerFields&) = default;
 };
+
+/// About what the entries take of the heap, the allocator's rounding included.
+[[nodiscard]] std::size_t heap_bytes(const Entries& entries) noexcept;
 
 struct Payload {
     ManagerFields manager;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,7 @@ public:
     [[nodiscard]] const Memo* memo() const noexcept {
         return memo_.load(std::memory_order_acquire);
     }
-    /// Keeps `memo`, unless another thread came first; the one that is kept. It lives as long as the record.
+    /// For the cache, which counts what is kept: see NearCache::keep.
     const Memo& keep(std::unique_ptr<const Memo> memo) const noexcept {
         const Memo* none = nullptr;
         if (!memo_.compare_exchange_strong(none, memo.get(), std::memory_order_acq_rel))
@@ -56,6 +57,11 @@ public:
     /// epochs, which are the reader's business.
     [[nodiscard]] virtual std::shared_ptr<const NearRecord> find(const StoreKey& key,
                                                                  Steady now) const = 0;
+    /// Keeps `memo` with a record that `find` gave, unless another thread came first; the one that is kept. It lives as
+    /// long as the record. `bytes` is what it takes of memory: counted against the bound, so records may have to go.
+    virtual const NearRecord::Memo& keep(const std::shared_ptr<const NearRecord>& record,
+                                         std::unique_ptr<const NearRecord::Memo> memo,
+                                         std::size_t bytes) = 0;
     /// The store's time, as far as it is known without asking.
     [[nodiscard]] virtual std::optional<TimePoint> time_at(Steady now) const noexcept = 0;
 };

@@ -263,6 +263,46 @@ TEST(RecordMap, bytes_are_bounded_and_nothing_large_pushes_all_out) {
     EXPECT_EQ(map.size(), 0U);
 }
 
+struct Kept final : runtime::NearRecord::Memo {};
+
+// ids: S18 C29
+TEST(RecordMap, what_is_kept_with_a_record_counts_and_makes_others_go) {
+    constexpr std::size_t bound = 64 * 1024;
+    constexpr std::size_t opened = 4'000;
+    RecordMap map(1000, bound);
+    const auto insert = [&](std::uint8_t number) {
+        auto entry = std::make_shared<Entry>(std::string(500, 'x'));
+        entry->key.digest.fill(number);
+        map.insert(entry);
+        return entry;
+    };
+    std::vector<std::shared_ptr<Entry>> entries;
+    for (std::uint8_t number = 0; number < 40; ++number) entries.push_back(insert(number));
+    EXPECT_EQ(map.evictions(), 0U);
+    for (const auto& entry : entries) {
+        const auto& kept = map.keep(*entry, std::make_unique<Kept>(), opened);
+        EXPECT_EQ(&kept, entry->memo());
+        EXPECT_LE(map.bytes(), bound);
+        // The first one stays, and counts once.
+        EXPECT_EQ(&map.keep(*entry, std::make_unique<Kept>(), opened), &kept);
+    }
+    EXPECT_GT(map.size(), 8U);
+    EXPECT_LT(map.size(), 16U);
+
+    // What left the map counts for nothing, nor does what took its place.
+    const auto gone = insert(100);
+    const auto instead = insert(100);
+    const std::size_t before = map.bytes();
+    map.keep(*gone, std::make_unique<Kept>(), opened);
+    EXPECT_EQ(map.bytes(), before);
+
+    // What would fill too much of it, once it is opened, is not held.
+    map.keep(*instead, std::make_unique<Kept>(), bound / 8);
+    EXPECT_EQ(map.find(instead->key), nullptr);
+    map.clear();
+    EXPECT_EQ(map.bytes(), 0U);
+}
+
 // ids: S18
 TEST_F(CachedTest, readers_of_many_threads_meet_a_writer) {
     auto worker = process({.entries_max = 8});
@@ -280,7 +320,10 @@ TEST_F(CachedTest, readers_of_many_threads_meet_a_writer) {
             while (!stop) {
                 for (const StoreKey& key : keys) {
                     const auto hit = worker->cache->find(key, std::chrono::steady_clock::now());
-                    if (hit && hit->bytes().size() >= model::offset::body) ++found;
+                    if (!hit) continue;
+                    if (hit->memo() == nullptr)
+                        worker->cache->keep(hit, std::make_unique<Kept>(), 1'000);
+                    if (hit->bytes().size() >= model::offset::body) ++found;
                 }
             }
         });
