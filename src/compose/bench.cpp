@@ -3,6 +3,7 @@
 #include "crypto/random.hpp"
 #include "vedfolnir/session_manager.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 using Times = std::vector<ops::Microseconds>;
 
 constexpr std::string_view actor = "vedfolnir bench";
+constexpr std::string_view users = "vedfolnir-bench-";
 constexpr Seconds lifetime{600};
 constexpr std::pair<const char*, const char*> fields[] = {{"username", "vedfolnir bench"},
                                                           {"role", "none"},
@@ -33,6 +35,10 @@ auto timed(Times& times, Operation operation) {
     return result;
 }
 
+bool has_near_cache(const ManagerOptions& options) {
+    return options.store == StoreKind::redis && options.near_cache.has_value();
+}
+
 /// The two managers and the sessions of one measurement.
 class Bench {
 public:
@@ -40,15 +46,17 @@ public:
         : manager_(std::move(manager)), direct_(std::move(direct)), run_(std::move(run)) {}
 
     Result<void> measure(const BenchOrder& order) {
-        for (std::size_t number = 0; number < order.sessions; ++number) {
+        for (std::size_t number = 0; number < order.sessions && goes_on(order); ++number) {
             if (auto done = log_in(number); !done) return done;
         }
-        for (std::size_t number = 0; number < order.samples; ++number) {
+        for (std::size_t number = 0; number < order.samples && goes_on(order); ++number) {
             const std::string& cookie = cookies_[number % cookies_.size()];
             if (auto done = load(cookie); !done) return done;
             if (auto done = save(cookie, number); !done) return done;
             if (auto done = touch(cookie); !done) return done;
         }
+        // A pass of its own: every save and touch above made the near cache ask again.
+        if (has_near_cache(manager_.options())) return measure_near(order);
         return {};
     }
 
@@ -61,9 +69,15 @@ public:
             if (ending && *ending == Ending::ended) ++ended;
             if (!ending && !failure) failure = ending.error();
         }
+        if (!half_made_.empty()) {
+            const auto ending =
+                manager_.end_user(half_made_, std::nullopt, EndReason::ended_by_operator, actor);
+            if (!ending && !failure) failure = ending.error();
+        }
         return ended;
     }
 
+    [[nodiscard]] bool stopped() const noexcept { return stopped_; }
     [[nodiscard]] std::size_t made() const noexcept { return cookies_.size(); }
 
     void fill(ops::Measured& measured) {
@@ -76,6 +90,28 @@ public:
     }
 
 private:
+    bool goes_on(const BenchOrder& order) {
+        stopped_ = stopped_ || (order.stop && order.stop());
+        return !stopped_;
+    }
+
+    Result<void> measure_near(const BenchOrder& order) {
+        // The first load of each fetches it, the second opens it.
+        for (std::size_t number = 0; number < 2 * cookies_.size() && goes_on(order); ++number) {
+            if (auto hit = load_near(cookies_[number % cookies_.size()]); !hit) return hit.error();
+        }
+        near_.clear();
+        for (std::size_t number = 0; number < order.samples && goes_on(order); ++number) {
+            const std::string& cookie = cookies_[number % cookies_.size()];
+            const auto hit = load_near(cookie);
+            if (!hit) return hit.error();
+            if (*hit) continue;
+            // It was told of a change, or is too old by now: it has just been fetched again.
+            if (auto again = load_near(cookie); !again) return again.error();
+        }
+        return {};
+    }
+
     [[nodiscard]] RequestContext request(const std::string& cookie) const {
         RequestContext context;
         context.cookie_header = manager_.options().cookie.name + "=" + cookie;
@@ -94,21 +130,29 @@ private:
             return set;
         auto cookie =
             timed(login_, [&] { return manager_.create_named(*session, RequestContext{}); });
-        if (!cookie) return cookie.error();
+        if (!cookie) {
+            half_made_ = user;  // Its row may stand in SQL.
+            return cookie.error();
+        }
         cookies_.push_back(std::move(*cookie));
         return {};
     }
 
     Result<void> load(const std::string& cookie) {
         const auto context = request(cookie);
-        if (auto found = expect_found(timed(load_, [&] { return direct_.load(context); })); !found)
-            return found;
+        return expect_found(timed(load_, [&] { return direct_.load(context); }));
+    }
+
+    /// True if the near cache answered.
+    Result<bool> load_near(const std::string& cookie) {
+        const auto context = request(cookie);
         const auto hits = manager_.counters().near_hits;
         Times times;
         if (auto found = expect_found(timed(times, [&] { return manager_.load(context); })); !found)
-            return found;
-        if (manager_.counters().near_hits > hits) near_.push_back(times.front());
-        return {};
+            return found.error();
+        if (manager_.counters().near_hits == hits) return false;
+        near_.push_back(times.front());
+        return true;
     }
 
     static Result<void> expect_found(const Result<Session>& session) {
@@ -138,6 +182,8 @@ private:
     SessionManager direct_;  ///< Without a near cache.
     std::string run_;        ///< What its users' names begin with.
     std::vector<std::string> cookies_;
+    std::string half_made_;  ///< The user whose login failed; empty: none.
+    bool stopped_ = false;
     Times login_, load_, near_, save_, touch_, end_;
 };
 
@@ -149,7 +195,7 @@ bool is_loopback(const RedisOptions& redis) {
 ops::Measured settings_of(const ManagerOptions& options) {
     ops::Measured measured;
     measured.redis = options.store == StoreKind::redis;
-    measured.near_cache = measured.redis && options.near_cache.has_value();
+    measured.near_cache = has_near_cache(options);
     measured.unix_socket = !options.redis.unix_socket.empty();
     measured.loopback = is_loopback(options.redis);
     measured.tls = options.redis.tls.has_value();
@@ -161,9 +207,17 @@ ops::Measured settings_of(const ManagerOptions& options) {
 Result<bool> in_use(const ManagerOptions& options) {
     auto manager = SessionManager::open(options);
     if (!manager) return std::move(manager).error();
-    const auto sessions = manager->list({.limit = 1});
-    if (!sessions) return sessions.error();
-    return !sessions->empty();
+    ListQuery query{.limit = 1000};
+    for (;;) {
+        const auto sessions = manager->list(query);
+        if (!sessions) return sessions.error();
+        const auto somebody = [](const SessionInfo& info) {
+            return !info.user_id.starts_with(users);
+        };
+        if (std::ranges::any_of(*sessions, somebody)) return true;
+        if (sessions->size() < query.limit) return false;
+        query.after = sessions->back().handle;
+    }
 }
 
 Result<BenchOutcome> bench(const ManagerOptions& options, const BenchOrder& order) {
@@ -183,12 +237,13 @@ Result<BenchOutcome> bench(const ManagerOptions& options, const BenchOrder& orde
     if (!handle) return handle.error();
 
     Bench run(std::move(*manager), std::move(*direct),
-              "vedfolnir-bench-" + handle->text().substr(0, 8));
+              std::string(users) + handle->text().substr(0, 8));
     const auto done = run.measure(order);
     std::optional<Error> failure;
     if (!done) failure = done.error();
     BenchOutcome outcome;
     outcome.made = run.made();
+    outcome.stopped = run.stopped();
     outcome.ended = run.clean_up(failure);
     if (failure) return *failure;
     outcome.measured = settings_of(options);

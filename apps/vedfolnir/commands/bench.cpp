@@ -2,6 +2,7 @@
 #include "compose/bench.hpp"
 
 #include "commands/commands.hpp"
+#include "process.hpp"
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -61,6 +62,8 @@ void print_table(const Context& context, const compose::BenchOutcome& outcome,
 }
 
 ExitCode bench(const Context& context, const BenchArguments& arguments) {
+    // Before any thread starts. From here on a signal ends the measurement, and its sessions are ended as ever.
+    const Signals signals;
     ExitCode code{};
     auto settings = context.valid_settings(code);
     if (!settings) return code;
@@ -81,8 +84,16 @@ ExitCode bench(const Context& context, const BenchArguments& arguments) {
                 "choose a quiet hour and add --yes, or set another REDIS_SESSION_PREFIX and SQL database");
         }
     }
-    const auto outcome = compose::bench(options, arguments.order);
+    compose::BenchOrder order = arguments.order;
+    order.stop = [&signals] { return signals.wait(Millis{0}).has_value(); };
+    const auto outcome = compose::bench(options, order);
     if (!outcome) return context.console.fail(outcome.error());
+    if (outcome->stopped) {
+        return context.console.fail(
+            ExitCode::failed, "interrupted",
+            fmt::format("interrupted; {} of {} sessions were ended", outcome->ended, outcome->made),
+            outcome->ended == outcome->made ? "run it again" : "the others expire in ten minutes");
+    }
     const auto advice = ops::advice(outcome->measured);
     if (context.console.json) {
         print_json(context, *outcome, advice);
