@@ -117,7 +117,12 @@ void bind_cost(nb::module_& module) {
                 "Commands sent to Redis for this session by its load, commit and login.")
         .def_ro("load_us", &Cost::load_us, "Microseconds of the load, waiting included.")
         .def_ro("commit_us", &Cost::commit_us,
-                "Microseconds of commits and remembered logins, waiting included.");
+                "Microseconds of commits and remembered logins, waiting included.")
+        .def("__repr__", [](const Cost& cost) {
+            return nb::str("SessionCost(source={!r}, store_commands={}, load_us={:.1f}, "
+                           "commit_us={:.1f})")
+                .format(cost.source, cost.store_commands, cost.load_us, cost.commit_us);
+        });
 }
 
 }  // namespace

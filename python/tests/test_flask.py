@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import io
+import re
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,6 +26,7 @@ from flask import (
 )
 from flask.testing import FlaskClient
 from markupsafe import Markup
+from werkzeug.http import parse_date
 
 Counters = Callable[[], Any]
 
@@ -503,6 +505,30 @@ def test_a_permanent_session_has_a_lasting_cookie(app: Flask, client: FlaskClien
 
 
 @pytest.mark.ids("S11", "S46")
+@pytest.mark.parametrize("settings", [{}, {"cookie_max_age": 7200}])
+def test_both_spellings_of_the_lifetime_of_a_cookie_agree(
+    make_app: Callable[..., Flask], settings: dict[str, int]
+) -> None:
+    app = make_app(**settings)
+    app.permanent_session_lifetime = dt.timedelta(days=3)
+
+    def write() -> str:
+        session.permanent = True
+        return "ok"
+
+    routes(app, write=write)
+    before = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    header = app.test_client().get("/write").headers["Set-Cookie"]
+    cookie = dict(part.strip().partition("=")[::2] for part in header.split(";"))
+    # No longer than the session itself, which ends after a day.
+    lasts = dt.timedelta(seconds=int(cookie["Max-Age"]))
+    assert lasts == dt.timedelta(seconds=settings.get("cookie_max_age", 86400))
+    until = parse_date(cookie["Expires"])
+    assert until is not None
+    assert before + lasts <= until <= dt.datetime.now(dt.UTC) + lasts
+
+
+@pytest.mark.ids("S11", "S46")
 def test_a_change_of_permanence_sends_the_cookie_again(app: Flask, client: FlaskClient) -> None:
     def lasting() -> str:
         session.permanent = True
@@ -684,6 +710,12 @@ def test_a_request_knows_what_its_session_cost(app: Flask, client: FlaskClient) 
     ]
     assert committed[:2] == [0, 0]
     assert committed[2] > 0 < committed[4]
+
+
+def test_the_cost_of_a_session_is_shown_by_print(app: Flask, client: FlaskClient) -> None:
+    routes(app, cost=lambda: str(session.get("value")) + repr(vedfolnir.session_cost()))
+    shown = r"NoneSessionCost\(source='none', store_commands=0, load_us=\d+\.\d, commit_us=0\.0\)"
+    assert re.fullmatch(shown, client.get("/cost").text)
 
 
 @pytest.mark.ids("S101", "S14")

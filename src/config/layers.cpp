@@ -70,6 +70,19 @@ std::string argument_name(const std::string& name) {
     return {};
 }
 
+/// What an argument may have meant: full names, and short ones where these name the same.
+std::vector<std::string> argument_names() {
+    std::vector<std::string> names = known_names();
+    for (const auto& full : known_names()) {
+        for (const std::string_view prefix : {"VEDFOLNIR_", "SESSION_"}) {
+            if (!full.starts_with(prefix)) continue;
+            if (auto rest = full.substr(prefix.size()); argument_name(rest) == full)
+                names.push_back(std::move(rest));
+        }
+    }
+    return names;
+}
+
 bool one_of(std::string_view word, std::string_view choices) {
     const auto wanted = lower(word);
     while (!choices.empty()) {
@@ -128,7 +141,7 @@ Layers::Layers(const Input& input, Report& report)
         if (auto full = argument_name(name); !full.empty()) {
             arguments.insert_or_assign(std::move(full), value);
         } else {
-            const auto hint = nearest(upper(name), known_names());
+            const auto hint = nearest(upper(name), argument_names());
             report_.error(
                 fmt::format("{}: no such option{}", name,
                             hint ? fmt::format(" (did you mean {}?)", lower(*hint)) : ""));

@@ -324,6 +324,8 @@ class SessionCost:
     def commit_us(self) -> float:
         """Microseconds of commits and remembered logins, waiting included."""
 
+    def __repr__(self) -> str: ...
+
 class Session:
     """One request's view of a session."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import logging
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
@@ -357,9 +358,8 @@ class Session(SessionMapping):
             self._end_if_logged_out(core)
             raise
         cookie = result.set_cookie
-        if cookie is not None and lifetime is not None and _only_max_age(cookie):
-            # Flask spells a permanent session's lifetime as Expires; where both stand, Max-Age is what counts.
-            cookie += f"; Expires={http_date(dt.datetime.now(dt.UTC) + lifetime)}"
+        if cookie is not None and lifetime is not None:
+            cookie = _with_expires(cookie)
         self._cookie = cookie or self._cookie
 
     def _announce_lifetime(self, core: _core.Session) -> dt.timedelta | None:
@@ -382,9 +382,14 @@ class Session(SessionMapping):
             self._interface.manager.end(core.handle or "", "logout", "user", "", self.trace_id)
 
 
-def _only_max_age(cookie: str) -> bool:
-    """A cookie that lasts (another user's session may not), and does not say until when."""
-    return "; Max-Age=" in cookie and "; Expires=" not in cookie
+def _with_expires(cookie: str) -> str:
+    """Flask spells a permanent session's lifetime as Expires: the same as Max-Age, where that stands alone. Another
+    user's session may not last."""
+    max_age = re.search(r"; Max-Age=(\d+)", cookie)
+    if max_age is None or "; Expires=" in cookie:
+        return cookie
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=int(max_age[1]))
+    return f"{cookie}; Expires={http_date(until)}"
 
 
 def _vary_by_cookie(response: Response) -> None:

@@ -394,6 +394,22 @@ TEST(environment, a_preset_never_overwrites_an_explicit_value) {
 }
 
 // ids: S59
+TEST(environment, an_unknown_argument_is_an_error_with_the_nearest_known_one) {
+    for (const auto& [name, meant] : {std::pair("cookie_scure", "cookie_secure"),
+                                      {"stat_dir", "state_dir"},
+                                      {"session_cookie_scure", "session_cookie_secure"},
+                                      {"redis_ulr", "redis_url"}}) {
+        Input input;
+        input.arguments = {{name, "x"}};
+        EXPECT_THAT(resolve(input).errors,
+                    Contains(std::string(name) + ": no such option (did you mean " + meant + "?)"));
+    }
+    Input input;
+    input.arguments = {{"colour_of_the_door", "x"}};
+    EXPECT_THAT(resolve(input).errors, Contains("colour_of_the_door: no such option"));
+}
+
+// ids: S59
 TEST(environment, an_unknown_name_is_a_warning_with_the_nearest_known_one) {
     const auto settings = with({{"SESSION_COOKIE_SAMSITE", "Lax"},
                                 {"REDIS_PASWORD", "x"},
