@@ -223,7 +223,7 @@ def test_sql_lost(shop: Stack) -> None:
 @pytest.mark.ids("S37", "S16", "C28")
 def test_both_lost(shop: Stack) -> None:
     browsers = signed_in(shop)
-    browsers[2].get("/logout/now")
+    browsers[2].tab().get("/logout/now")
     book = Runbook("both_lost", shop)
     with sql_away(shop):
         shop.redis.stop(signal.SIGKILL)
@@ -247,7 +247,7 @@ def backed_up(shop: Stack, book: Runbook) -> None:
 
 def after_the_backup(shop: Stack, browsers: dict[int, Browser]) -> None:
     answers_again(browsers[1])
-    assert browsers[2].get("/logout/now").text == "ended"
+    assert browsers[2].tab().get("/logout/now").text == "ended"
     browsers[1].get("/write?key=key&value=newer")
     browsers[9] = shop.browser()
     browsers[9].get("/login/9")
@@ -288,7 +288,7 @@ def test_forced_fallback(shop: Stack) -> None:
     book.next_block()
     settled(browsers, set())
     book.next_block()
-    assert browsers[2].get("/logout/now").text == "ended"
+    assert browsers[2].tab().get("/logout/now").text == "ended"
     book.next_block()
     book.next_block()
     assert book.left == []
