@@ -23,9 +23,9 @@ struct Input {
 
     void assign(const Param& param) {
         const auto* as_number = std::get_if<std::optional<std::int64_t>>(&param.value);
-        if (name != param.name || is_number != (as_number != nullptr)) {
+        if (is_number != (as_number != nullptr)) {
             throw Failure(Errc::internal,
-                          "a query was called with other parameters than before: " + name);
+                          "a query was called with a parameter of another type than before: " + name);
         }
         if (as_number != nullptr) {
             state = as_number->has_value() ? soci::i_ok : soci::i_null;
@@ -37,6 +37,15 @@ struct Input {
         text = as_text.value_or(std::string());
     }
 };
+
+/// Mostly at `guess`; callers may name them in any order.
+const Param& named(const std::string& name, const Params& params, std::size_t guess) {
+    if (params[guess].name == name) return params[guess];
+    const auto found = std::ranges::find(params, name, &Param::name);
+    if (found == params.end())
+        throw Failure(Errc::internal, "a query was called without its parameter " + name);
+    return *found;
+}
 
 struct Output {
     std::string text;
@@ -74,7 +83,8 @@ public:
             throw Failure(Errc::internal,
                           "a query was called with another number of parameters than before");
         }
-        for (std::size_t i = 0; i < params.size(); ++i) inputs_[i].assign(params[i]);
+        for (std::size_t i = 0; i < params.size(); ++i)
+            inputs_[i].assign(named(inputs_[i].name, params, i));
         Rows rows;
         if (outputs_.empty()) {
             statement_.execute(true);

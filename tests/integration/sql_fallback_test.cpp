@@ -196,6 +196,16 @@ TEST_F(SqlFallbackTest, an_idle_snapshot_is_unknown_and_past_its_absolute_end_it
     EXPECT_EQ(knows(sample), Knows::ended) << "activity of an outage was seen here";
 }
 
+// ids: S37 S35
+TEST_F(SqlFallbackTest, a_record_begins_by_a_login_and_by_a_save_over_one_connection) {
+    const Sample begun = login(1);
+    EXPECT_EQ(run(fallback_->create(begun.key, begun.bytes(), ttl, soon())),
+              async::CreateStatus::created);
+    const Sample loaded = login(2);
+    EXPECT_EQ(saved(loaded.next("of the hot store"), 1), SaveStatus::saved);
+    EXPECT_EQ(load(loaded).bytes, loaded.next("of the hot store").bytes());
+}
+
 // ids: S37 S22
 TEST_F(SqlFallbackTest, saves_compare_generations_as_the_hot_store_does) {
     const Sample first = login(1);
