@@ -8,7 +8,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <fmt/format.h>
 
 #include <charconv>
 #include <exception>
@@ -157,8 +156,7 @@ bool is_loopback(const RedisOptions& options) {
 
 ops::RedisFacts redis_facts(const RedisOptions& options) {
     ops::RedisFacts facts;
-    const bool local = !options.unix_socket.empty();
-    facts.address = local ? options.unix_socket : fmt::format("{}:{}", options.host, options.port);
+    facts.address = redis::address_of(options);
     facts.loopback = is_loopback(options);
     facts.tls = options.tls.has_value();
     facts.tls_verified = options.tls && options.tls->verify;

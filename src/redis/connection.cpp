@@ -180,6 +180,11 @@ boost::redis::config configuration(const RedisOptions& options) {
 
 }  // namespace
 
+std::string address_of(const RedisOptions& options) {
+    if (!options.unix_socket.empty()) return options.unix_socket;
+    return options.host + ":" + std::to_string(options.port);
+}
+
 void throw_exception_from_error(const Failure& failure, const boost::source_location&) {
     throw std::runtime_error(to_error(failure).detail);
 }
@@ -341,6 +346,7 @@ asio::awaitable<std::optional<Failure>> Connection::Impl::attempt() {
         const bool told = !fresh->greeting.empty() && !fresh->greeting.front();
         failure = told ? fresh->greeting.front().error()
                        : classify_connection(fresh->why, evidence->verify_error, Stage::auth);
+        failure->detail = address_of(options) + ": " + failure->detail;
     }
     if (!failure && handler) co_await start_tracking(fresh);
     if (failure || state == State::closed) {

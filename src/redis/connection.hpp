@@ -49,6 +49,9 @@ struct Pipeline {
 [[noreturn]] void throw_exception_from_error(const Failure& failure,
                                              const boost::source_location& where);
 
+/// `host:port`, or the path of the Unix socket.
+[[nodiscard]] std::string address_of(const RedisOptions& options);
+
 /// Connects on first use and then keeps trying. The first contact, and the first attempt after a loss, let requests
 /// wait until their deadline; once an attempt has failed, requests fail at once with its reason until one succeeds.
 /// Thread safety: construct and destroy anywhere; everything else on the executor only.

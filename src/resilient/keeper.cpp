@@ -27,6 +27,8 @@ constexpr Millis compare_budget{5000};
 constexpr Millis return_again{1000};
 constexpr Millis event_budget{1000};
 constexpr std::size_t events_max = 64;
+/// An outage that lasts is said again.
+constexpr std::chrono::minutes say_outage_again{5};
 
 OperationId random_operation() {
     std::random_device random;
@@ -130,7 +132,7 @@ void Resilient::update() {
     if ((reads || writes) == active_) return;
     active_ = reads || writes;
     if (counters_ != nullptr) counters_->fallback_active = active_ ? 1 : 0;
-    if (!active_ && std::exchange(told_, false)) note_event("fallback.ended", episode_.json());
+    if (!active_ && std::exchange(told_, false)) tell_return();
     wake();
 }
 
@@ -141,6 +143,29 @@ void Resilient::tell_episode() {
     const bool forced = state_.mode == FallbackMode::on;
     std::string why(forced ? "mode" : word_of(away(Need::read) ? Outage::all : writes_outage_));
     note_event("fallback.began", "{\"reason\":\"" + why + "\"}");
+    if (forced)
+        return report("SQL stands in for Redis (fallback.began)",
+                      {Errc::store_unavailable, "vedfolnir fallback on, by " + state_.actor});
+    report("SQL stands in for Redis (fallback.began)", failure_);
+}
+
+void Resilient::tell_return() {
+    note_event("fallback.ended", episode_.json());
+    report("Redis serves sessions again (fallback.ended)",
+           {Errc::store_unavailable, episode_.json()});
+    say_outage_at_ = {};
+}
+
+void Resilient::say_outage(const Error& why) {
+    if (Clock::now() < say_outage_at_) return;
+    say_outage_at_ = Clock::now() + say_outage_again;
+    report("Redis fails, and sessions go on in SQL", why);
+}
+
+void Resilient::probe_failed(const Error& why) {
+    if (why.outage == Outage::none) return;
+    failure_ = why;
+    if (told_) say_outage(why);
 }
 
 asio::awaitable<void> Resilient::probe() {
@@ -149,6 +174,7 @@ asio::awaitable<void> Resilient::probe() {
         const auto answer =
             co_await parts_.target->probe(false, deadline_in(settings_.options.hot_timeout));
         reads_.probed(answer.has_value(), Clock::now());
+        if (!answer) probe_failed(answer.error());
     }
     if (writes_.probe_due(Clock::now())) {
         const auto answer =
@@ -156,6 +182,7 @@ asio::awaitable<void> Resilient::probe() {
         if (!answer && answer.error().outage != Outage::none)
             writes_outage_ = answer.error().outage;
         writes_.probed(answer.has_value(), Clock::now());
+        if (!answer) probe_failed(answer.error());
     }
     update();
 }
@@ -212,15 +239,14 @@ asio::awaitable<bool> Resilient::make_good(bool comparing, bool telling) {
         compare_at_ = Clock::now() + return_again;
         if (!taken || !*taken) compare_due_ = true;
         if (!taken)
-            report("the hot store is back, but its endings cannot be compared with SQL",
-                   taken.error());
+            report("Redis is back, but its endings cannot be compared with SQL", taken.error());
         if (!taken || (telling && !*taken)) co_return false;
     }
     if (!telling) co_return true;
     const auto began = Clock::now();
     const auto told = co_await reconcile();
     if (!told) {
-        report("what was written while the hot store was away is not told yet", told.error());
+        report("what was written to SQL while Redis was away is not in Redis yet", told.error());
         co_return false;
     }
     episode_.add(*told);

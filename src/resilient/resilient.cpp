@@ -44,18 +44,12 @@ bool newer(const std::string& a, const std::string& b) {
     return version(a) > version(b);
 }
 
-Error unknown_here() {
-    return {Errc::store_unavailable,
-            "the hot store does not answer, and the database keeps no copy of this session"};
-}
-
 Error spared() {
-    return {Errc::store_unavailable,
-            "too many calls wait for the database in place of the hot store"};
+    return {Errc::store_unavailable, "too many calls wait for SQL in place of Redis"};
 }
 
 Error left_alone() {
-    Error error{Errc::store_unavailable, "the hot store is left alone: the database stands in"};
+    Error error{Errc::store_unavailable, "Redis is not asked now: SQL stands in for it"};
     error.outage = Outage::all;
     return error;
 }
@@ -130,8 +124,17 @@ void Resilient::noticed(const Attempt& of, Outage outage, bool late) {
     if (closed && !(reads_.closed() && writes_.closed())) update();
 }
 
-bool Resilient::falls_back(const Error& error) const noexcept {
-    return state_.mode != FallbackMode::off && error.outage != Outage::none;
+bool Resilient::falls_back(const Error& error) {
+    if (state_.mode == FallbackMode::off || error.outage == Outage::none) return false;
+    say_outage(error);
+    return true;
+}
+
+Error Resilient::unknown_here() const {
+    std::string why = "does not answer: " + failure_.detail;
+    if (failure_.detail.empty()) why = "has to be compared with SQL before it is asked again";
+    if (state_.mode == FallbackMode::on) why = "is left alone (vedfolnir fallback on)";
+    return {Errc::store_unavailable, "SQL keeps no copy of this session, and Redis " + why};
 }
 
 Task<FallbackRecord> Resilient::ask_admitted(StoreKey key, Deadline deadline) {
@@ -348,7 +351,7 @@ Task<SaveReply> Resilient::save_again(StoreKey key, std::uint64_t expected_gener
     if (is_record(reply->current) && generation_of(reply->current) == expected_generation + 1)
         co_return reply;
     co_return Error{Errc::deadline_exceeded,
-                    "the outcome of a save that came late to the hot store is unknown"};
+                    "the outcome of a save that came late to Redis is unknown"};
 }
 
 /// The hot store holds less than what the caller loaded: it lost it, or it came from here.

@@ -157,10 +157,13 @@ private:
     void heard(const Attempt& of, const Result<T>& answer) {
         if (answer) return noticed(of, Outage::none, false);
         const Error error = answer.error();
+        if (error.outage != Outage::none) failure_ = error;
         noticed(of, error.outage, error.code == Errc::deadline_exceeded);
     }
     void noticed(const Attempt& of, Outage outage, bool late);
-    [[nodiscard]] bool falls_back(const Error& error) const noexcept;
+    /// Says so as well, now and then.
+    [[nodiscard]] bool falls_back(const Error& error);
+    [[nodiscard]] Error unknown_here() const;
     void count(Count which, std::uint64_t by = 1) const;
     void tell_changed(const StoreKey& key) const;
     void listen_to_host();
@@ -196,6 +199,7 @@ private:
         std::weak_ptr<Resilient> of, std::shared_ptr<boost::asio::steady_timer> timer);
     [[nodiscard]] boost::asio::awaitable<void> poll(Millis budget);
     [[nodiscard]] boost::asio::awaitable<void> probe();
+    void probe_failed(const Error& why);
     [[nodiscard]] boost::asio::awaitable<void> come_back();
     [[nodiscard]] boost::asio::awaitable<bool> takes_changes();
     /// Marks, then records. False: not now; the reason was reported.
@@ -204,6 +208,9 @@ private:
     /// Says in one place what follows from breakers, mode and `ahead_`.
     void update();
     void tell_episode();
+    void tell_return();
+    /// The operators' line of an outage: as it begins, and every few minutes while it lasts.
+    void say_outage(const Error& why);
     void wake();
     void report(std::string_view what, const Error& error) const;
     void note_event(std::string_view type, std::string detail);
@@ -224,6 +231,8 @@ private:
     Breaker reads_;
     Breaker writes_;
     Outage writes_outage_ = Outage::none;  ///< Of the last failed change.
+    Error failure_{};                      ///< What the hot store said when it last failed.
+    Steady say_outage_at_{};               ///< Not before.
     std::shared_ptr<Bulkhead> bulkhead_;
     SingleFlight flights_;
     Unknowns unknowns_;

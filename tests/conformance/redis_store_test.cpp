@@ -200,11 +200,12 @@ TEST_P(RedisKeys, mark_carries_the_incarnation_of_the_server) {
     async::EndOrder order = ending({of_user(some_user())});
     order.sequence = 1;
     static_cast<void>(end(order));
-    const std::string info = server().admin({"INFO", "server"}).text;
+    const std::string info = server().admin({"INFO", "server", "replication"}).text;
     const auto incarnation =
         server().admin({"HGET", redis::Keyspace(prefix).mark(order.shard), "incarnation"}).text;
-    EXPECT_EQ(incarnation.size(), 40U);
-    EXPECT_NE(info.find("run_id:" + incarnation), std::string::npos);
+    ASSERT_EQ(incarnation.size(), 81U) << "process and history, and a point between them";
+    EXPECT_NE(info.find("run_id:" + incarnation.substr(0, 40)), std::string::npos);
+    EXPECT_NE(info.find("master_replid:" + incarnation.substr(41)), std::string::npos);
 }
 
 // ids: C34 V23

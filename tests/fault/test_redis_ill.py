@@ -120,7 +120,7 @@ def flap(server: stack.Redis) -> None:
     for _ in range(10):
         for number in (signal.SIGSTOP, signal.SIGCONT):
             server.send(number)
-            time.sleep(0.2)  # tidy: sleep
+            time.sleep(0.2)  # tidy: sleep-py
 
 
 FAULTS = [

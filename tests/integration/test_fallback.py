@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import stack
 from conftest import Browser, Stack
+from support import evidence
+from vedfolnir import _core
 
 HOOKS = ["before_request", "view", "template", "error_handler", "login_loader", "wtf", "stream"]
 
@@ -198,3 +200,66 @@ def test_sql_that_does_not_say_how_it_is_switched_is_named(
         assert browser.get("/read").json()["keys"] == {"key": "1"}
         log = running.folder / "gunicorn.log"
         stack.wait_until(lambda: said in log.read_text(), "the log says it", 10)
+
+
+def lines_of(running: Stack, words: str) -> list[str]:
+    log = (running.folder / "gunicorn.log").read_text()
+    return [line for line in log.splitlines() if words in line]
+
+
+@pytest.mark.ids("S103", "S37", "S95")
+def test_a_redis_that_was_never_there_is_named_at_the_first_request(
+    make_stack: Callable[[], Stack],
+) -> None:
+    """A wrong REDIS_URL works on SQL, but not in silence."""
+    running = make_stack()
+    port = stack.free_port()
+    url = f"redis://u:password-of-a-url@localhost:{port}/0"
+    with running.serve("--workers", "1", REDIS_URL=url):
+        browser = running.browser()
+        assert browser.get("/login/7").status == 200
+        first = lines_of(running, "Redis fails")
+        assert len(first) == 1, first
+        assert "the connection was refused" in first[0]
+        assert f"localhost:{port}" in first[0]
+        for _ in range(15):
+            assert browser.get("/who").text == "7"
+        stack.wait_until(lambda: bool(lines_of(running, "fallback.began")), "its beginning is said")
+        assert "the connection was refused" in lines_of(running, "fallback.began")[0]
+        stranger = running.browser()
+        manager = _core.SessionManager.open({}, {**running.environment, "REDIS_URL": url})
+        stranger.cookies["session"] = manager.mint_id()
+        evidence.issued(stranger.cookies["session"])
+        assert stranger.get("/read").status == 503
+        # Once each, however many requests there are.
+        assert len(lines_of(running, "Redis fails")) == 1
+        assert len(lines_of(running, "fallback.began")) == 1
+        (unavailable,) = lines_of(running, "no copy of this session")
+        assert "the connection was refused" in unavailable
+        log = (running.folder / "gunicorn.log").read_text()
+        assert "hot store" not in log
+        assert "password-of-a-url" not in log
+
+
+@pytest.mark.ids("S103", "S37")
+def test_the_end_of_an_outage_is_said_with_its_figures(make_stack: Callable[[], Stack]) -> None:
+    running = make_stack()
+    with running.serve("--workers", "1"):
+        browser = running.browser()
+        browser.get("/login/7")
+        for outage in range(1, 3):
+            running.redis.stop()
+            for _ in range(15):
+                browser.get("/who")
+            newcomer = running.browser()
+            assert newcomer.get("/login/8").status == 200
+            assert len(lines_of(running, "Redis fails")) == outage
+            running.redis.start()
+            # Not by asking the command: whatever looks there may tell Redis first.
+            stack.wait_until(
+                lambda so_far=outage: len(lines_of(running, "fallback.ended")) == so_far,
+                "its end is said",
+                40,
+            )
+            ended = lines_of(running, "fallback.ended")
+            assert json.loads(ended[-1][ended[-1].index("{") :])["restored"] >= 1
