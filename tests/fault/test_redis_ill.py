@@ -159,7 +159,7 @@ def copies(database: Path) -> int:
 
 
 def publish(figures: dict[str, object]) -> None:
-    """For docs/operate/faults.md (tools/faults_page.py)."""
+    """Kept beside the other evidence of a run."""
     folder = os.environ.get("VEDFOLNIR_TEST_EVIDENCE")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
