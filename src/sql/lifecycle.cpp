@@ -52,19 +52,6 @@ OperationId new_operation() {
     return id;
 }
 
-void add_event(Connection& db, const async::AuditEvent& event, std::int64_t part = 0) {
-    std::optional<std::string> handle;
-    if (event.handle) handle = event.handle->text();
-    db.execute("audit_event_add", {{"at_ms", millis(event.at)},
-                                   {"type", event.type},
-                                   {"handle", std::move(handle)},
-                                   {"user_id", event.user_id},
-                                   {"actor", event.actor},
-                                   {"detail", event.detail},
-                                   {"operation", hex(event.operation)},
-                                   {"part", part}});
-}
-
 /// An earlier attempt of this operation was committed: its answer is read back, nothing is written.
 bool was_written(Connection& db, const OperationId& operation) {
     const auto rows = db.query("audit_operation_seen", 1, {{"operation", hex(operation)}});
@@ -112,7 +99,8 @@ void close_session(Connection& db, const Handle& handle, const async::AuditEvent
 }
 
 /// Ends what the login replaces, or frees its row for the new key.
-std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& login) {
+std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& login,
+                                       std::vector<NewEvent>& events) {
     if (!login.replaced) return std::nullopt;
     const auto& replaced = *login.replaced;
     const auto found = find_session(db, replaced.handle);
@@ -130,7 +118,7 @@ std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& 
     revoke(db, order, login.event, found->row.absolute_expiry);
     if (!runtime::keeps_row(login)) {
         close_session(db, found->row.handle, login.event, EndReason::replaced);
-        add_event(db, runtime::replaced_event(login.event, found->row));
+        events.push_back({runtime::replaced_event(login.event, found->row)});
     }
     return order;
 }
@@ -260,19 +248,23 @@ async::EndReceipt repeated_ending(Connection& db, const OperationId& operation,
 }
 
 /// Closes rows by one statement, with an event each.
-std::uint32_t close_as_expired(Connection& db, std::string_view query, Params params) {
-    const auto event = runtime::expired_event();
+std::uint32_t close_as_expired(Connection& db, const Auditor& auditor, std::string_view query,
+                               Params params) {
     // Names what this call closes, also where another one works beside it.
     const auto operation = hex(new_operation());
     params.emplace_back("reason", std::string(to_string(EndReason::expired)));
     params.emplace_back("operation", operation);
-    const auto closed = db.execute(query, std::move(params));
-    if (closed == 0) return 0;
-    db.execute("audit_events_add_expired", {{"type", event.type},
-                                            {"actor", event.actor},
-                                            {"detail", event.detail},
-                                            {"operation", operation}});
-    return static_cast<std::uint32_t>(closed);
+    if (db.execute(query, std::move(params)) == 0) return 0;
+    std::vector<NewEvent> events;
+    for (const auto& row : db.query("sessions_closed_by", 3, {{"operation", operation}})) {
+        auto event = runtime::expired_event();
+        event.at = moment(row.integer(0));
+        event.handle = read_handle(row, 1);
+        event.user_id = row.text(2);
+        events.push_back({std::move(event)});
+    }
+    write_events(db, auditor, events);
+    return static_cast<std::uint32_t>(events.size());
 }
 
 std::string gone_rows(const std::vector<async::Gone>& gone) {
@@ -287,7 +279,7 @@ std::string gone_rows(const std::vector<async::Gone>& gone) {
 
 }  // namespace
 
-async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
+async::LoginGrant begin_login(Connection& db, const Auditor& auditor, const async::LoginOrder& order) {
     lock_shards(db, order);
     if (order.event.operation && was_written(db, *order.event.operation)) {
         return repeated_login(db, *order.event.operation, order);
@@ -306,10 +298,12 @@ async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
         grant.epoch = order.epoch_floor;
         raise_epoch(db, order.row.user, grant.epoch, order.event.at);
     }
-    grant.end_replaced = replace(db, order);
+    std::vector<NewEvent> events;
+    grant.end_replaced = replace(db, order, events);
     db.execute(present ? "session_rekey" : "session_insert",
                session_params(order.row, order.event.at, grant.epoch));
-    add_event(db, order.event);
+    events.push_back({order.event});
+    write_events(db, auditor, events);
     return grant;
 }
 
@@ -318,7 +312,7 @@ bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key) {
            0;
 }
 
-async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request) {
+async::EndReceipt end_sessions(Connection& db, const Auditor& auditor, const async::EndRequest& request) {
     lock_shards(db, request);
     if (request.event.operation && was_written(db, *request.event.operation)) {
         return repeated_ending(db, *request.event.operation, request);
@@ -342,12 +336,14 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request)
         }
         revoke(db, order, request.event, until);
     }
-    std::int64_t part = 0;
-    for (const auto& event : events) add_event(db, event, part++);
+    std::vector<NewEvent> numbered;
+    for (auto& event : events)
+        numbered.push_back({std::move(event), static_cast<std::int64_t>(numbered.size())});
+    write_events(db, auditor, numbered);
     return receipt;
 }
 
-std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& marks,
+std::uint32_t raise_sequences(Connection& db, const Auditor& auditor, const std::vector<std::uint64_t>& marks,
                               const async::AuditEvent& event) {
     const auto sequences = list_sequences(db);
     std::uint32_t raised = 0;
@@ -357,17 +353,17 @@ std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& 
                                      {"count", number(marks[shard] - sequences[shard])}});
         ++raised;
     }
-    if (raised > 0) add_event(db, event);
+    if (raised > 0) write_events(db, auditor, {{event}});
     return raised;
 }
 
-std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit) {
-    return close_as_expired(db, "sessions_close_expired",
+std::uint32_t close_expired(Connection& db, const Auditor& auditor, TimePoint now, std::uint32_t limit) {
+    return close_as_expired(db, auditor, "sessions_close_expired",
                             {{"now", millis(now)}, {"page", std::int64_t{limit}}});
 }
 
-std::uint32_t close_gone(Connection& db, const std::vector<async::Gone>& gone, TimePoint now) {
-    return close_as_expired(db, "sessions_close_gone",
+std::uint32_t close_gone(Connection& db, const Auditor& auditor, const std::vector<async::Gone>& gone, TimePoint now) {
+    return close_as_expired(db, auditor, "sessions_close_gone",
                             {{"batch", gone_rows(gone)}, {"now", millis(now)}});
 }
 
@@ -385,7 +381,7 @@ void keep_closed(Connection& db, std::vector<async::Gone>& gone) {
     }
 }
 
-bool record_change(Connection& db, const Handle& handle, const std::string& platform,
+bool record_change(Connection& db, const Auditor& auditor, const Handle& handle, const std::string& platform,
                    const async::AuditEvent& event) {
     if (event.operation && was_written(db, *event.operation)) return true;
     const auto session = first_session(
@@ -395,15 +391,17 @@ bool record_change(Connection& db, const Handle& handle, const std::string& plat
     auto entry = event;
     entry.handle = handle;
     entry.user_id = session->row.user_id;
-    add_event(db, entry);
+    write_events(db, auditor, {{std::move(entry)}});
     return true;
 }
 
-std::uint32_t append_events(Connection& db, const std::vector<async::AuditEvent>& events) {
+std::uint32_t append_events(Connection& db, const Auditor& auditor, const std::vector<async::AuditEvent>& events) {
+    std::vector<NewEvent> fresh;
     for (const auto& event : events) {
         if (event.operation && was_written(db, *event.operation)) continue;
-        add_event(db, event);
+        fresh.push_back({event});
     }
+    write_events(db, auditor, fresh);
     return static_cast<std::uint32_t>(events.size());
 }
 

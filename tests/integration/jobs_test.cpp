@@ -5,6 +5,7 @@
 #include "runtime/runtime.hpp"
 #include "sql/database.hpp"
 #include "sql/upkeep.hpp"
+#include "support/audit_sealer.hpp"
 
 #include <algorithm>
 #include <set>
@@ -103,7 +104,7 @@ protected:
         std::make_shared<redis::RedisUpkeep>(loop.executor(), options().redis);
     std::shared_ptr<sql::Database> database =
         sql::make_database(options().sql, options().state_dir, {}).value();
-    sql::SqlUpkeep sql{database};
+    sql::SqlUpkeep sql{database, audit_sealer()};
 
     ~Fences() override {
         loop.stop();
