@@ -20,7 +20,8 @@ constexpr std::uint32_t replay_batch = 100;
 /// Rows closed in one transaction: few enough to stay far below the statement timeout.
 constexpr std::uint32_t expired_batch = 500;
 constexpr Millis synchronise_again{5'000};
-/// What the first request over a connection may spend on comparing marks with SQL.
+/// What the first request over a connection may spend on comparing marks with SQL: so much, and no more than half of its
+/// time, since it has come for something else.
 constexpr Millis synchronise_budget{1'000};
 
 /// It ended, as far as this process and Redis go.
@@ -211,9 +212,11 @@ asio::awaitable<void> Core::ready(Deadline deadline) {
     const auto connection = ports_.store->connection_number();
     if (judged_ == connection && std::chrono::steady_clock::now() < next_synchronisation_)
         co_return;
-    const Deadline until = std::min(deadline, deadline_in(synchronise_budget));
-    synchronising_ =
-        std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, until);
+    const auto now = std::chrono::steady_clock::now();
+    const Deadline until = std::min(deadline_in(synchronise_budget), now + (deadline - now) / 2);
+    // Where SQL does not answer, the store is asked after that.
+    synchronising_ = std::make_shared<asio::steady_timer>(
+        co_await asio::this_coro::executor, until + settings_.options.redis.request_timeout);
     co_await judge_store(until);
     std::exchange(synchronising_, nullptr)->cancel();
 }

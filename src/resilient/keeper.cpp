@@ -157,15 +157,15 @@ void Resilient::tell_return() {
 }
 
 void Resilient::say_outage(const Error& why) {
+    failure_ = why;
     if (Clock::now() < say_outage_at_) return;
     say_outage_at_ = Clock::now() + say_outage_again;
     report("Redis fails, and sessions go on in SQL", why);
 }
 
+/// Where only a command looks, nothing goes on in SQL.
 void Resilient::probe_failed(const Error& why) {
-    if (why.outage == Outage::none) return;
-    failure_ = why;
-    if (told_) say_outage(why);
+    if (told_ && why.outage != Outage::none) say_outage(why);
 }
 
 asio::awaitable<void> Resilient::probe() {

@@ -108,11 +108,17 @@ Resilient::Attempt Resilient::attempt(Need need, Deadline deadline, bool patient
     return {need, std::min(deadline, now + settings_.options.hot_timeout), now};
 }
 
-void Resilient::noticed(const Attempt& of, Outage outage, bool late) {
-    const auto now = Clock::now();
+void Resilient::failed(const Attempt& of, const Error& error) {
     // A caller who had hardly any time left proves nothing.
     const bool hurried = of.until - of.began < settings_.options.hot_timeout / 2;
+    const bool late = error.code == Errc::deadline_exceeded || of.waited();
     if (late && hurried) return;
+    if (falls_back(error)) say_outage(error);
+    noticed(of, error.outage);
+}
+
+void Resilient::noticed(const Attempt& of, Outage outage) {
+    const auto now = Clock::now();
     const bool closed = reads_.closed() && writes_.closed();
     if (of.need == Need::read || outage == Outage::all) reads_.record(outage == Outage::none, now);
     if (of.need != Need::read || outage == Outage::all) {
@@ -124,10 +130,8 @@ void Resilient::noticed(const Attempt& of, Outage outage, bool late) {
     if (closed && !(reads_.closed() && writes_.closed())) update();
 }
 
-bool Resilient::falls_back(const Error& error) {
-    if (state_.mode == FallbackMode::off || error.outage == Outage::none) return false;
-    say_outage(error);
-    return true;
+bool Resilient::falls_back(const Error& error) const noexcept {
+    return state_.mode != FallbackMode::off && error.outage != Outage::none;
 }
 
 Error Resilient::unknown_here() const {

@@ -155,14 +155,13 @@ private:
     /// Feeds the breakers with what became of a call.
     template <class T>
     void heard(const Attempt& of, const Result<T>& answer) {
-        if (answer) return noticed(of, Outage::none, false);
+        if (answer) return noticed(of, Outage::none);
         const Error error = answer.error();
-        if (error.outage != Outage::none) failure_ = error;
-        noticed(of, error.outage, error.code == Errc::deadline_exceeded);
+        failed(of, error);
     }
-    void noticed(const Attempt& of, Outage outage, bool late);
-    /// Says so as well, now and then.
-    [[nodiscard]] bool falls_back(const Error& error);
+    void failed(const Attempt& of, const Error& error);
+    void noticed(const Attempt& of, Outage outage);
+    [[nodiscard]] bool falls_back(const Error& error) const noexcept;
     [[nodiscard]] Error unknown_here() const;
     void count(Count which, std::uint64_t by = 1) const;
     void tell_changed(const StoreKey& key) const;

@@ -2,6 +2,7 @@
 #include "fault/installation.hpp"
 #include "journal/file.hpp"
 #include "support/child.hpp"
+#include "support/sql_server.hpp"
 
 #include <filesystem>
 #include <map>
@@ -172,6 +173,31 @@ TEST_F(SqlAway, both_away_in_the_middle_of_a_logout_converges_whoever_returns_fi
         const auto ended = users_of(manager, "session.ended");
         EXPECT_EQ(std::count(ended.begin(), ended.end(), user), 1);
     }
+}
+
+// ids: F17 R5 C28
+TEST_F(SqlAway, new_process_reads_from_its_first_request_on_while_sql_hangs) {
+    SqlServer sql(SqlEngine::postgresql);
+    ManagerOptions usual = options();
+    usual.sql.url = sql.url(sql.fresh_database());
+    // As they are by default: what is spent on SQL is missing for Redis.
+    usual.redis.request_timeout = ManagerOptions{}.redis.request_timeout;
+    usual.request_budget = ManagerOptions{}.request_budget;
+    usual.endings.poll_interval = ManagerOptions{}.endings.poll_interval;
+    const SessionManager first = open(usual);
+    const std::string cookie = sign_in(first, "7");
+    EXPECT_EQ(look(first, cookie), Seen::valid);
+
+    sql.freeze();
+    const SessionManager fresh = open(usual);
+    // Longer than the pause between two comparisons.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(8);
+    while (std::chrono::steady_clock::now() < until) {
+        const auto session = fresh.load(request(cookie));
+        ASSERT_TRUE(session.has_value()) << session.error().detail;
+        ASSERT_TRUE(session->found());
+    }
+    sql.thaw();
 }
 
 // ids: F24 R5 I1
