@@ -11,6 +11,7 @@
 #include "runtime/runtime.hpp"
 #include "sql/database.hpp"
 #include "sql/location.hpp"
+#include "sql/sqlite_dialect.hpp"
 
 #include <fmt/format.h>
 
@@ -87,7 +88,12 @@ ops::DatabaseFacts database_facts(const config::Settings& settings, const std::s
     if (facts.is_file) facts.mode = mode_of(facts.path);
     facts.exists = !facts.is_file || facts.mode.has_value();
     // A file that is not there yet is not made by looking.
-    if (facts.exists) try_database(settings.options, state_dir, facts);
+    if (facts.exists) {
+        try_database(settings.options, state_dir, facts);
+    } else if (auto fault = sql::folder_fault(*location)) {
+        facts.usable = false;
+        facts.failure = std::move(fault->detail);
+    }
     return facts;
 }
 
@@ -117,6 +123,9 @@ ops::JournalFacts journal_facts(const config::Settings& settings, const std::str
     if (!facts.applies) return facts;
     facts.path = journal::folder_of(state_dir);
     facts.passing_file_system = passing_file_system(facts.path);
+    const auto home = sql::parse_location({}, state_dir);
+    if (auto fault = home ? sql::folder_fault(*home) : std::nullopt)
+        facts.unwritable = std::move(fault->detail);
     const auto status = journal::look(facts.path);
     if (!status) {
         facts.failure = status.error().detail;

@@ -150,6 +150,12 @@ Result<void> complete(ManagerOptions& options) {
     auto directory = state_dir_of(options.state_dir);
     if (!directory) return std::move(directory).error();
     options.state_dir = std::move(*directory);
+    std::error_code failed;
+    const auto there = std::filesystem::status(options.state_dir, failed);
+    if (std::filesystem::exists(there) && !std::filesystem::is_directory(there))
+        return Error{Errc::bad_options,
+                     fmt::format("VEDFOLNIR_STATE_DIR: {} is not a folder; name another place",
+                                 options.state_dir)};
     if (!options.keys.keys.empty() || !options.development) return {};
     auto key = development_key(options.state_dir);
     if (!key) return std::move(key).error();

@@ -22,7 +22,8 @@ inline constexpr const char* development_key_file = "development.key";
 /// Errors: key_unavailable when the file is readable by others, damaged, or cannot be made.
 [[nodiscard]] Result<std::string> development_key(const std::string& directory);
 
-/// Fills in what options leave open: the state folder, and in development the key. Errors: as the two above.
+/// Fills in what options leave open: the state folder, and in development the key. Errors: as the two above; bad_options
+/// where something that is no folder stands in the state folder's place.
 [[nodiscard]] Result<void> complete(ManagerOptions& options);
 
 }  // namespace vedfolnir::compose

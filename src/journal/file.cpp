@@ -85,9 +85,10 @@ JournalFile::JournalFile(std::string folder, const JournalOptions& options)
     : folder_(std::move(folder)), path_(folder_ + file_name), options_(options) {}
 
 Error JournalFile::failure(const std::string& what) const {
-    return {Errc::audit_unavailable, fmt::format("the journal {}: {}: {}; it needs space and must "
-                                                 "be writable for uid {}",
-                                                 path_, what, system_words(), ::geteuid())};
+    return {Errc::audit_unavailable,
+            fmt::format("the journal {}: {}: {}; VEDFOLNIR_STATE_DIR needs "
+                        "space and must be writable for uid {}",
+                        path_, what, system_words(), ::geteuid())};
 }
 
 Error JournalFile::full(const std::string& why) const {

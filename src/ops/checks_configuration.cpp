@@ -184,6 +184,12 @@ Judged check_journal(const Facts& facts) {
 
 Judged check_state_dir(const Facts& facts) {
     const auto& journal = facts.journal;
+    if (journal.applies && !journal.unwritable.empty()) {
+        return Finding{
+            "state_dir", Status::fail, journal.unwritable,
+            "without this folder nothing waits for SQL while it is away: give it to the application's user, "
+            "or name another one in VEDFOLNIR_STATE_DIR"};
+    }
     if (!journal.applies || journal.passing_file_system.empty()) return std::nullopt;
     return Finding{
         "state_dir", Status::warn,

@@ -66,6 +66,7 @@ struct JournalFacts {
     std::optional<Seconds> age{};    ///< Of the oldest entry.
     std::string damage;              ///< What is wrong with the file; empty: nothing.
     std::vector<std::string> aside;  ///< Files with what could not be replayed.
+    std::string unwritable{};        ///< Why nothing can be written there; empty: it can.
     std::string
         passing_file_system{};  ///< `tmpfs`, `overlay`: goes with its host or container. Empty: it lasts.
 };

@@ -18,6 +18,7 @@ namespace vedfolnir::sql {
 namespace {
 
 using namespace std::chrono_literals;
+namespace fs = std::filesystem;
 
 /// How many of SQLite's instructions run between two looks at the limit: well under a millisecond.
 constexpr int instructions_per_check = 4000;
@@ -47,7 +48,41 @@ bool is_out_of_space(int extended_code) {
            extended_code == SQLITE_IOERR_SHMSIZE;
 }
 
+/// The state folder is made where it is missing, with what leads to it; a folder that somebody named is not.
+fs::path folder_to_judge(const Location& location) {
+    std::error_code failed;
+    fs::path folder = fs::path(location.path).parent_path();
+    while (location.private_home && !fs::exists(folder, failed) && folder.has_relative_path())
+        folder = folder.parent_path();
+    return folder;
+}
+
 }  // namespace
+
+std::optional<Error> folder_fault(const Location& location) {
+    std::error_code failed;
+    const fs::path folder = folder_to_judge(location);
+    const std::string setting =
+        location.private_home ? "VEDFOLNIR_STATE_DIR" : "SESSION_DATABASE_URL";
+    if (!fs::exists(folder, failed)) {
+        return Error{Errc::bad_options,
+                     "the folder " + folder.string() + " of the session database " + location.path +
+                         " does not exist; create it, or correct SESSION_DATABASE_URL "
+                         "(an absolute path takes four slashes: sqlite:////path)"};
+    }
+    if (!fs::is_directory(folder, failed)) {
+        return Error{Errc::bad_options,
+                     setting + ": " + folder.string() +
+                         " is not a folder; move it away, or name another place"};
+    }
+    if (access(folder.c_str(), W_OK | X_OK) == 0) return std::nullopt;
+    return Error{
+        Errc::audit_unavailable,
+        setting + ": the folder " + folder.string() + " is not writable for " + who() + " (" +
+            reason(errno) +
+            "), who keeps the session database there and its log beside it; chown or chmod "
+            "the folder, or name another place"};
+}
 
 SqliteDialect::SqliteDialect(Location location) : location_(std::move(location)) {}
 
@@ -58,30 +93,17 @@ std::optional<SqliteDialect::FileId> SqliteDialect::file_id() const noexcept {
 }
 
 void SqliteDialect::check_folder() const {
-    const auto folder = std::filesystem::path(location_.path).parent_path();
+    if (auto fault = folder_fault(location_)) throw Failure(std::move(*fault));
+    const auto folder = fs::path(location_.path).parent_path();
     std::error_code failed;
-    if (location_.private_home && !std::filesystem::exists(folder, failed)) {
-        std::filesystem::create_directories(folder.parent_path(), failed);
+    if (location_.private_home && !fs::exists(folder, failed)) {
+        fs::create_directories(folder.parent_path(), failed);
         if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
             throw Failure(Errc::bad_options, "cannot create the state directory " +
                                                  folder.string() + ": " + reason(errno) +
                                                  "; create it, owned by " + who() +
                                                  ", or set VEDFOLNIR_STATE_DIR");
         }
-    }
-    if (!std::filesystem::is_directory(folder, failed)) {
-        throw Failure(Errc::bad_options,
-                      "the folder " + folder.string() + " of the session database " +
-                          location_.path +
-                          " does not exist; create it, or correct SESSION_DATABASE_URL "
-                          "(an absolute path takes four slashes: sqlite:////path)");
-    }
-    if (access(folder.c_str(), W_OK | X_OK) != 0) {
-        throw Failure(Errc::audit_unavailable,
-                      "the folder " + folder.string() +
-                          " of the session database is not writable for " + who() + " (" +
-                          reason(errno) +
-                          "); SQLite keeps its log beside the file: chown or chmod the folder");
     }
 }
 

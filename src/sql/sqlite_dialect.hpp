@@ -15,6 +15,10 @@
 
 namespace vedfolnir::sql {
 
+/// Why the file of `location` cannot be kept in its folder, and what to do. Empty: it can, or its folder can be made. Only
+/// looks. Errors: bad_options (nothing, or no folder, is there), audit_unavailable (not writable for this user).
+[[nodiscard]] std::optional<Error> folder_fault(const Location& location);
+
 /// WAL with synchronous=FULL (NORMAL may undo an acknowledged logout on power loss). Writers of all
 /// processes take turns by a FileLock; SQLite's own locks remain as the last guard, waited for
 /// within the call's limit. Open SQLite's file by nothing but SQLite: closing any descriptor of it

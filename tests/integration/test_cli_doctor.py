@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -66,9 +67,21 @@ class Outcome:
         return self.checks[check]["message"]
 
 
-def run(arguments: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def everybody_enters(folder: Path) -> None:
+    """Folders of tests are private; here another user has to get through."""
+    for each in (folder, *folder.parents):
+        if each.stat().st_uid == os.geteuid() and each != Path("/"):
+            each.chmod(each.stat().st_mode | 0o055)
+
+
+def run(
+    arguments: Sequence[str], environment: dict[str, str], as_nobody: bool = False
+) -> subprocess.CompletedProcess[str]:
+    # Root may write everywhere.
+    user = "nobody" if as_nobody and os.geteuid() == 0 else None
     return subprocess.run(
         [str(stack.CLI), *arguments],
+        user=user,
         env=environment,
         capture_output=True,
         text=True,
@@ -77,7 +90,7 @@ def run(arguments: Sequence[str], environment: dict[str, str]) -> subprocess.Com
     )
 
 
-def doctor(folder: Path, *arguments: str, **settings: str) -> Outcome:
+def doctor(folder: Path, *arguments: str, as_nobody: bool = False, **settings: str) -> Outcome:
     environment = {
         **stack.clean_environment(),
         "VEDFOLNIR_KEY": KEY,
@@ -85,7 +98,7 @@ def doctor(folder: Path, *arguments: str, **settings: str) -> Outcome:
         "VEDFOLNIR_REDIS_CONNECT_TIMEOUT_MS": "1000",
         **settings,
     }
-    done = run(["doctor", "--json", *arguments], environment)
+    done = run(["doctor", "--json", *arguments], environment, as_nobody)
     report = json.loads(done.stdout)
     checks = {check["id"]: check for check in report["checks"]}
     # Every failure and warning says what to do.
@@ -305,6 +318,47 @@ def test_database_that_is_none(tmp_path: Path, plain: Server) -> None:
     assert outcome.code == 1
     assert outcome.status("database") == "fail"
     assert outcome.status("database.file") == "warn"
+
+
+@pytest.mark.ids("S60", "S95")
+def test_places_where_sqlite_cannot_work(tmp_path: Path, plain: Server) -> None:
+    """Nothing is there yet, and nothing could be made there: that is a fault, not a fresh installation."""
+    port = str(plain.port)
+    missing = tmp_path / "missing" / "sessions.db"
+    outcome = doctor(tmp_path, REDIS_PORT=port, SESSION_DATABASE_URL=f"sqlite:///{missing}")
+    assert outcome.code == 1
+    assert outcome.status("database") == "fail"
+    assert f"the folder {missing.parent}" in outcome.message("database")
+    assert "does not exist" in outcome.message("database")
+
+    file = tmp_path / "file"
+    file.write_text("")
+    for state in (file, file / "below"):
+        outcome = doctor(tmp_path, REDIS_PORT=port, VEDFOLNIR_STATE_DIR=str(state))
+        assert outcome.code == 1
+        for check in ("database", "state_dir"):
+            assert outcome.status(check) == "fail"
+            assert f"VEDFOLNIR_STATE_DIR: {file} is not a folder" in outcome.message(check)
+
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    everybody_enters(tmp_path)
+    for state in (closed, closed / "below"):
+        outcome = doctor(tmp_path, REDIS_PORT=port, VEDFOLNIR_STATE_DIR=str(state), as_nobody=True)
+        assert outcome.code == 1
+        for check in ("database", "state_dir"):
+            assert outcome.status(check) == "fail"
+            assert f"{closed} is not writable" in outcome.message(check)
+    outcome = doctor(
+        tmp_path,
+        REDIS_PORT=port,
+        VEDFOLNIR_STATE_DIR=str(closed),
+        SESSION_DATABASE_URL="sqlite:////tmp/vedfolnir-not-made.db",
+        as_nobody=True,
+    )
+    assert outcome.status("database") == "warn", "this one could be made"
+    assert outcome.status("state_dir") == "fail", "the journal could not"
+    assert not list(closed.iterdir())
 
 
 @pytest.mark.ids("S60", "S88")

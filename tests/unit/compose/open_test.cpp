@@ -71,6 +71,16 @@ TEST_P(EachFault, is_refused_by_name) {
     EXPECT_THAT(manager.error().detail, HasSubstr(GetParam().field));
 }
 
+// ids: S9 S95
+TEST(open, a_file_in_place_of_the_state_folder_is_refused_by_the_name_of_its_setting) {
+    const Folder folder;
+    const auto file = folder.path() + "/file";
+    std::ofstream(file) << "";
+    const auto manager = SessionManager::open(sound(file));
+    ASSERT_FALSE(manager.has_value());
+    EXPECT_THAT(manager.error().detail, HasSubstr("VEDFOLNIR_STATE_DIR: " + file));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     open, EachFault,
     testing::Values(

@@ -160,6 +160,11 @@ const Broken faults[] = {
          f.database.usable.reset();
          f.database.exists = false;
      }},
+    {"state_dir", Status::fail, "is not writable",
+     [](Facts& f) {
+         f.journal.applies = true;
+         f.journal.unwritable = "VEDFOLNIR_STATE_DIR: the folder /x is not writable";
+     }},
     {"database.file", Status::fail, "others may write", [](Facts& f) { f.database.mode = 0666; }},
     {"database.file", Status::warn, "others may read", [](Facts& f) { f.database.mode = 0644; }},
     {"page", Status::fail, "500", [](Facts& f) { f.page.status = 500; }},
