@@ -53,8 +53,9 @@ std::optional<SessionManager> Context::open(ExitCode& code, bool must_exist) con
             "VEDFOLNIR_STATE_DIR is not the application's");
         return std::nullopt;
     }
-    // A command that looks something up takes over no background work.
+    // A command that looks something up takes over no background work, and ends before it could finish any.
     settings->options.jobs.run = false;
+    if (settings->options.fallback) settings->options.fallback->leads_back = false;
     auto manager = SessionManager::open(std::move(settings->options));
     if (manager) return std::move(*manager);
     code = console.fail(manager.error());

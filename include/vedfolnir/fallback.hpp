@@ -35,6 +35,8 @@ struct FallbackStatus {
     FallbackState state;
     bool reads = false;   ///< This process reads sessions from the database.
     bool writes = false;  ///< This process writes them there.
+    /// Endings in SQL that the hot store was not told yet. Empty: it does not answer, or is left alone.
+    std::optional<std::uint64_t> endings_waiting{};
 };
 
 }  // namespace vedfolnir

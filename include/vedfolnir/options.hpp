@@ -135,6 +135,9 @@ struct FallbackOptions {
     Millis unknown_for{1000};
     Millis poll_interval{1000};     ///< How often the mode, and what others wrote, is looked at.
     std::uint32_t batch_max = 100;  ///< Records put back in one step.
+    /// This process leads Redis back, and tells it what it missed. One that may end at any moment should not: its report
+    /// would be lost.
+    bool leads_back = true;
 };
 
 /// Copies of changed records in SQL, from which sessions come back when Redis lost them. Of logged-in users only: an

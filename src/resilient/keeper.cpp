@@ -189,7 +189,7 @@ asio::awaitable<void> Resilient::probe() {
 
 /// First the endings, then what was written meanwhile, then trust: in this order nothing ended is ever shown.
 asio::awaitable<void> Resilient::come_back() {
-    if (state_.mode == FallbackMode::on) co_return;
+    if (state_.mode == FallbackMode::on || !settings_.options.leads_back) co_return;
     const auto now = Clock::now();
     const bool forced_off = state_.mode == FallbackMode::off;
     const auto usable = [&](const Breaker& breaker) {
@@ -291,13 +291,30 @@ asio::awaitable<void> Resilient::send_events() {
     }
 }
 
+/// An ending has reached the hot store when the mark of its shard has reached the ending's number.
+Task<FallbackStatus> Resilient::seen_here(FallbackState state, Deadline deadline) {
+    FallbackStatus seen{std::move(state), away(Need::read), away(Need::change)};
+    if (seen.state.mode == FallbackMode::on) co_return seen;
+    const auto sequences = co_await parts_.archive->sequences(deadline);
+    if (!sequences) co_return sequences.error();
+    const auto marks = co_await parts_.hot->marks(
+        std::min(deadline, deadline_in(settings_.options.poll_interval)));
+    if (!marks) co_return seen;
+    std::uint64_t waiting = 0;
+    for (std::size_t shard = 0; shard < std::min(marks->size(), sequences->size()); ++shard) {
+        if ((*sequences)[shard] > (*marks)[shard]) waiting += (*sequences)[shard] - (*marks)[shard];
+    }
+    seen.endings_waiting = waiting;
+    co_return seen;
+}
+
 Task<FallbackStatus> Resilient::status(Deadline deadline) {
     if (!started_) co_await start();
     const auto asked = Clock::now();
     auto state = co_await parts_.database->state(deadline);
     if (!state) co_return state.error();
     adopt(*state, asked);
-    co_return FallbackStatus{std::move(*state), away(Need::read), away(Need::change)};
+    co_return co_await seen_here(std::move(*state), deadline);
 }
 
 Task<FallbackStatus> Resilient::set_mode(FallbackMode mode, std::string actor, Deadline deadline) {
@@ -306,7 +323,7 @@ Task<FallbackStatus> Resilient::set_mode(FallbackMode mode, std::string actor, D
     auto state = co_await parts_.database->set_mode(mode, std::move(actor), deadline);
     if (!state) co_return state.error();
     adopt(*state, asked);
-    co_return FallbackStatus{std::move(*state), away(Need::read), away(Need::change)};
+    co_return co_await seen_here(std::move(*state), deadline);
 }
 
 }  // namespace vedfolnir::resilient

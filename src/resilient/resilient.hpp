@@ -203,6 +203,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<bool> takes_changes();
     /// Marks, then records. False: not now; the reason was reported.
     [[nodiscard]] boost::asio::awaitable<bool> make_good(bool comparing, bool telling);
+    [[nodiscard]] async::Task<FallbackStatus> seen_here(FallbackState state, Deadline deadline);
     void adopt(const FallbackState& state, Steady asked);
     /// Says in one place what follows from breakers, mode and `ahead_`.
     void update();

@@ -202,6 +202,46 @@ def test_sql_that_does_not_say_how_it_is_switched_is_named(
         stack.wait_until(lambda: said in log.read_text(), "the log says it", 10)
 
 
+@pytest.mark.ids("S103", "S66")
+def test_status_says_what_waits_and_what_the_last_return_brought_whoever_did_it(
+    make_stack: Callable[[], Stack],
+) -> None:
+    running = make_stack()
+    with running.serve("--workers", "2"):
+        before = running.browser()
+        before.get("/login/7")
+        assert before.get("/who").text == "7"
+        assert command(running, "fallback", "status")["endings_waiting"] == 0
+        for outage in range(1, 3):
+            leaver = running.browser()
+            leaver.get("/login/9")
+            with running.redis.client() as client:
+                client.config_set("min-replicas-to-write", 1)
+                while len(events(running, "fallback.began")) < 2 * outage:
+                    assert running.browser().get("/login/8").status == 200
+                logins = running.browser()
+                assert logins.get("/login/8").status == 200
+                assert leaver.get("/logout/now").text == "ended"
+                status = command(running, "fallback", "status")
+                assert status["endings_waiting"] == 1
+                assert status["endings_held"] == outage
+                written = status["records_ahead"]
+                assert written > 0
+                client.config_set("min-replicas-to-write", 0)
+            # Each look is a process of its own, which may be the one that tells Redis.
+            back_on_redis(running, 2 * outage)
+            status = command(running, "fallback", "status")
+            assert status["endings_waiting"] == 0
+            assert status["endings_held"] == outage, "what ever happened"
+            last = status["last_return"]
+            # Two may tell the same at once: it is restored once, and unchanged for the other.
+            assert last["report"]["restored"] == written
+            assert last["processes"] == 2
+        running.redis.stop()
+        assert command(running, "fallback", "status")["endings_waiting"] is None
+        running.redis.start()
+
+
 def lines_of(running: Stack, words: str) -> list[str]:
     log = (running.folder / "gunicorn.log").read_text()
     return [line for line in log.splitlines() if words in line]
