@@ -9,8 +9,8 @@
 #include "model/session_id.hpp"
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
-#include "sql/database.hpp"
 #include "sql/location.hpp"
+#include "sql/sql.hpp"
 #include "sql/sqlite_dialect.hpp"
 
 #include <fmt/format.h>
@@ -51,7 +51,7 @@ std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
 
 // Opens the database as an application would and commits a transaction: lock, disk and schema in one.
 void try_database(const ManagerOptions& options, const std::string& state_dir,
-                  ops::DatabaseFacts& facts) {
+                  ops::DatabaseFacts& facts, std::optional<FallbackState>& fallback) {
     runtime::Runtime runtime;
     auto database = sql::make_database(
         options.sql, state_dir, {.statement_timeout = options.sql.statement_timeout, .clock = {}});
@@ -68,9 +68,14 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
     facts.usable = written.has_value();
     if (written) facts.weakness = *written;
     if (!written) facts.failure = written.error().detail;
+    if (!written) return;
+    const auto state =
+        runtime::run_sync(runtime, sql::make_fallback(*database)->state(deadline), deadline);
+    if (state) fallback = *state;
 }
 
-ops::DatabaseFacts database_facts(const config::Settings& settings, const std::string& state_dir) {
+ops::DatabaseFacts database_facts(const config::Settings& settings, const std::string& state_dir,
+                                  std::optional<FallbackState>& fallback) {
     ops::DatabaseFacts facts;
     facts.applies = settings.options.store != StoreKind::memory;
     if (!facts.applies) return facts;
@@ -89,7 +94,7 @@ ops::DatabaseFacts database_facts(const config::Settings& settings, const std::s
     facts.exists = !facts.is_file || facts.mode.has_value();
     // A file that is not there yet is not made by looking.
     if (facts.exists) {
-        try_database(settings.options, state_dir, facts);
+        try_database(settings.options, state_dir, facts, fallback);
     } else if (auto fault = sql::folder_fault(*location)) {
         facts.usable = false;
         facts.failure = std::move(fault->detail);
@@ -194,7 +199,8 @@ ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
     // With contradicting settings any address would be a guess.
     if (facts.redis.used && !has_errors_about(settings, "REDIS_"))
         facts.redis = redis_facts(options.redis);
-    facts.database = database_facts(settings, directory);
+    facts.fallback.applies = options.fallback.has_value();
+    facts.database = database_facts(settings, directory, facts.fallback.state);
     const auto ring = ring_of(settings, directory);
     const bool answers =
         std::any_of(facts.redis.steps.begin(), facts.redis.steps.end(),

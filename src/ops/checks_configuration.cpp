@@ -156,6 +156,35 @@ Judged check_database_file(const Facts& facts) {
     return Finding{"database.file", Status::ok, "the database file is private", ""};
 }
 
+Judged check_fallback(const Facts& facts) {
+    if (!facts.redis.used || !facts.fallback.applies || !facts.database.exists) return std::nullopt;
+    const auto& state = facts.fallback.state;
+    if (!state)
+        return Finding{"fallback", Status::unknown, "not checked: the SQL database is not usable",
+                       ""};
+    const auto by = state->actor.empty() ? std::string() : fmt::format(" by {}", state->actor);
+    if (state->mode == FallbackMode::on) {
+        return Finding{"fallback", Status::warn,
+                       fmt::format("switched on{}: Redis is left alone, SQL does its work", by),
+                       "vedfolnir fallback auto, once Redis is well"};
+    }
+    if (state->mode == FallbackMode::off) {
+        return Finding{"fallback", Status::warn,
+                       fmt::format("switched off{}: without Redis there are no sessions", by),
+                       "vedfolnir fallback auto lets SQL stand in"};
+    }
+    if (state->ahead > 0) {
+        return Finding{
+            "fallback", Status::warn,
+            fmt::format("SQL stood in for Redis; records that Redis was not told yet: {}",
+                        state->ahead),
+            "an application process that reaches Redis tells it within seconds; where the number stays, see "
+            "the checks of Redis and the application's log"};
+    }
+    return Finding{"fallback", Status::ok,
+                   "SQL stands in where Redis fails; nothing waits for Redis", ""};
+}
+
 Judged check_journal(const Facts& facts) {
     const auto& journal = facts.journal;
     if (!journal.applies) return std::nullopt;

@@ -9,7 +9,7 @@ namespace {
 
 using Check = Judged (*)(const Facts&);
 
-constexpr std::array<Check, 24> checks{
+constexpr std::array<Check, 25> checks{
     check_configuration,
     check_keys,
     check_secret_files,
@@ -24,6 +24,7 @@ constexpr std::array<Check, 24> checks{
     check_clock,
     check_database,
     check_database_file,
+    check_fallback,
     check_sample,
     check_journal,
     check_state_dir,

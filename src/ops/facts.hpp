@@ -1,6 +1,7 @@
 // What was found out about an installation. An empty optional: it could not be found out.
 #pragma once
 
+#include "vedfolnir/fallback.hpp"
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/types.hpp"
 
@@ -48,6 +49,12 @@ struct DatabaseFacts {
     std::string
         weakness{};  ///< Why an acknowledged commit may be lost when the server's host crashes.
     std::optional<unsigned> mode{};  ///< Permission bits of the file.
+};
+
+/// How SQL stands in for Redis, as SQL says it for all processes.
+struct FallbackFacts {
+    bool applies = true;  ///< It may, by these settings.
+    std::optional<FallbackState> state{};
 };
 
 /// A record that the application wrote, tried with the key ring of these settings.
@@ -113,6 +120,7 @@ struct Facts {
     std::vector<SecretFile> secret_files;
     RedisFacts redis;
     DatabaseFacts database;
+    FallbackFacts fallback;
     SampleFacts sample;
     JournalFacts journal;
     CookieOptions cookie;

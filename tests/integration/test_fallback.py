@@ -34,6 +34,19 @@ def events(shop: Stack, kind: str) -> list[dict[str, Any]]:
     return list(answer["events"])
 
 
+def doctor_on_fallback(shop: Stack) -> tuple[str, str]:
+    done = subprocess.run(
+        [str(stack.CLI), "--json", "doctor"],
+        env=shop.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    (check,) = (one for one in json.loads(done.stdout)["checks"] if one["id"] == "fallback")
+    return check["status"], check["message"]
+
+
 def back_on_redis(shop: Stack, phases: int) -> None:
     """Every process that left Redis has come back, and told it everything."""
 
@@ -171,10 +184,12 @@ def test_forced_off_the_database_never_takes_over(shop: Stack, known: Browser) -
         lambda: all(known.tab().get("/read").status == 503 for _ in range(10)), "off everywhere"
     )
     assert events(shop, "fallback.mode")[0]["detail"] == {"from": "auto", "to": "off"}
+    assert doctor_on_fallback(shop)[0] == "warn"
     shop.redis.start()
     stack.wait_until(lambda: known.get("/read").status == 200, "sessions are back")
     forced(shop, "auto")
     assert known.get("/who").text == "7"
+    assert doctor_on_fallback(shop)[0] == "ok"
 
 
 @pytest.mark.ids("S36", "F05", "R12")
@@ -226,6 +241,9 @@ def test_status_says_what_waits_and_what_the_last_return_brought_whoever_did_it(
                 assert status["endings_waiting"] == 1
                 assert status["endings_held"] == outage
                 written = status["records_ahead"]
+                verdict, message = doctor_on_fallback(running)
+                assert verdict == "warn"
+                assert message.endswith(f": {written}")
                 assert written > 0
                 client.config_set("min-replicas-to-write", 0)
             # Each look is a process of its own, which may be the one that tells Redis.

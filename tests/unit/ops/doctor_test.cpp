@@ -34,6 +34,7 @@ Facts sound() {
     facts.redis.append_only_file = true;
     facts.redis.clock_ahead = Millis(3);
     facts.database = {.path = "/s.db", .exists = true, .usable = true, .failure = {}, .mode = 0600};
+    facts.fallback = {.applies = true, .state = FallbackState{}};
     facts.sample = {.opens = true, .handle = "0af7", .failure = {}};
     facts.secret_files = {{"VEDFOLNIR_KEY_FILE", "/key", 0600}};
     facts.page = {.asked = true,
@@ -165,6 +166,14 @@ const Broken faults[] = {
          f.journal.applies = true;
          f.journal.unwritable = "VEDFOLNIR_STATE_DIR: the folder /x is not writable";
      }},
+    {"fallback", Status::warn, "Redis is left alone",
+     [](Facts& f) { f.fallback.state->mode = FallbackMode::on; }},
+    {"fallback", Status::warn, "by operator:ada",
+     [](Facts& f) {
+         f.fallback.state->mode = FallbackMode::off;
+         f.fallback.state->actor = "operator:ada";
+     }},
+    {"fallback", Status::warn, "not told yet: 3", [](Facts& f) { f.fallback.state->ahead = 3; }},
     {"database.file", Status::fail, "others may write", [](Facts& f) { f.database.mode = 0666; }},
     {"database.file", Status::warn, "others may read", [](Facts& f) { f.database.mode = 0644; }},
     {"page", Status::fail, "500", [](Facts& f) { f.page.status = 500; }},
@@ -221,6 +230,8 @@ TEST(doctor, a_record_that_could_not_be_tried_is_unknown) {
     auto facts = sound();
     facts.sample = {};
     EXPECT_EQ(finding(facts, "keys.record").status, Status::unknown);
+    facts.fallback.state.reset();
+    EXPECT_EQ(finding(facts, "fallback").status, Status::unknown);
     facts.sample.failure = "Redis: no answer";
     EXPECT_THAT(finding(facts, "keys.record").message, HasSubstr("Redis: no answer"));
 }
