@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import gc
 import io
 import re
@@ -724,3 +725,64 @@ def test_asking_for_the_cost_says_nothing_about_caching(app: Flask, client: Flas
     answer = client.get("/cost")
     assert answer.text == "none"
     assert "Vary" not in answer.headers
+
+
+@pytest.mark.ids("S9", "S95")
+def test_settings_of_flask_session_are_warned_about_by_name(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = object()
+    make_app({"SESSION_TYPE": "redis", "SESSION_REDIS": client, "SESSION_MINE": client})
+    [line] = [record.getMessage() for record in caplog.records if "SESSION_TYPE" in record.msg]
+    assert "SESSION_REDIS, SESSION_TYPE" in line
+    assert "REDIS_URL" in line
+    assert "SESSION_MINE" not in caplog.text
+
+
+@pytest.mark.ids("S17", "S19")
+@pytest.mark.parametrize(
+    "old",
+    [
+        "eyJfdXNlcl9pZCI6IjcifQ.aSk3dQ.c2lnbmF0dXJlb2ZmbGFza2l0c2VsZg",
+        "b6f3c0c2-58f5-4f0a-9f0e-0c8d7d4f9a11",
+        "4kQm0c3m1mX8m1Xo1bN0y8K3mQ5k7uV9sJ2tZ6wYxAE",
+    ],
+)
+def test_who_moves_here_signs_in_once(app: Flask, client: FlaskClient, old: str) -> None:
+    """As docs/guide/migrating.md says it."""
+
+    @app.get("/")
+    def visit() -> str:
+        assert not hasattr(session, "sid")
+        assert not hasattr(app.session_interface, "regenerate")
+        return str(session.get("_user_id"))
+
+    @app.get("/in")
+    def sign_in() -> str:
+        vedfolnir.login(7)
+        return "in"
+
+    client.set_cookie("session", old)
+    assert client.get("/").text == "None"
+    client.get("/in")
+    cookie = client.get_cookie("session")
+    assert cookie is not None
+    assert cookie.value != old
+    assert client.get("/").text == "7"
+
+
+@pytest.mark.ids("S19")
+@pytest.mark.parametrize("kind", [enum.Enum, enum.IntEnum, enum.StrEnum])
+def test_an_enum_is_refused_by_its_place(
+    app: Flask, client: FlaskClient, kind: type[enum.Enum]
+) -> None:
+    colour = kind("Colour", {"RED": "1"})  # type: ignore[arg-type]
+
+    @app.get("/")
+    def write() -> str:
+        session["colour"] = colour["RED"]
+        return "unseen"
+
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    with pytest.raises(vedfolnir.BadValue, match="colour"):
+        client.get("/")

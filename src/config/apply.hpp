@@ -42,6 +42,8 @@ void apply_bounds(Resolving& to);
 void apply_jobs(Resolving& to);
 /// Warnings for switches that ask for less security than the product gives.
 void warn_of_ignored_switches(Resolving& to);
+/// A warning that names what is set for Flask-Session, which this product replaces.
+void warn_of_flask_session(Resolving& to);
 /// What deviates from OWASP ASVS 5.0 and NIST SP 800-63B-4, each with the source.
 [[nodiscard]] std::vector<std::string> deviations(const ManagerOptions& options);
 

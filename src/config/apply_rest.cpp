@@ -269,4 +269,17 @@ void warn_of_ignored_switches(Resolving& to) {
     }
 }
 
+void warn_of_flask_session(Resolving& to) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, said] : to.layers.all()) {
+        const auto* known = find_known(name);
+        if (known != nullptr && known->group == Group::foreign && !said.text.empty())
+            names.push_back(name);
+    }
+    if (names.empty()) return;
+    to.report.warn(fmt::format(
+        "settings of Flask-Session take no effect: {}; Redis is named by REDIS_URL (docs/guide/migrating.md)",
+        fmt::join(names, ", ")));
+}
+
 }  // namespace vedfolnir::config

@@ -124,6 +124,7 @@ Settings resolve(const Input& input) {
     apply_bounds(to);
     apply_jobs(to);
     warn_of_ignored_switches(to);
+    warn_of_flask_session(to);
     list_settings(to, settings.values);
     settings.secret_paths = layers.secret_paths();
     for (const auto* name : {"VEDFOLNIR_KEYS_FILE", "REDIS_SSL_KEYFILE"}) {

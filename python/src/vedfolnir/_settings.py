@@ -22,6 +22,15 @@ COOKIE_NAMES = (
     "APPLICATION_ROOT",
     "PERMANENT_SESSION_LIFETIME",
 )
+#: Clients that Flask-Session is given there. That one is set is worth a warning; what it is, nobody reads.
+FLASK_SESSION_CLIENTS = (
+    "SESSION_REDIS",
+    "SESSION_MEMCACHED",
+    "SESSION_CACHELIB",
+    "SESSION_MONGODB",
+    "SESSION_SQLALCHEMY",
+    "SESSION_DYNAMODB",
+)
 
 
 def as_text(name: str, value: object) -> str:
@@ -58,6 +67,8 @@ def framework_as_text(config: Mapping[str, object]) -> dict[str, str]:
             continue
         if isinstance(value, bool | str | int | float | dt.timedelta | os.PathLike):
             found[name] = as_text(name, value)
+        elif name in FLASK_SESSION_CLIENTS and value is not None:
+            found[name] = type(value).__name__
     root = config.get("APPLICATION_ROOT")
     if not found.get("SESSION_COOKIE_PATH") and isinstance(root, str):
         found["SESSION_COOKIE_PATH"] = root

@@ -14,6 +14,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 // A fresh key as `vedfolnir keys generate` prints it; random, used nowhere else.
 constexpr const char* good_key = "q3tHc0Kx9mN1v7ZfWb2sYpEoRj5uLdGi8aXkTnQwV4M=";
@@ -24,6 +25,18 @@ Settings with(TextMap environment) {
     Input input;
     input.environment = std::move(environment);
     return resolve(input);
+}
+
+// ids: S9 S95
+TEST(environment, settings_of_flask_session_are_named_in_one_warning) {
+    const auto settings = with({{"SESSION_TYPE", "redis"},
+                                {"SESSION_REDIS", "redis://:pass@cache"},
+                                {"SESSION_SQLALCHEMY_TABLE", "sessions"},
+                                {"SESSION_FILE_DIR", ""}});
+    EXPECT_THAT(settings.errors, IsEmpty());
+    EXPECT_THAT(settings.warnings,
+                ElementsAre(HasSubstr("SESSION_REDIS, SESSION_SQLALCHEMY_TABLE, SESSION_TYPE")));
+    EXPECT_THAT(settings.warnings, Not(Contains(HasSubstr("pass"))));
 }
 
 struct Row {
