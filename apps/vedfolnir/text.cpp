@@ -46,6 +46,10 @@ std::string utc(TimePoint at) {
                        fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
 }
 
+std::string counted(std::size_t count, std::string_view thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
 std::string relative(TimePoint at, TimePoint now) {
     const bool past = at <= now;
     const auto seconds = std::chrono::duration_cast<Seconds>(past ? now - at : at - now).count();

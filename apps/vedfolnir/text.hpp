@@ -17,6 +17,9 @@ namespace vedfolnir::cli {
 /// `3 min ago`, `in 2 h`; `now` within a second.
 [[nodiscard]] std::string relative(TimePoint at, TimePoint now);
 
+/// `1 error`, `2 errors`.
+[[nodiscard]] std::string counted(std::size_t count, std::string_view thing);
+
 /// `2025-11-23T10:00:00Z`, `2025-11-23 10:00`, `2025-11-23`, all UTC; or an age: `90s`, `15m`, `2h`, `3d`.
 [[nodiscard]] std::optional<TimePoint> parse_time(std::string_view text, TimePoint now);
 

@@ -327,3 +327,17 @@ def test_a_redis_that_is_not_there_is_a_503(make_app: Callable[..., Flask], tmp_
     client.set_cookie("session", issued)
     check_unavailable(client.get("/"))
     assert client.get_cookie("session") is not None
+
+
+@pytest.mark.ids("S95", "C28")
+def test_the_log_says_once_what_is_wrong_and_the_page_does_not(
+    make_app: Callable[..., Flask], tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"sqlite:///{tmp_path}/missing/sessions.db"
+    app = make_app(store="database", database_url=url, state_dir=tmp_path, env="testing")
+    app.add_url_rule("/", "write", lambda: session.update(key=1) or "done")
+    answer = app.test_client().get("/")
+    check_unavailable(answer)
+    assert "missing" not in answer.text
+    [line] = [each.getMessage() for each in caplog.records if "answering 503" in each.getMessage()]
+    assert line.count("does not exist") == 1

@@ -61,8 +61,9 @@ std::string secret_value(Resolving& to, std::string_view name) {
         return {};
     }
     if (raw->size() < 32) {
-        to.report.error(fmt::format("{}: it has {} bytes; 32 random bytes or more are needed; {}",
-                                    name, raw->size(), make_key_hint));
+        to.report.error(fmt::format(
+            "{}: as base64 it stands for {} bytes; 32 random bytes or more are needed; {}", name,
+            raw->size(), make_key_hint));
         return {};
     }
     if (auto why = secret_weakness(*text, *raw)) weak_key(to, fmt::format("{}: {}", name, *why));

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace vedfolnir::config {
 namespace {
 
@@ -49,17 +51,23 @@ Result<void> flatten(const std::string& prefix, const toml::table& table, TextMa
     return {};
 }
 
-// What the parser says without what it quotes of the file: a password may stand there.
+// What the parser says without what it quotes of the file: a password may stand there. What it expected are words of its
+// own.
 std::string without_quotations(std::string_view text) {
+    text = text.substr(0, text.find(", saw "));
     std::string out;
     while (!text.empty()) {
-        const auto open = text.find('\'');
-        out += text.substr(0, open);
-        if (open == std::string_view::npos) break;
-        text.remove_prefix(open + 1);
-        const auto close = text.find('\'');
-        out += "…";
-        text.remove_prefix(close == std::string_view::npos ? text.size() : close + 1);
+        const auto open = std::min(text.find('\''), text.size());
+        const auto close = std::min(text.find('\'', open + 1), text.size());
+        const auto before = text.substr(0, open);
+        const auto quoted = text.substr(open, close + 1 - open);
+        out += before;
+        if (before.ends_with("expected ")) {
+            out += quoted;
+        } else if (!quoted.empty() && out.ends_with(' ')) {
+            out.pop_back();
+        }
+        text.remove_prefix(std::min(close + 1, text.size()));
     }
     return out;
 }

@@ -118,8 +118,8 @@ std::optional<std::string> weakness(std::string_view secret) {
     }
     const std::set<char> distinct(secret.begin(), secret.end());
     if (distinct.size() < distinct_bytes_min) {
-        return "it has only " + std::to_string(distinct.size()) +
-               " different bytes: this is not random";
+        return "it has only " + std::to_string(distinct.size()) + " different " +
+               (distinct.size() == 1 ? "byte" : "bytes") + ": this is not random";
     }
     const bool printable =
         std::ranges::all_of(secret, [](char c) { return c >= 0x20 && c < 0x7f; });

@@ -1,6 +1,7 @@
 // vedfolnir config show | validate | reference
 #include "commands/commands.hpp"
 #include "commands/reference.hpp"
+#include "text.hpp"
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -102,11 +103,11 @@ ExitCode validate(const Context& context) {
     for (const auto& deviation : settings->deviations)
         context.console.print("deviation: " + deviation, Colour::dim);
     context.console.print(
-        fmt::format(
-            "{}: {} errors, {} warnings, {} deviations from OWASP ASVS 5.0 and NIST SP 800-63B-4 "
-            "(environment {}).",
-            valid ? "Valid" : "Not valid", settings->errors.size(), settings->warnings.size(),
-            settings->deviations.size(), settings->environment),
+        fmt::format("{}: {}, {}, {} from OWASP ASVS 5.0 and NIST SP 800-63B-4 "
+                    "(environment {}).",
+                    valid ? "Valid" : "Not valid", counted(settings->errors.size(), "error"),
+                    counted(settings->warnings.size(), "warning"),
+                    counted(settings->deviations.size(), "deviation"), settings->environment),
         valid ? Colour::green : Colour::red);
     return valid ? ExitCode::ok : ExitCode::usage;
 }

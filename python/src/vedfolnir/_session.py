@@ -251,12 +251,10 @@ class Session(SessionMapping):
 
     def mark_unavailable(self, error: Error) -> None:
         self._unavailable = error
-        log.warning(
-            "session unavailable, answering 503: %s (%s) [trace %s]",
-            error,
-            error.detail,
-            self.trace_id,
-        )
+        # Some errors have no words but those for operators.
+        more = error.detail not in ("", str(error))
+        why = f"{error} ({error.detail})" if more else str(error)
+        log.warning("session unavailable, answering 503: %s [trace %s]", why, self.trace_id)
 
     def _store_nested_changes(self) -> bool:
         """Encodes again what could have been changed in place. True if anything had been."""

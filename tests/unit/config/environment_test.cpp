@@ -39,6 +39,12 @@ TEST(environment, settings_of_flask_session_are_named_in_one_warning) {
     EXPECT_THAT(settings.warnings, Not(Contains(HasSubstr("pass"))));
 }
 
+// ids: S59 S88
+TEST(environment, short_key_is_measured_after_base64_and_says_so) {
+    EXPECT_THAT(with({{"VEDFOLNIR_KEY", "secret"}}).errors,
+                ElementsAre(HasSubstr("as base64 it stands for 4 bytes")));
+}
+
 struct Row {
     const char* name;
     const char* value;

@@ -4,6 +4,7 @@
 #include "config/redis_url.hpp"
 #include "config/settings.hpp"
 #include "config/text.hpp"
+#include "config/toml_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,6 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -365,6 +367,17 @@ TEST(text, booleans_numbers_and_near_misses) {
     EXPECT_EQ(nearest("REDIS_HSOT", {"REDIS_HOST", "REDIS_PORT"}), "REDIS_HOST");
     EXPECT_EQ(nearest("COMPLETELY_OTHER", {"REDIS_HOST"}), std::nullopt);
     EXPECT_THAT(parse_list(" a, ,b,"), ElementsAre("a", "b"));
+}
+
+// ids: S59 S95
+TEST(sources, a_fault_of_a_file_is_said_in_whole_words_and_without_its_contents) {
+    const auto fault = [](std::string_view text) { return parse_toml(text).error().detail; };
+    EXPECT_THAT(fault("redis_port 6379\n"), EndsWith("expected '='"));
+    EXPECT_THAT(fault("a = 1 b = 2\n"), EndsWith("expected a comment or whitespace"));
+    EXPECT_THAT(fault("password = \"a\"\npassword = \"b\"\n"),
+                EndsWith("cannot redefine existing string"));
+    for (const auto* text : {"redis_port 6379\n", "a = 1\n= 5\n", "[redis\nport=1\n"})
+        EXPECT_THAT(fault(text), Not(HasSubstr("…"))) << text;
 }
 
 }  // namespace

@@ -164,6 +164,7 @@ TEST(Weakness, names_what_is_wrong_with_a_key) {
                                std::string("0123456789abcdef0123456789abcdef0123456789abcdef")}) {
         EXPECT_TRUE(weakness(secret).has_value());
     }
+    EXPECT_EQ(weakness(std::string(32, 'x')), "it has only 1 different byte: this is not random");
 }
 
 // ids: V13 C01 S6
