@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-import stack
+import steps
 from drive import COOKIE, Client, Target, chromium
 from playwright.sync_api import Page, sync_playwright
 
@@ -35,19 +35,12 @@ def run(target: Target) -> int:
     """Runs the steps in order, one line each; ends at the first that fails. 0 or 1."""
     with sync_playwright() as playwright, chromium(playwright) as browser:
         walk = Walk(target, browser.new_page())
-        for number, step in enumerate(STEPS, 1):
-            title = (step.__doc__ or step.__name__).strip().rstrip(".")
-            try:
-                step(walk)
-            except Exception as error:  # reported, and the run fails
-                print(f"{number:>2}/{len(STEPS)}  FAILED  {title}", flush=True)
-                if not isinstance(error, AssertionError):
-                    traceback.print_exc()
-                print(f"       {error}\n\nThe end of gunicorn's log:\n{stack.log_tail(target.log)}")
-                return 1
-            print(f"{number:>2}/{len(STEPS)}  ok      {title}", flush=True)
-    print(f"\n{len(STEPS)} steps, all ok")
-    return 0
+        plan = [(_title(step), partial(step, walk)) for step in STEPS]
+        return steps.run(plan, target.log)
+
+
+def _title(step: Callable[[Walk], None]) -> str:
+    return (step.__doc__ or step.__name__).strip().rstrip(".")
 
 
 def anonymous(walk: Walk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import sqlite3
@@ -59,14 +61,27 @@ class Target:
         rows: list[dict[str, Any]] = self.cli("sessions", "list")["sessions"]
         return rows
 
-    def audit_events(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.cli("audit", "list")["events"]
+    def audit_events(self, *filters: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.cli("audit", "list", *filters)["events"]
         return rows
+
+    def record_exists(self, cookie: str) -> bool:
+        """In Redis."""
+        shard, digest = store_key(cookie)
+        with self.redis.client() as redis:
+            return bool(redis.exists(f"vedfolnir:session:{{{shard}}}:{digest}"))
 
     def record_keys(self) -> set[bytes]:
         """Redis keys of records and of what rotations leave; not the indexes beside them."""
         with self.redis.client() as redis:
             return {key for key in redis.scan_iter() if re.search(rb"\}:[\w-]{22}$", key)}
+
+
+def store_key(cookie: str) -> tuple[str, str]:
+    """Shard and digest under which a cookie's session stands (docs/internals/session_id.md)."""
+    raw = base64.urlsafe_b64decode(cookie + "=")
+    digest = hashlib.sha256(b"vedfolnir store key v1" + raw[2:34]).digest()[:16]
+    return f"{raw[1]:02x}", base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def token(page: requests.Response) -> str:
@@ -77,12 +92,19 @@ def token(page: requests.Response) -> str:
 
 
 class Client:
-    """The demo as an HTTP client sees it: one cookie jar, forms filled in with their token."""
+    """The demo as an HTTP client sees it: one cookie jar, forms filled in with their token.
 
-    def __init__(self, url: str, user_agent: str = "demo-check/1.0") -> None:
+    A connection belongs to one worker. Without `keep_alive` each request may meet another one.
+    """
+
+    def __init__(
+        self, url: str, user_agent: str = "demo-check/1.0", *, keep_alive: bool = True
+    ) -> None:
         self._url = url
         self._http = requests.Session()
         self._http.headers["User-Agent"] = user_agent
+        if not keep_alive:
+            self._http.headers["Connection"] = "close"
 
     @property
     def cookie(self) -> str | None:

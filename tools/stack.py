@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "3_apps"
 CLI = ROOT / "build" / "bin" / "vedfolnir"
 DEMO = "flask_platforms:create_app()"
+WORKERS = 2
 TOOLS_USER = "tools"
 # A path in sockaddr_un has 108 bytes, and Redis adds nothing to it.
 UNIX_PATH_MAX = 100
@@ -261,7 +262,7 @@ class Gunicorn(Process):
         log: Path,
         *,
         python_path: Path = EXAMPLES,
-        options: Sequence[str] = ("--workers", "2", "--threads", "4", "--preload"),
+        options: Sequence[str] = ("--workers", str(WORKERS), "--threads", "4", "--preload"),
         prefix: Sequence[str] = (),
     ) -> None:
         super().__init__(log)

@@ -1,5 +1,7 @@
 """./x up: the demo under gunicorn, on a Redis of its own, until Ctrl-C. With --check: driven once.
 
+With --check --faults its Redis is killed, emptied, frozen and stopped meanwhile, and nobody may notice.
+
 Everything it writes is in .run/ (private), so that sessions and notes survive a restart.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import importlib
 import os
 import secrets
 import shlex
@@ -14,7 +17,14 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from drive import Target
 
 TOOLS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent / "examples" / "3_apps")]
@@ -27,19 +37,36 @@ except ModuleNotFoundError as missing:
 PORT_WANTED = 5000
 PORTS_TRIED = 50
 REDIS_AWAY_SECONDS = 15
+FAULT_SECONDS = 60
+AWAY_MAX = 3600
 SHOWN = ("REDIS_URL", "VEDFOLNIR_ENV", "VEDFOLNIR_STATE_DIR", "SESSION_COOKIE_SECURE")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./x up", description=__doc__)
     parser.add_argument("--check", action="store_true", help="drive the stack once and exit 0 or 1")
+    parser.add_argument(
+        "--faults",
+        action="store_true",
+        help="with --check: whether the users stay while Redis is killed, emptied, frozen, stopped",
+    )
+    parser.add_argument(
+        "--away",
+        type=float,
+        metavar="SECONDS",
+        help=f"with --faults: how long Redis is frozen, then stopped (default: {FAULT_SECONDS})",
+    )
     parser.add_argument("--port", type=int, help=f"default: {PORT_WANTED} or the next free one")
     arguments = parser.parse_args()
+    if arguments.faults and not arguments.check:
+        parser.error("--faults goes with --check")
+    if arguments.away is not None and not (arguments.faults and 0 < arguments.away <= AWAY_MAX):
+        parser.error(f"--away goes with --faults, and is more than 0 and at most {AWAY_MAX}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _require_build()
         if arguments.check:
-            return _check()
+            return _check_faults(arguments.away or FAULT_SECONDS) if arguments.faults else _check()
         _serve(arguments.port)
     except stack.StackError as error:
         print(f"x: {error}", file=sys.stderr)
@@ -148,20 +175,39 @@ def _watch(redis: stack.Redis, web: stack.Gunicorn) -> None:
 
 
 def _check() -> int:
+    check = _tool("check")
+    stack.program("chromium")
+    with _temporary_demo() as target:
+        return int(check.run(target))
+
+
+def _check_faults(away: float) -> int:
+    check_faults = _tool("check_faults")
+    with _temporary_demo() as target:
+        return int(check_faults.run(target, stack.WORKERS, away))
+
+
+def _tool(name: str) -> ModuleType:
     try:
-        import check  # noqa: PLC0415
+        return importlib.import_module(name)
     except ModuleNotFoundError as missing:
         raise stack.StackError(
             f"the Python package {missing.name!r} is missing; run ./x build, which installs it"
         ) from None
-    stack.program("chromium")
+
+
+@contextmanager
+def _temporary_demo() -> Iterator[Target]:
+    """A demo in a folder of its own, which goes with it."""
+    import drive  # noqa: PLC0415
+
     with tempfile.TemporaryDirectory(prefix="vedfolnir-check-") as name:
         folder = Path(name)
         with stack.Redis(folder / "redis") as redis:
             environment = stack.demo_environment(folder, redis.url, secrets.token_hex())
             log = folder / "gunicorn.log"
             with stack.Gunicorn(stack.DEMO, stack.free_port(), environment, log) as web:
-                return int(check.run(check.Target(web.url, redis, environment, log)))
+                yield drive.Target(web.url, redis, environment, log)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         with stack.Gunicorn(stack.DEMO, stack.free_port(), environment, log) as web:
             yield Demo(web.url, redis, environment, log, web)
     keep(folder)
+
+
+@pytest.fixture
+def lonely(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
+    """A demo of its own, whose Redis may be taken away."""
+    with stack.Redis(tmp_path / "redis") as redis:
+        environment = stack.demo_environment(tmp_path, redis.url, secrets.token_hex())
+        environment |= getattr(request, "param", {})
+        log = tmp_path / "gunicorn.log"
+        with stack.Gunicorn(stack.DEMO, stack.free_port(), environment, log) as web:
+            yield Demo(web.url, redis, environment, log, web)
+    keep(tmp_path)
 
 
 @pytest.fixture(scope="module")

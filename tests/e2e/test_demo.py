@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 
 import drive
@@ -11,22 +9,10 @@ import pytest
 import stack
 import vedfolnir  # noqa: F401  # a missing build fails here, in plain words
 from conftest import Demo
+from drive import store_key
 from playwright.sync_api import BrowserContext, Page
 
 ID = re.compile(r"[A-Za-z0-9_-]{67}")
-
-
-def store_key(cookie: str) -> tuple[str, str]:
-    """Shard and digest under which a cookie's session stands (docs/internals/session_id.md)."""
-    raw = base64.urlsafe_b64decode(cookie + "=")
-    digest = hashlib.sha256(b"vedfolnir store key v1" + raw[2:34]).digest()[:16]
-    return f"{raw[1]:02x}", base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def record_exists(demo: Demo, cookie: str) -> bool:
-    shard, digest = store_key(cookie)
-    with demo.redis.client() as redis:
-        return bool(redis.exists(f"vedfolnir:session:{{{shard}}}:{digest}"))
 
 
 def open_desk(demo: Demo, page: Page) -> None:
@@ -61,7 +47,7 @@ def test_sign_in_changes_the_id_and_kills_the_old_one(demo: Demo) -> None:
     client.sign_in()
 
     assert client.cookie not in {None, before}
-    assert not record_exists(demo, before) or _is_note(demo, before)
+    assert not demo.record_exists(before) or _is_note(demo, before)
     stranger = demo.client()
     stranger.take_cookie(before)
     assert not stranger.signed_in
@@ -111,7 +97,7 @@ def test_cookie_redis_key_and_sql_row_are_one_session_and_end_together(demo: Dem
     shard, digest = store_key(cookie)
     query = "SELECT handle, ended_ms, end_reason FROM sessions WHERE store_key LIKE ?"
 
-    assert record_exists(demo, cookie)
+    assert demo.record_exists(cookie)
     ((handle, ended, _),) = demo.rows(query, f"%{digest}")
     assert ended is None
     assert str(handle) in client.get("/desk").text
@@ -123,7 +109,7 @@ def test_cookie_redis_key_and_sql_row_are_one_session_and_end_together(demo: Dem
         r"session=;.*(Max-Age=0|Expires=Thu, 01 Jan 1970)", answer.headers["Set-Cookie"]
     )
     assert client.cookie is None
-    assert not record_exists(demo, cookie)
+    assert not demo.record_exists(cookie)
     ((_, ended, reason),) = demo.rows(query, f"%{digest}")
     assert ended is not None
     assert reason == "logout"

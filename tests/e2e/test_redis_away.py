@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import stack
-from conftest import Demo, keep
+from conftest import Demo
 from playwright.sync_api import Page
-
-
-@pytest.fixture
-def lonely(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
-    """A demo of its own, whose Redis may be taken away."""
-    with stack.Redis(tmp_path / "redis") as redis:
-        environment = stack.demo_environment(tmp_path, redis.url, secrets.token_hex())
-        environment |= getattr(request, "param", {})
-        log = tmp_path / "gunicorn.log"
-        with stack.Gunicorn(stack.DEMO, stack.free_port(), environment, log) as web:
-            yield Demo(web.url, redis, environment, log, web)
-    keep(tmp_path)
 
 
 def sign_in(demo: Demo, page: Page) -> None:
