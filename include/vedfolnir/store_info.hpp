@@ -9,7 +9,8 @@ namespace vedfolnir {
 
 /// Empty fields: the store has no such figure, or its user may not ask for it (Redis: INFO).
 struct StoreInfo {
-    std::string version;
+    std::string product;  ///< "Redis" or "Valkey".
+    std::string version;  ///< Its own: Valkey's, not that of the Redis it is compatible with.
     std::optional<std::uint64_t> connected_clients;
     std::optional<std::uint64_t> used_memory;  ///< Bytes.
     std::string used_memory_human;             ///< As the server spells it: "1.21M".

@@ -137,6 +137,7 @@ void bind_session_info(nb::module_& module) {
 
 void bind_store_info(nb::module_& module) {
     nb::class_<StoreInfo>(module, "StoreInfo", "What the hot store says of itself.")
+        .def_ro("product", &StoreInfo::product, "\"Redis\" or \"Valkey\".")
         .def_ro("version", &StoreInfo::version)
         .def_ro("connected_clients", &StoreInfo::connected_clients)
         .def_ro("used_memory", &StoreInfo::used_memory, "Bytes.")

@@ -169,6 +169,8 @@ ops::RedisFacts redis_facts(const RedisOptions& options) {
              step.message, step.detail});
     }
     facts.library = report.library_version;
+    if (!report.server_version.empty())
+        facts.server = report.server_product + " " + report.server_version;
 
     RedisOptions patient = options;
     patient.request_timeout = options.connect_timeout;

@@ -86,7 +86,9 @@ Judged check_connection(const Facts& facts) {
     if (redis.steps.empty()) return not_asked("redis.connection");
     const auto* failed = failed_step(redis);
     if (failed != nullptr && is_connection(*failed)) return failure("redis.connection", *failed);
-    return Finding{"redis.connection", Status::ok, fmt::format("{} answers", redis.address), ""};
+    const std::string server = redis.server.empty() ? "" : fmt::format(" ({})", redis.server);
+    return Finding{"redis.connection", Status::ok,
+                   fmt::format("{} answers{}", redis.address, server), ""};
 }
 
 Judged check_functions(const Facts& facts) {

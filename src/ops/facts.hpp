@@ -24,6 +24,7 @@ struct RedisStep {
 struct RedisFacts {
     bool used = true;  ///< Sessions stand in Redis at all.
     std::string address;
+    std::string server;     ///< "Valkey 8.0.1"; empty: it did not say.
     bool loopback = false;  ///< The address is on this host.
     bool tls = false;
     bool tls_verified = false;

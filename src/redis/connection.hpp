@@ -89,8 +89,9 @@ public:
     /// How many connections have stood so far, this one included. Rises before anything is sent over a new one.
     [[nodiscard]] std::uint64_t number() const noexcept;
 
-    /// "7.0.15", "master" or "replica", version of the library; empty or 0 before first contact.
+    /// "Redis" or "Valkey", "7.0.15", "master" or "replica", version of the library; empty or 0 before first contact.
     struct Server {
+        std::string product;
         std::string version;
         std::string role;
         std::string incarnation;

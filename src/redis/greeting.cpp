@@ -55,11 +55,19 @@ boost::system::result<Connection::Server, Failure> read_greeting(const std::vect
         return Failure{FailureKind::not_redis, Stage::auth, "too few answers to HELLO"};
     }
     Connection::Server server;
+    server.product = entry(*replies.front(), "server") == "valkey" ? "Valkey" : "Redis";
     server.version = entry(*replies.front(), "version");
     server.role = entry(*replies.front(), "role");
     if (server.version.empty()) return Failure{FailureKind::not_redis, Stage::auth, ""};
     const Reply& info = replies.back();
-    if (info && !info->empty()) server.incarnation = incarnation_of(info->front().value);
+    if (!info || info->empty()) return server;
+    const std::string& text = info->front().value;
+    server.incarnation = incarnation_of(text);
+    // Valkey may be set to greet as the Redis it is compatible with.
+    if (const auto product = read_product(text)) {
+        server.product = product->name;
+        server.version = product->version;
+    }
     return server;
 }
 

@@ -16,7 +16,8 @@ namespace vedfolnir::redis {
 /// HELLO with user, password and client name; SELECT where a database was named; INFO server.
 [[nodiscard]] boost::redis::request greeting_request(const RedisOptions& options);
 
-/// Errors: what HELLO or SELECT refused. A user who may not INFO gets an empty run id, not an error.
+/// Errors: what HELLO or SELECT refused. A user who may not INFO gets an empty run id, not an error, and what
+/// HELLO says of product and version.
 [[nodiscard]] boost::system::result<Connection::Server, Failure> read_greeting(
     const std::vector<Reply>& replies, const RedisOptions& options);
 

@@ -157,6 +157,7 @@ asio::awaitable<ProbeReport> walk_through(RedisOptions options, Probe plain, Pro
     Walk walk(options);
     const Millis patience = 2 * options.connect_timeout + Millis{1000};
     if (!walk.connected(co_await plain->contact(deadline_in(patience)))) co_return walk.report;
+    walk.report.server_product = plain->server().product;
     walk.report.server_version = plain->server().version;
     walk.report.role = plain->server().role;
 
@@ -167,7 +168,8 @@ asio::awaitable<ProbeReport> walk_through(RedisOptions options, Probe plain, Pro
         walk.fail(ProbeStep::ping, pong.error());
         co_return walk.report;
     }
-    walk.pass(ProbeStep::ping, "version " + walk.report.server_version + ", " + walk.report.role);
+    walk.pass(ProbeStep::ping, walk.report.server_product + " " + walk.report.server_version +
+                                   ", " + walk.report.role);
 
     if (const auto failure = co_await serving->contact(deadline_in(patience))) {
         walk.fail(ProbeStep::functions, *failure);
@@ -185,6 +187,7 @@ asio::awaitable<Result<InstallReport>> load_library(RedisOptions options, Probe 
     if (auto failure = co_await connection->contact(deadline_in(patience))) {
         co_return to_error(*failure);
     }
+    report.server_product = connection->server().product;
     report.server_version = connection->server().version;
     // Named: GCC 12 destroys a temporary that is an argument inside a co_await expression twice.
     const boost::redis::request query = library_query();

@@ -37,6 +37,7 @@ struct ProbeResult {
 
 struct ProbeReport {
     std::vector<ProbeResult> steps;  ///< In order; those after the first failure are absent.
+    std::string server_product;      ///< "Redis" or "Valkey".
     std::string server_version;
     std::string role;
     std::uint32_t library_version = 0;
@@ -51,6 +52,7 @@ struct ProbeReport {
 struct InstallReport {
     std::uint32_t previous_version = 0;  ///< 0: there was none.
     std::uint32_t version = 0;
+    std::string server_product;  ///< "Redis" or "Valkey".
     std::string server_version;
 };
 

@@ -380,8 +380,9 @@ Task<StoreInfo> RedisStore::info(Deadline deadline) {
     if (!exchange) co_return to_error(exchange.error());
     const Reply& reply = exchange->replies.front();
     if (!reply && reply.error().kind == FailureKind::not_permitted) {
-        // HELLO told the version; nothing else is known to this user.
+        // HELLO told the server; nothing else is known to this user.
         StoreInfo known;
+        known.product = connection_.server().product;
         known.version = connection_.server().version;
         co_return known;
     }

@@ -32,9 +32,18 @@ std::optional<std::string_view> info_field(std::string_view info, std::string_vi
     return std::nullopt;
 }
 
+std::optional<Product> read_product(std::string_view info) {
+    if (const auto version = info_field(info, "valkey_version")) return Product{"Valkey", *version};
+    if (const auto version = info_field(info, "redis_version")) return Product{"Redis", *version};
+    return std::nullopt;
+}
+
 StoreInfo read_server_info(std::string_view info) {
     StoreInfo found;
-    found.version = info_field(info, "redis_version").value_or("");
+    if (const auto product = read_product(info)) {
+        found.product = product->name;
+        found.version = product->version;
+    }
     found.connected_clients = figure(info, "connected_clients");
     found.used_memory = figure(info, "used_memory");
     found.used_memory_human = info_field(info, "used_memory_human").value_or("");

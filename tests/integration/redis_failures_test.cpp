@@ -151,6 +151,7 @@ TEST(RedisFailures, figures_are_empty_where_the_user_may_not_ask) {
     EXPECT_TRUE(known->keyspace_misses.has_value());
     EXPECT_FALSE(known->used_memory_human.empty());
     EXPECT_EQ(known->version, admin.store().server().version);
+    EXPECT_EQ(known->product, admin.store().server().product);
 
     options.username = "app";
     options.password = "secret";
@@ -160,6 +161,7 @@ TEST(RedisFailures, figures_are_empty_where_the_user_may_not_ask) {
     EXPECT_FALSE(hidden->used_memory.has_value());
     EXPECT_FALSE(hidden->connected_clients.has_value());
     EXPECT_EQ(hidden->version, known->version);
+    EXPECT_EQ(hidden->product, known->product);
 }
 
 // ids: S95

@@ -29,6 +29,7 @@ ExitCode install(const Context& context) {
     if (context.console.json) {
         context.console.print(boost::json::object{{"previous_version", done->previous_version},
                                                   {"version", done->version},
+                                                  {"server_product", done->server_product},
                                                   {"server_version", done->server_version}});
         return ExitCode::ok;
     }

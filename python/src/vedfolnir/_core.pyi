@@ -103,6 +103,10 @@ class StoreInfo:
     """What the hot store says of itself."""
 
     @property
+    def product(self) -> str:
+        """"Redis" or "Valkey"."""
+
+    @property
     def version(self) -> str: ...
 
     @property

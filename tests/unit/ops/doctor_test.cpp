@@ -75,6 +75,17 @@ TEST(doctor, without_any_fact_nothing_is_ok_that_was_not_seen) {
     }
 }
 
+// ids: S60
+TEST(doctor, says_which_server_answers) {
+    auto facts = sound();
+    facts.redis.address = "cache:6379";
+    facts.redis.server = "Valkey 8.0.1";
+    EXPECT_EQ(finding(facts, "redis.connection").message, "cache:6379 answers (Valkey 8.0.1)");
+
+    facts.redis.server.clear();
+    EXPECT_EQ(finding(facts, "redis.connection").message, "cache:6379 answers");
+}
+
 struct Broken {
     const char* id;
     Status status;
