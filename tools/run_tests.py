@@ -84,23 +84,26 @@ def build(preset: str, *targets: str) -> bool:
     return run([ROOT / "tools" / "build.sh", preset, *targets]) == 0
 
 
-def ctest(directory: Path, pattern: str) -> Outcome:
+def ctest(directory: Path, pattern: str, **environment: str) -> Outcome:
     """Runs the executables whose name matches. One that dies without a report counts as one failure."""
     results = directory / "results"
     shutil.rmtree(results, ignore_errors=True)
     command = ["ctest", "--test-dir", str(directory), "-R", pattern, "--output-on-failure"]
-    status = run([*command, "--no-tests=error", "-j", str(os.cpu_count() or 1)])
+    command += ["--no-tests=error", "-j", str(os.cpu_count() or 1)]
+    status = run(command, **environment)
     outcome = sum((junit_outcome(path) for path in sorted(results.glob("*.xml"))), Outcome())
     if status != 0 and outcome.failed == 0:
         outcome.failed = 1
     return outcome
 
 
-def pytest(folder: str) -> Outcome:
-    report = BUILD / "results" / f"pytest-{folder.replace('/', '-')}.xml"
+def pytest(folder: str, report_name: str = "", **environment: str) -> Outcome:
+    name = report_name or folder.replace("/", "-")
+    report = BUILD / "results" / f"pytest-{name}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    status = run([PYTHON, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5"])
+    command = [PYTHON, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5"]
+    status = run(command, **environment)
     outcome = junit_outcome(report) if report.exists() else Outcome()
     if status != 0 and outcome.failed == 0:
         outcome.failed = 1
@@ -123,6 +126,14 @@ def both(kind: str, *python_folders: str) -> Outcome:
         if has_python_tests(folder):
             outcome += pytest(folder)
     return outcome
+
+
+def valkey() -> Outcome:
+    """What the product asks of Redis, asked of Valkey: the stores, the connection, and both when they are ill."""
+    server = {"VEDFOLNIR_TEST_REDIS_SERVER": "valkey-server"}
+    outcome = ctest(BUILD, "^(conformance_(redis|resilient)|integration_redis|fault)_", **server)
+    outcome += pytest("tests/integration/test_cli_doctor.py", "valkey-doctor", **server)
+    return outcome + pytest("tests/fault", "valkey-fault", **server)
 
 
 def sanitized(preset: str, pattern: str, *targets: str) -> Outcome:
@@ -172,6 +183,11 @@ LAYERS: dict[str, tuple[str, Callable[[], bool], Callable[[], Outcome]]] = {
         lambda: has_cpp_tests("tests/fault") or has_python_tests("tests/fault"),
         lambda: both("fault", "tests/fault"),
     ),
+    "valkey": (
+        "stores, connection, doctor and faults again, on Valkey",
+        lambda: has_cpp_tests("tests/fault"),
+        valkey,
+    ),
     "e2e": (
         "the demo in a browser",
         lambda: has_python_tests("tests/e2e"),
@@ -213,7 +229,16 @@ LAYERS: dict[str, tuple[str, Callable[[], bool], Callable[[], Outcome]]] = {
         lambda: Outcome(*at_rest()),
     ),
 }
-NEEDS_BUILD = {"unit", "conformance", "integration", "fault", "e2e", "upstream", "install"}
+NEEDS_BUILD = {
+    "unit",
+    "conformance",
+    "integration",
+    "fault",
+    "valkey",
+    "e2e",
+    "upstream",
+    "install",
+}
 
 
 def at_rest() -> tuple[int, int]:

@@ -4,6 +4,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/lib.sh
 
+# Of the packages in tools/apt-packages.txt, those that Debian 12 has only among its backports.
+readonly from_backports=(valkey-server)
+readonly backports_file=/etc/apt/sources.list.d/bookworm-backports.sources
+readonly backports_source="Types: deb
+URIs: http://deb.debian.org/debian
+Suites: bookworm-backports
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg"
+
+readonly apt=(apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
 # Set while packages are installed; removed on the way out.
 log=
 policy=
@@ -17,14 +27,31 @@ missing_packages() {
     done < <(grep -v '^#' tools/apt-packages.txt) | sort -u
 }
 
+# Whether a missing package needs Debian 12's backports, and no source of packages has it so far. Backports are never
+# preferred over what Debian 12 itself has, so nothing else is taken from there.
+needs_backports() {
+    local package
+    grep -qx 'VERSION_CODENAME=bookworm' /etc/os-release || return 1
+    for package in "${from_backports[@]}"; do
+        case " $* " in *" $package "*) ;; *) continue ;; esac
+        apt-cache policy "$package" | grep -q '^  Candidate: [^(]' || return 0
+    done
+    return 1
+}
+
 install_packages() {
     local missing
     command -v dpkg-query >/dev/null || die "this is not Debian: install what tools/apt-packages.txt lists by hand"
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ]; then
+        local source=
+        needs_backports "${missing[@]}" && source="  cat >$backports_file <<'END'
+$backports_source
+END
+"
         die "packages are missing and this is not root. An administrator has to run:
-  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+$source  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
     fi
     say "installing ${#missing[@]} Debian packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
@@ -36,8 +63,15 @@ install_packages() {
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod +x "$policy"
     fi
-    local apt=(apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
     "${apt[@]}" update >"$log" 2>&1 || apt_failed "apt-get update failed: check the network and /etc/apt"
+    if needs_backports "${missing[@]}"; then
+        say "adding $backports_file: Debian 12 has ${from_backports[*]} only there"
+        echo "$backports_source" >"$backports_file"
+        "${apt[@]}" update >"$log" 2>&1 || {
+            rm -f "$backports_file"
+            apt_failed "apt-get update failed with Debian's backports, which were taken out again: check the network"
+        }
+    fi
     "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >"$log" 2>&1 ||
         apt_failed "apt-get could not install: ${missing[*]}"
 }

@@ -75,6 +75,11 @@ def program(name: str, package: str | None = None) -> str:
     return path
 
 
+def redis_program() -> str:
+    """The path of the server to start as Redis: VEDFOLNIR_TEST_REDIS_SERVER, else redis-server."""
+    return program(os.environ.get("VEDFOLNIR_TEST_REDIS_SERVER") or "redis-server")
+
+
 def log_tail(path: Path, lines: int = 15) -> str:
     if not path.exists():
         return "(no log)"
@@ -151,7 +156,7 @@ class Process:
 
 
 class Redis(Process):
-    """A redis-server on a private Unix socket, with an append-only file and the users of deploy/redis."""
+    """A Redis or Valkey on a private Unix socket, with an append-only file and the users of deploy/redis."""
 
     name = "redis-server"
 
@@ -203,7 +208,7 @@ class Redis(Process):
         )
         config = self.folder / "redis.conf"
         config.write_text("\n".join(settings) + "\n")
-        self.launch([*self._prefix, program("redis-server"), str(config)])
+        self.launch([*self._prefix, redis_program(), str(config)])
         self.wait_ready(self._answers)
         self._install_functions()
 

@@ -28,7 +28,7 @@ OTHER_KEY = "uLdGi8aXkTnQwV4Mq3tHc0Kx9mN1v7ZfWb2sYpEoRj5="
 
 
 class Server(stack.Process):
-    """A redis-server on a loopback port with options of the test's choice."""
+    """A Redis or Valkey on a loopback port with options of the test's choice."""
 
     name = "redis-server"
 
@@ -47,7 +47,7 @@ class Server(stack.Process):
             else ["--port", str(self.port)]
         )
         fixed = ["--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
-        self.launch([stack.program("redis-server"), *ports, *fixed, *self.options])
+        self.launch([stack.redis_program(), *ports, *fixed, *self.options])
         self.wait_ready(lambda: not stack.is_free(self.port))
 
     def client(self, **options: Any) -> redis.Redis:
@@ -115,6 +115,16 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+def named(server: Server) -> str:
+    """The server's name and version as the program itself prints them: Redis 7.0.15."""
+    text = subprocess.run(
+        [stack.redis_program(), "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    found = re.match(r"(\w+) server v=(\S+)", text)
+    assert found, text
+    return f"{found[1]} {found[2]}"
+
+
 @contextmanager
 def silent_listener() -> Iterator[int]:
     """Accepts connections and never answers."""
@@ -137,6 +147,7 @@ def test_sound_installation_passes(tmp_path: Path, plain: Server) -> None:
         "keys",
     ):
         assert outcome.status(check) == "ok", outcome.checks[check]
+    assert f"({named(plain)})" in outcome.message("redis.connection")
     # Open and all-powerful, but on this host only: worth a word, no failure.
     assert outcome.status("redis.password") == "warn"
     assert outcome.status("redis.permissions") == "warn"
@@ -274,7 +285,10 @@ def test_eviction_and_clock_need_no_configuration_rights(tmp_path: Path) -> None
 @pytest.mark.ids("S60", "C34")
 def test_least_permissions_are_enough_and_recognised(tmp_path: Path, plain: Server) -> None:
     environment = {**stack.clean_environment(), "REDIS_PORT": str(plain.port)}
-    assert run(["redis", "install"], environment).returncode == 0
+    installed = run(["redis", "install", "--json"], environment)
+    assert installed.returncode == 0, installed.stderr
+    report = json.loads(installed.stdout)
+    assert f"{report['server_product']} {report['server_version']}" == named(plain)
     rules = run(["redis", "acl"], environment).stdout.strip()
     words = re.sub(r">\S+", ">least-rights", rules).split()
     assert words[0] == "user"

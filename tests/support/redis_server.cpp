@@ -47,6 +47,11 @@ bool eventually(const std::function<bool()>& condition, std::chrono::millisecond
     return true;
 }
 
+std::string redis_program() {
+    const char* const named = std::getenv("VEDFOLNIR_TEST_REDIS_SERVER");
+    return named == nullptr || *named == '\0' ? "redis-server" : named;
+}
+
 fs::path temporary_folder() {
     std::string pattern = (fs::temp_directory_path() / "vf-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
@@ -136,6 +141,7 @@ void RedisServer::write_configuration() {
 
 void RedisServer::start() {
     const std::string configuration = (folder_ / "redis.conf").string();
+    const std::string program = redis_program();
     pid_ = ::fork();
     if (pid_ == 0) {
         // Ends with the test, however that ends.
@@ -143,14 +149,14 @@ void RedisServer::start() {
         const int null = ::open("/dev/null", O_RDWR);
         ::dup2(null, STDOUT_FILENO);
         ::dup2(null, STDERR_FILENO);
-        ::execlp("redis-server", "redis-server", configuration.c_str(), nullptr);
+        ::execlp(program.c_str(), program.c_str(), configuration.c_str(), nullptr);
         ::_exit(127);
     }
     const auto up = [this] { return ready() || ::waitpid(pid_, nullptr, WNOHANG) != 0; };
     if (!eventually(up) || !ready()) {
         kill();
-        throw std::runtime_error("redis-server did not start (is it installed?): " +
-                                 read_file(folder_ / "log"));
+        throw std::runtime_error(
+            program + " did not start (is it installed?): " + read_file(folder_ / "log"));
     }
 }
 

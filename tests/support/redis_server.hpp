@@ -1,4 +1,4 @@
-// A real redis-server of one's own: in a temporary folder, on a Unix socket and, when asked, on a free port.
+// A real Redis or Valkey of one's own: in a temporary folder, on a Unix socket and, when asked, on a free port.
 #pragma once
 
 #include "support/resp_client.hpp"
@@ -48,6 +48,9 @@ private:
     void sign(const std::string& name, const std::string& host) const;
     std::filesystem::path folder_;
 };
+
+/// The program to start: VEDFOLNIR_TEST_REDIS_SERVER, else `redis-server`.
+[[nodiscard]] std::string redis_program();
 
 /// Started on construction and ready to answer; killed, with its folder, on destruction. Kills exactly its own process.
 /// Throws std::runtime_error with the server's log when it does not start.
