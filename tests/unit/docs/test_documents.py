@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 PARTS = ("bench", "deploy", "examples", "python", "src", "storage", "tests")
+# Read by tests/support and tools/stack.py, never by the product.
+TEST_SUPPORT = {"VEDFOLNIR_TEST_REDIS_SERVER"}
 CMAKE_OPTIONS = {"VEDFOLNIR_BOOST_INCLUDE_DIR"}
 SAMPLE = re.compile(r"<!-- sample: ([^>]+) -->\n```\w*\n(.*?)```", re.S)
 BLOCK = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.S)
@@ -72,7 +74,7 @@ def test_links_lead_somewhere() -> None:
 
 def test_settings_that_guides_name_are_in_the_reference() -> None:
     reference = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
-    known = set(SETTING.findall(reference)) | CMAKE_OPTIONS
+    known = set(SETTING.findall(reference)) | CMAKE_OPTIONS | TEST_SUPPORT
     for path in DOCUMENTS:
         assert set(SETTING.findall(path.read_text(encoding="utf-8"))) <= known, path
 
