@@ -136,7 +136,7 @@ constexpr std::size_t block(std::size_t size) noexcept {
 }
 
 std::size_t heap_bytes(const std::string& text) noexcept {
-    constexpr std::size_t inside = std::string().capacity();
+    static const std::size_t inside = std::string().capacity();
     return text.capacity() > inside ? block(text.capacity() + 1) : 0;
 }
 

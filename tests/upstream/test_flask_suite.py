@@ -134,6 +134,8 @@ def test_flask_suite_passes_as_with_stock_flask(
         REDIS_URL=redis.url,
         VEDFOLNIR_ENV="development",
         VEDFOLNIR_STATE_DIR=str(tmp_path / "state"),
+        # Flask's permanent sessions last 31 days; a cookie of ours never outlives its session.
+        SESSION_ABSOLUTE_TIMEOUT_SECONDS=str(31 * 86_400),
     )
 
     assert len(stock) > 400, "most of the suite did not run"
