@@ -52,7 +52,9 @@ class History:
                 continue
             since = logout.finish + (0 if read.node == logout.node else bound)
             if read.start >= since:
-                found.append(f"{read.session} seen {read.start - logout.finish:.3f} s after its logout")
+                found.append(
+                    f"{read.session} seen {read.start - logout.finish:.3f} s after its logout"
+                )
         return found
 
     def vanished(self, handles: dict[str, str], audit: list[tuple[str, str]]) -> list[str]:

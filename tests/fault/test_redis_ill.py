@@ -1,5 +1,5 @@
-"""Redis ill in each way there is, under a busy application with two workers: nobody is let in who left, nobody is thrown out,
-no answer is a 500, and the audit trail counts right."""
+"""Redis ill in each way there is, under a busy application with two workers: nobody is let in who left, nobody is
+thrown out, no answer is a 500, and the audit trail counts right."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import redis as redis_client
 import requests
 import stack
 from load import Crowd
+
+import redis as redis_client
 
 APPS = Path(__file__).resolve().parents[1] / "integration" / "apps"
 VISITORS = 12
@@ -80,8 +81,7 @@ def loop(server: stack.Redis) -> None:
     client = server.client()
     client.config_set("busy-reply-threshold", "50")
     client.function_load(
-        "#!lua name=loops\n"
-        "redis.register_function('loops', function() while true do end end)",
+        "#!lua name=loops\nredis.register_function('loops', function() while true do end end)",
         replace=True,
     )
     # Without waiting for an answer that does not come.
@@ -189,7 +189,9 @@ def test_nothing_lost_and_nobody_let_in(fault: Fault, tmp_path: Path) -> None:
         with web, Crowd(VISITORS, seed, web.url) as crowd:
             stack.wait_until(crowd.all_logged_in, "everybody is logged in", 30)
             # What began within the last second has no copy yet, and would be unknown.
-            stack.wait_until(lambda: copies(state / "sessions.db") >= VISITORS, "all are copied", 30)
+            stack.wait_until(
+                lambda: copies(state / "sessions.db") >= VISITORS, "all are copied", 30
+            )
             crowd.let_leave()
             fault.break_it(redis)
             before = crowd.answered()
@@ -198,9 +200,7 @@ def test_nothing_lost_and_nobody_let_in(fault: Fault, tmp_path: Path) -> None:
             )
             fault.mend(redis)
             mended = time.monotonic()
-            stack.wait_until(
-                lambda: not any(active(web.url).values()), "the fallback is over", 60
-            )
+            stack.wait_until(lambda: not any(active(web.url).values()), "the fallback is over", 60)
             recovery = time.monotonic() - mended
             before = crowd.answered()
             stack.wait_until(

@@ -1,4 +1,5 @@
-"""SQL locked under a busy application with two workers: nobody is turned away, nothing is lost, nothing stands twice (F17)."""
+"""SQL locked under a busy application with two workers: nobody is turned away, nothing is lost, nothing
+stands twice (F17)."""
 
 from __future__ import annotations
 
@@ -102,11 +103,16 @@ def test_sql_locked_under_load(tmp_path: Path) -> None:
             clients = [Client(web.url, f"user{number}") for number in range(USERS)]
             leaving = [chance.random() < 0.5 for _ in clients]
             with locked(state / "sessions.db"), ThreadPoolExecutor(8) as pool:
-                list(pool.map(lambda pair: pair[0].live(history, pair[1]), zip(clients, leaving)))
+                list(
+                    pool.map(
+                        lambda pair: pair[0].live(history, pair[1]),
+                        zip(clients, leaving, strict=False),
+                    )
+                )
                 assert first.get("/read").json()["user"] == "first"
             waiting = state / "journal" / "waiting.journal"
             stack.wait_until(lambda: not waiting.exists(), "the journal is replayed", 60)
-            for client, left in zip(clients, leaving):
+            for client, left in zip(clients, leaving, strict=False):
                 assert (client.get("/read").json()["user"] == client.user) is not left
     with closing(sqlite3.connect(state / "sessions.db")) as db:
         audit = db.execute("SELECT type, user_id, detail FROM audit_events ORDER BY id").fetchall()

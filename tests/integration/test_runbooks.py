@@ -36,7 +36,6 @@ SETTLE_SECONDS = 40.0
 BESIDE = re.compile(r"warning: |\S+Z vedfolnir: ")
 
 
-
 @dataclass
 class Command:
     text: str
