@@ -1,8 +1,5 @@
 // Redis forgets: a replica that lagged takes over, a torn append-only file, yesterday's dump (F01, F06).
-#include "fault/installation.hpp"
-#include "support/forwarder.hpp"
-
-#include <fmt/format.h>
+#include "fault/failover.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -14,32 +11,6 @@ namespace vedfolnir::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-class Failover : public Installation {
-protected:
-    Failover()
-        : primary({.settings = {"repl-diskless-sync-delay 0"}, .tcp = true}),
-          link(primary.port()),
-          replica({.settings = {fmt::format("replicaof 127.0.0.1 {}", link.port())}}) {
-        point_to(primary);
-    }
-
-    [[nodiscard]] bool replicated() {
-        return replica.admin({"INFO", "replication"}).text.find("master_link_status:up") !=
-                   std::string::npos &&
-               record_keys(primary) == record_keys(replica);
-    }
-    /// The connection breaks, the primary dies, and the replica takes over with what it has.
-    void fail_over() {
-        primary.kill();
-        replica.admin({"REPLICAOF", "NO", "ONE"});
-        point_to(replica);
-    }
-
-    RedisServer primary;
-    Forwarder link;
-    RedisServer replica;
-};
 
 // ids: F01 R3 R5 I1 C08
 TEST_F(Failover, logout_that_the_replica_never_heard_of_stays_a_logout) {
