@@ -7,7 +7,7 @@
 -- Flags  none: refused when Redis is out of memory
 -- Result { word, server time in ms, stored bytes where named }
 --   ready     no key was given
---   restored  written, with min(time to live, absolute expiry - now)
+--   restored  written, with the later `last_seen` of both and min(time to live, absolute expiry - now)
 --   newer     the same or something newer stands there; + the stored record, with the later `last_seen` of both
 --   ended     a note stands there, the user's epoch is above the record's, or the absolute end has come
 --   outdated  the mark is beyond what the caller knew: an ending may concern the record
@@ -32,6 +32,15 @@ local function keep(key, record, stored, ttl)
         redis.call('PEXPIRE', key, digits(math.max(ttl, redis.call('PTTL', key))))
     end
     return redis.call('GET', key)
+end
+
+-- What replaces it keeps the later activity, and the later idle end, of both: else the order of arrival would count.
+local function with_activity_of(stored, record, ttl, key)
+    if seen_of(stored) > seen_of(record) then
+        record = string.sub(record, 1, 12) .. write_number(seen_of(stored)) .. string.sub(record, 21)
+        ttl = math.max(ttl, redis.call('PTTL', key))
+    end
+    return record, ttl
 end
 
 local function drop(keys, digest, stored)
@@ -89,6 +98,9 @@ local function restore(keys, args)
             drop(keys, digest, stored)
             return { 'tied', now }
         end
+    end
+    if stored then
+        record, ttl = with_activity_of(stored, record, ttl, keys[1])
     end
     redis.call('SET', keys[1], record, 'PX', digits(ttl))
     if named then

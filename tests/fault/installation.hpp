@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -114,6 +115,17 @@ protected:
         return static_cast<std::size_t>(std::ranges::count_if(keys, [&](const std::string& key) {
             return !model::parse_note(server.admin({"GET", key}).text);
         }));
+    }
+
+    /// Ids of the clients that are connected now, without the one that asks.
+    [[nodiscard]] static std::vector<std::string> connections(RedisServer& server) {
+        std::vector<std::string> ids;
+        std::istringstream lines(server.admin({"CLIENT", "LIST", "TYPE", "normal"}).text);
+        for (std::string line; std::getline(lines, line);) {
+            const bool mine = line.find("cmd=client") != std::string::npos;
+            if (!mine && line.starts_with("id=")) ids.push_back(line.substr(3, line.find(' ') - 3));
+        }
+        return ids;
     }
 
     TemporaryFolder folder;

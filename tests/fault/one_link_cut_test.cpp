@@ -4,7 +4,6 @@
 #include <chrono>
 #include <filesystem>
 #include <sqlite3.h>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,17 +28,8 @@ protected:
     [[nodiscard]] SessionManager process_to_cut_off() {
         SessionManager far = open(unpolled(false));
         EXPECT_EQ(look(far, sign_in(far, "first")), Seen::valid);
-        far_connections = connections();
+        far_connections = connections(server);
         return far;
-    }
-    [[nodiscard]] std::vector<std::string> connections() {
-        std::vector<std::string> ids;
-        std::istringstream lines(server.admin({"CLIENT", "LIST", "TYPE", "normal"}).text);
-        for (std::string line; std::getline(lines, line);) {
-            const bool mine = line.find("cmd=client") != std::string::npos;
-            if (!mine && line.starts_with("id=")) ids.push_back(line.substr(3, line.find(' ') - 3));
-        }
-        return ids;
     }
     /// Those that are connected stay so; nobody connects any more.
     void cut_off() {

@@ -2,10 +2,15 @@
 #include "integration/redis_harness.hpp"
 #include "model/bytes.hpp"
 #include "redis/keys.hpp"
+#include "support/seeds.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace vedfolnir::test {
 namespace {
@@ -146,6 +151,51 @@ TEST_F(RedisRestore, activity_during_the_outage_counts_and_older_activity_does_n
     EXPECT_EQ(restore(seen).current, seen.bytes());
     EXPECT_EQ(restore(record).current, seen.bytes());
     EXPECT_EQ(load(record), seen.bytes());
+}
+
+// ids: F22 R6 S23
+TEST_F(RedisRestore, activity_of_what_is_replaced_counts) {
+    Stored seen = of_user(1);
+    const Stored newer = later(seen);
+    seen.header.last_seen += Millis{5'000};
+    ASSERT_EQ(restore(seen).status, RestoreStatus::restored);
+    ASSERT_EQ(restore(newer).status, RestoreStatus::restored);
+    Stored both = newer;
+    both.header.last_seen = seen.header.last_seen;
+    EXPECT_EQ(load(newer), both.bytes());
+}
+
+// ids: F22 R6
+TEST_F(RedisRestore, versions_of_both_sides_of_a_partition_give_the_same_in_any_order) {
+    const Seeds seeds(1000);
+    for (const std::uint64_t seed : seeds) {
+        std::mt19937_64 random(seed);
+        // Nodes of both sides went on from one version; several of them may have taken the same generation.
+        const Stored base = of_user(static_cast<std::uint8_t>(seed % 200));
+        std::vector<Stored> versions;
+        for (std::uint8_t writer = 1; writer <= 2 + seed % 4; ++writer) {
+            Stored version = base;
+            version.header.generation += random() % 3;
+            version.header.clock = model::next_clock(0, now()) + random() % 2 * 65'536 + writer;
+            version.header.last_seen += Millis(static_cast<long>(random() % 10'000));
+            version.header.operation.fill(writer);
+            versions.push_back(std::move(version));
+        }
+        Stored expected = *std::ranges::max_element(versions, {}, [](const Stored& version) {
+            return std::pair(version.header.generation, version.header.clock);
+        });
+        for (const Stored& version : versions)
+            expected.header.last_seen =
+                std::max(expected.header.last_seen, version.header.last_seen);
+        for (int order = 0; order < 2; ++order) {
+            auto arriving = versions;
+            arriving.push_back(versions[random() % versions.size()]);  // R9: at least once
+            std::ranges::shuffle(arriving, random);
+            for (const Stored& version : arriving) static_cast<void>(restore(version));
+            ASSERT_EQ(load(base), expected.bytes()) << seeds.words(seed);
+            static_cast<void>(end(base, 0));
+        }
+    }
 }
 
 // ids: R5 C08 S36

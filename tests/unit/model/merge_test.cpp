@@ -1,5 +1,6 @@
 #include "model/codec.hpp"
 #include "model/merge.hpp"
+#include "support/seeds.hpp"
 
 #include <gtest/gtest.h>
 
@@ -117,10 +118,11 @@ TEST(Merge, flashes_that_are_no_list_merge_like_any_key) {
     EXPECT_EQ(merged.same_key_conflicts, 1U);
 }
 
-// ids: S22 N2
+// ids: F22 R6 S22 N2
 TEST(Merge, writers_of_distinct_keys_lose_nothing_in_any_order) {
-    std::mt19937 random(20260102);
-    for (int round = 0; round < 200; ++round) {
+    const test::Seeds seeds(1000);
+    for (const std::uint64_t seed : seeds) {
+        std::mt19937_64 random(seed);
         Entries base;
         for (int i = 0; i < 12; ++i) base["k" + std::to_string(i)] = encode_text("base");
         std::vector<Change> changes;
@@ -141,7 +143,7 @@ TEST(Merge, writers_of_distinct_keys_lose_nothing_in_any_order) {
             EXPECT_EQ(merged.same_key_conflicts, 0U);
             stored = std::move(merged.entries);
         }
-        ASSERT_EQ(stored, expected) << "round " << round;
+        ASSERT_EQ(stored, expected) << seeds.words(seed);
     }
 }
 
