@@ -246,5 +246,27 @@ TEST_P(UpkeepEngines, retention_removes_so_many_rows_at_a_time_and_no_younger_on
     EXPECT_EQ(client_->audit().size(), 8U);
 }
 
+/// Only MariaDB counts at once what it read; for SQLite see test_query_plans.py.
+class UpkeepOnMariaDb : public UpkeepEngines {};
+
+INSTANTIATE_TEST_SUITE_P(Engine, UpkeepOnMariaDb, testing::Values(SqlEngine::mysql),
+                         [](const auto& tested) { return engine_name(tested.param); });
+
+// ids: S35 S74
+TEST_P(UpkeepOnMariaDb, batch_reads_as_many_rows_as_it_has_whatever_the_table_holds) {
+    for (std::uint32_t first = 0; first < 6 * many; first += many)
+        ASSERT_EQ(put(first, many, 1), many);
+    const auto shell = SqlServer::shared(GetParam()).shell();
+    const auto rows_read = [&] {
+        std::uint64_t sum = 0;
+        for (const auto& row : shell->run("SHOW GLOBAL STATUS LIKE 'Handler_read%'"))
+            sum += std::stoull(row.at(1));
+        return sum;
+    };
+    const auto before = rows_read();
+    ASSERT_EQ(put(0, 10, 2), 10U);
+    EXPECT_LT(rows_read() - before, std::uint64_t{many});
+}
+
 }  // namespace
 }  // namespace vedfolnir::test

@@ -1,6 +1,7 @@
 -- Purpose: removes a few expired records; each create does, so that they do not pile up. What the hot store was not told
 --   yet stays.
+-- Plan: by records_by_expiry. With `ahead = 0` SQLite sorts all records instead.
 -- Parameters: now, page (rows at most).
 DELETE FROM records
 WHERE store_key IN
-    (SELECT store_key FROM records WHERE expires_ms <= :now AND ahead = 0 ORDER BY expires_ms LIMIT :page)
+    (SELECT store_key FROM records WHERE expires_ms <= :now AND ahead <> 1 ORDER BY expires_ms LIMIT :page)

@@ -1,5 +1,6 @@
 -- Purpose: snapshots in place of older ones; not where the stored record is newer, was written here or is a note, nor of
 --   what ended.
+-- Plan: the batch drives. With `= 0` planners walk an index of all records, and the batch for each of them.
 -- Parameters: batch (a JSON array of objects with the columns of records that are named below).
 UPDATE records
 JOIN JSON_TABLE(:batch, '$[*]' COLUMNS (
@@ -19,7 +20,7 @@ SET records.generation = fresh.generation,
     records.expires_ms = fresh.expires_ms,
     records.bytes = fresh.bytes,
     records.clock = fresh.clock
-WHERE records.is_note = 0 AND records.ahead = 0
+WHERE records.is_note <> 1 AND records.ahead <> 1
   AND (records.generation < fresh.generation
        OR (records.generation = fresh.generation AND records.clock <= fresh.clock))
   AND NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.store_key = fresh.store_key)

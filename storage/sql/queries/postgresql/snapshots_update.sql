@@ -1,5 +1,6 @@
 -- Purpose: snapshots in place of older ones; not where the stored record is newer, was written here or is a note, nor of
 --   what ended.
+-- Plan: the batch drives. With `= 0` planners walk an index of all records, and the batch for each of them.
 -- Parameters: batch (a JSON array of objects with the columns of records that are named below).
 UPDATE records
 SET generation = fresh.generation, epoch = fresh.epoch, absolute_expiry_ms = fresh.absolute_expiry_ms,
@@ -7,7 +8,7 @@ SET generation = fresh.generation, epoch = fresh.epoch, absolute_expiry_ms = fre
 FROM json_to_recordset(CAST(:batch AS json))
      AS fresh (store_key text, user_tag text, handle text, generation bigint, epoch bigint,
           absolute_expiry_ms bigint, expires_ms bigint, bytes text, clock bigint)
-WHERE records.store_key = fresh.store_key AND records.is_note = 0 AND records.ahead = 0
+WHERE records.store_key = fresh.store_key AND records.is_note <> 1 AND records.ahead <> 1
   AND (records.generation < fresh.generation
        OR (records.generation = fresh.generation AND records.clock <= fresh.clock))
   AND NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.store_key = fresh.store_key)
