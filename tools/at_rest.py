@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 SECRET = slice(2, 34)  # of an id's 50 bytes: version, shard, secret, mac
@@ -35,15 +35,19 @@ def secret_of(session_id: str) -> bytes | None:
 
 
 def needles(evidence: Path) -> dict[bytes, str]:
+    return needles_of(lines(evidence / "issued.txt"), lines(evidence / "plaintext.txt"))
+
+
+def needles_of(ids: Iterable[str], values: Iterable[str]) -> dict[bytes, str]:
     """Everything that must not be found, with what it is."""
     found: dict[bytes, str] = {}
-    for session_id in lines(evidence / "issued.txt"):
+    for session_id in ids:
         found[session_id.encode()] = "an id"
         secret = secret_of(session_id)
         if secret is not None and len(secret) == SECRET.stop - SECRET.start:
             found[secret] = "the secret of an id"
             found[secret.hex().encode()] = "the secret of an id, in hex"
-    for value in lines(evidence / "plaintext.txt"):
+    for value in values:
         found[value.encode()] = "a session value"
         found[base64.b64encode(value.encode())[: len(value) // 3 * 4]] = (
             "a session value, in base64"

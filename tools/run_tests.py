@@ -22,6 +22,7 @@ import mutants
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 EVIDENCE = BUILD / "evidence"
+RESULTS = BUILD / "results"
 PYTHON = ROOT / ".venv" / "bin" / "python"
 FUZZ_SECONDS = 20
 # A layer that takes longer hangs: its processes are ended and it counts as failed.
@@ -52,6 +53,7 @@ def run(command: Sequence[str | Path], timeout: float = LAYER_SECONDS_MAX, **ext
     environment = {
         **os.environ,
         "VEDFOLNIR_TEST_EVIDENCE": str(EVIDENCE),
+        "VEDFOLNIR_TEST_RESULTS": str(RESULTS),
         "PATH": f"{PYTHON.parent}:{os.environ['PATH']}",
         **extra,
     }
@@ -87,7 +89,8 @@ def build(preset: str, *targets: str) -> bool:
 def ctest(directory: Path, pattern: str, **environment: str) -> Outcome:
     """Runs the executables whose name matches. One that dies without a report counts as one failure."""
     results = directory / "results"
-    shutil.rmtree(results, ignore_errors=True)
+    for old in results.glob("*.xml"):
+        old.unlink()
     command = ["ctest", "--test-dir", str(directory), "-R", pattern, "--output-on-failure"]
     command += ["--no-tests=error", "-j", str(os.cpu_count() or 1)]
     status = run(command, **environment)
@@ -99,7 +102,7 @@ def ctest(directory: Path, pattern: str, **environment: str) -> Outcome:
 
 def pytest(folder: str, report_name: str = "", **environment: str) -> Outcome:
     name = report_name or folder.replace("/", "-")
-    report = BUILD / "results" / f"pytest-{name}.xml"
+    report = RESULTS / f"pytest-{name}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     command = [PYTHON, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5"]
@@ -292,6 +295,7 @@ def main() -> int:
         rows.append(timed("build", build_step))
     if not arguments.layers:
         shutil.rmtree(EVIDENCE, ignore_errors=True)
+    (RESULTS / "faults.jsonl").unlink(missing_ok=True)
     if not rows or rows[0][2].failed == 0:
         rows += [timed(name, LAYERS[name][2]) for name in layers]
     report(rows)

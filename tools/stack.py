@@ -23,6 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
 import redis
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -182,14 +185,22 @@ class Redis(Process):
         """For those who look in from outside: everything is permitted."""
         return self._url_of(TOOLS_USER)
 
-    def client(self) -> redis.Redis:
+    def client(self, retries: int = 3) -> redis.Redis:
+        """`retries`: of a command that meets a broken connection or LOADING, seconds apart."""
         return redis.Redis(
             unix_socket_path=str(self.socket),
             username=TOOLS_USER,
             password=self._passwords[TOOLS_USER],
+            retry=Retry(ExponentialWithJitterBackoff(), retries),
         )
 
     def start(self) -> None:
+        self.begin()
+        self.wait_ready(self.answers)
+        self._install_functions()
+
+    def begin(self, *more: str) -> None:
+        """Starts it and does not wait until it answers. `more`: lines for its configuration."""
         if len(str(self.socket)) > UNIX_PATH_MAX:
             self._socket_folder = self._socket_folder or tempfile.mkdtemp(prefix="vedfolnir-")
             self.socket = Path(self._socket_folder) / "redis.sock"
@@ -205,12 +216,11 @@ class Redis(Process):
             'save ""',
             "maxmemory-policy noeviction",
             "daemonize no",
+            *more,
         )
         config = self.folder / "redis.conf"
         config.write_text("\n".join(settings) + "\n")
         self.launch([*self._prefix, redis_program(), str(config)])
-        self.wait_ready(self._answers)
-        self._install_functions()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         super().stop(number)
@@ -246,9 +256,9 @@ class Redis(Process):
         if done.returncode != 0:
             raise StackError(f"vedfolnir redis install: {done.stderr or done.stdout}")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         try:
-            with self.client() as client:
+            with self.client(retries=0) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False

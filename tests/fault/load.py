@@ -13,12 +13,14 @@ import requests
 from history import History
 
 PATIENCE = 30.0
+# Stands in every value that is written: must not be found at rest.
+MARKER = "marker-of-a-payload-9f31"
 
 
 @dataclass
 class Figures:
     statuses: Counter[int] = field(default_factory=Counter)
-    slowest: float = 0.0
+    seconds: list[float] = field(default_factory=list)
     false_logouts: list[str] = field(default_factory=list)
     older: int = 0  # answers with a value older than one that was acknowledged before
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -27,10 +29,20 @@ class Figures:
     def requests(self) -> int:
         return sum(self.statuses.values())
 
+    @property
+    def errors(self) -> int:
+        """Answers that are neither an answer nor "cannot be found out"."""
+        return self.requests - self.statuses[200] - self.statuses[503]
+
+    def percentile(self, part: float) -> float:
+        with self.lock:
+            ordered = sorted(self.seconds)
+        return ordered[min(int(part * len(ordered)), len(ordered) - 1)]
+
     def note(self, status: int, seconds: float) -> None:
         with self.lock:
             self.statuses[status] += 1
-            self.slowest = max(self.slowest, seconds)
+            self.seconds.append(seconds)
 
     def note_false_logout(self, what: str) -> None:
         with self.lock:
@@ -38,7 +50,9 @@ class Figures:
 
 
 class Visitor(threading.Thread):
-    """Logs in, reads, writes, logs out and begins again under another name, until told to stop. Uses one connection."""
+    """Logs in, reads, writes, logs out and begins again under another name, until told to stop.
+
+    Uses one connection; what it left is looked at over new ones as well, which other workers may answer."""
 
     def __init__(
         self, number: int, seed: int, url: str, history: History, figures: Figures
@@ -51,7 +65,10 @@ class Visitor(threading.Thread):
         self.figures = figures
         self.logins = 0
         self.user = ""
+        self.leaving = False  # tried to, without an answer
         self.cookie = ""
+        self.cookies: set[str] = set()
+        self.left: list[tuple[str, str]] = []  # user and cookie of each session that was logged out
         self.written = 0
         self.shown = True  # the last answer showed what was written last
         self.error: BaseException | None = None
@@ -72,6 +89,9 @@ class Visitor(threading.Thread):
         if not self.user:
             self._log_in()
             return
+        if self.leaving:
+            self._log_out()
+            return
         what = self.chance.random()
         if what < 0.7:
             self.read()
@@ -88,8 +108,10 @@ class Visitor(threading.Thread):
         answer = self._session.get(self.url + path, headers=headers, timeout=PATIENCE)
         self.figures.note(answer.status_code, time.monotonic() - start)
         match = re.match(r"session=([^;]+)", answer.headers.get("Set-Cookie", ""))
-        if match and cookie == self.cookie:
-            self.cookie = match[1]
+        if match:
+            self.cookies.add(match[1])
+            if cookie == self.cookie:
+                self.cookie = match[1]
         return answer
 
     def _log_in(self) -> None:
@@ -111,7 +133,7 @@ class Visitor(threading.Thread):
         if found["user"] != self.user:
             self.figures.note_false_logout(f"{self.user} was {found['user']}")
             self.user = ""
-        elif int(found["keys"].get("key_count", 0)) < self.written:
+        elif int(found["keys"].get("key_count", "0").split()[0]) < self.written:
             self.figures.older += 1
             self.shown = False
         else:
@@ -120,7 +142,7 @@ class Visitor(threading.Thread):
 
     def _write(self) -> None:
         value = self.written + 1
-        answer = self._get(f"/write?key=key_count&value={value}", self.cookie)
+        answer = self._get(f"/write?key=key_count&value={value} {MARKER}", self.cookie)
         if answer.status_code != 200:
             return
         if answer.json()["user"] == self.user:
@@ -134,17 +156,28 @@ class Visitor(threading.Thread):
         start = time.monotonic()
         answer = self._get("/logout/now", cookie)
         if answer.status_code != 200:
-            return  # tried again some time
+            self.leaving = True  # it may have happened or not: tried again at once
+            return
         if answer.text in ("ended", "pending"):
-            self.history.note("logout", user, start)
+            self.history.note("logout", user, start, node=answer.headers["X-Worker"])
+            self.left.append((user, cookie))
+        elif not self.leaving:
+            self.figures.note_false_logout(f"{self.user} had nothing to end")
         self.user = self.cookie = ""
-        for _ in range(3):
-            start = time.monotonic()
-            late = self._get("/read", cookie)
-            if late.status_code == 200:
-                found = late.json()
-                seen = found["user"] == user
-                self.history.note("read", user, start, seen=seen, node=str(found["pid"]))
+        self.leaving = False
+        for fresh in (False, True, True):
+            self.look_back(user, cookie, fresh=fresh)
+
+    def look_back(self, user: str, cookie: str, *, fresh: bool) -> None:
+        """Whether a session that was left lets anybody in; `fresh`: over a new connection."""
+        if fresh:
+            self._session.close()
+        start = time.monotonic()
+        answer = self._get("/read", cookie)
+        if answer.status_code == 200:
+            found = answer.json()
+            seen = found["user"] == user
+            self.history.note("read", user, start, seen=seen, node=str(found["pid"]))
 
 
 class Crowd:
@@ -163,15 +196,7 @@ class Crowd:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for visitor in self.visitors:
-            visitor.stopping.set()
-        for visitor in self.visitors:
-            visitor.join(2 * PATIENCE)
-        for visitor in self.visitors:
-            if visitor.error is not None:
-                raise visitor.error
-            if visitor.is_alive():
-                raise TimeoutError(f"{visitor.name} hangs")
+        self.stop()
 
     def all_logged_in(self) -> bool:
         self._raise()
@@ -180,6 +205,28 @@ class Crowd:
     def let_leave(self) -> None:
         for visitor in self.visitors:
             visitor.may_leave.set()
+
+    def stop(self) -> None:
+        for visitor in self.visitors:
+            visitor.stopping.set()
+        for visitor in self.visitors:
+            visitor.join(2 * PATIENCE)
+            if visitor.is_alive():
+                raise TimeoutError(f"{visitor.name} hangs")
+        self._raise()
+
+    def look_around(self) -> list[str]:
+        """After `stop`: whose last acknowledged write is not there; and everybody looks at what was left."""
+        behind = []
+        for visitor in self.visitors:
+            if visitor.user and not (visitor.read() and visitor.shown):
+                behind.append(visitor.user)
+            for user, cookie in visitor.left:
+                visitor.look_back(user, cookie, fresh=False)
+        return behind
+
+    def cookies(self) -> set[str]:
+        return {cookie for visitor in self.visitors for cookie in visitor.cookies}
 
     def answered(self) -> int:
         self._raise()

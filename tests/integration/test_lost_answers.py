@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import stack
 from conftest import SECRET_KEY, Stack
-from losing_proxy import LosingProxy
+from support.losing_proxy import LosingProxy
 from vedfolnir import DeadlineExceeded, _core
 
 SAVE = b"vedfolnir_save"

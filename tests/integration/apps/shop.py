@@ -60,6 +60,12 @@ def create_app() -> Flask:
     pages(app)
     logins(app)
     hooks(app)
+
+    @app.after_request
+    def name_worker(response: Response) -> Response:
+        response.headers["X-Worker"] = str(os.getpid())
+        return response
+
     return app
 
 
