@@ -71,7 +71,7 @@ def quietly(*command: str | Path) -> bool:
 
 
 def configure() -> bool:
-    options = ["-DVEDFOLNIR_PYTHON=OFF", "-DVEDFOLNIR_BENCH=OFF", "-DVEDFOLNIR_CLI=OFF"]
+    options = ["-DVEDFOLNIR_PYTHON=OFF", "-DVEDFOLNIR_BENCH=OFF"]
     return quietly("cmake", "--preset", "dev", *options)
 
 

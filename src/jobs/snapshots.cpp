@@ -1,5 +1,7 @@
 #include "jobs/snapshots.hpp"
 
+#include "runtime/fail_point.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -80,9 +82,11 @@ private:
         }
         const auto put = co_await put_snapshots(std::move(snapshots), run.deadline);
         if (!put) co_return put.error();
+        runtime::fail_point("snapshots.put");
         const auto drained =
             co_await stores_.hot->drained(run.ticket.fence, std::move(batch), run.deadline);
         if (!drained) co_return drained.error();
+        runtime::fail_point("snapshots.drained");
         co_return kept + *put;
     }
 

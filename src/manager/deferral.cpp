@@ -2,6 +2,7 @@
 #include "manager/core.hpp"
 #include "manager/describe.hpp"
 #include "runtime/archive_rules.hpp"
+#include "runtime/fail_point.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -59,6 +60,7 @@ Task<bool> Core::write_down(std::vector<async::Deferred> entries, Deadline deadl
     auto written = co_await ports_.journal->append(std::move(entries), deadline);
     note_waiting();
     if (!written) settings_.report("the journal took no entry", written.error());
+    if (written) runtime::fail_point("journal.written");
     co_return written;
 }
 
@@ -161,6 +163,7 @@ asio::awaitable<void> Core::replay_journal(Deadline deadline) {
         const auto done = co_await replay_entries((*turn)->entries, deadline);
         if (done > 0 && done == (*turn)->entries.size())
             co_await note_replayed((*turn)->position + done, (*turn)->file);
+        runtime::fail_point("replay.noted");
         async::ReplayTurn ending = std::move(**turn);
         const auto ended = co_await ports_.journal->end_replay(std::move(ending), done,
                                                                deadline_in(closing_budget));
@@ -183,7 +186,9 @@ asio::awaitable<std::uint64_t> Core::replay_entries(std::vector<async::Deferred>
         auto receipt = co_await ports_.archive->replay(std::move(batch), until);
         if (receipt) {
             ask_archive_at_ = {};
+            runtime::fail_point("replay.recorded");
             co_await apply_replayed(std::move(*receipt), deadline);
+            runtime::fail_point("replay.applied");
             done += count;
             batch_max = replay_batch;
             continue;

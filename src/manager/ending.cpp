@@ -1,5 +1,6 @@
 #include "manager/core.hpp"
 #include "manager/describe.hpp"
+#include "runtime/fail_point.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -286,7 +287,9 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
     request.event.operation = *operation;
     request.event.detail = json_object({{"reason", to_string(reason)}}, trace);
     denied_.deny(name.key, until, time);
+    runtime::fail_point("end.denied");
     auto receipt = co_await end_in_archive(request, deadline);
+    if (receipt) runtime::fail_point("end.recorded");
 
     async::EndOrder undocumented;  // what the hot store is told when SQL has no sequence for it
     undocumented.shard = name.key.shard;
@@ -318,6 +321,7 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
         AtomicCounters::raise(settings_.counters.endings_pending);
         co_return Ending::pending;
     }
+    runtime::fail_point("end.applied");
     co_return Ending::ended;
 }
 

@@ -2,6 +2,7 @@
 #include "manager/core.hpp"
 #include "manager/describe.hpp"
 #include "policy/lifetime.hpp"
+#include "runtime/fail_point.hpp"
 #include "web/set_cookie.hpp"
 
 #include <algorithm>
@@ -130,6 +131,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         if (granted.error().code == Errc::denied && keeps_handle) co_return login_after_end(commit);
         co_return granted.error();
     }
+    runtime::fail_point("login.granted");
     async::LoginGrant& grant = granted->grant;
     if (order.replaced)
         denied_.deny(order.replaced->key, loaded->header.absolute_expiry, commit.now);
@@ -137,6 +139,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         // Every id the old session had goes now, before there is a new one.
         const auto replaced = co_await end_replaced(std::move(*grant.end_replaced), commit);
         if (!replaced) co_return replaced.error();
+        runtime::fail_point("login.replaced");
     }
     header.epoch = grant.epoch;
     auto record = crypto::seal_record(settings_.ring, settings_.random, key, header, encoded,
@@ -149,6 +152,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     if (!created) co_return created.error();
     // A stale epoch means that all of this user's sessions were ended meanwhile: log in again under the new epoch.
     if (*created != async::CreateStatus::created) co_return Answer{};
+    runtime::fail_point("login.created");
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
     const async::LoginConfirmed confirmation{handle, key, user};
     const auto confirmed = co_await confirm_login(confirmation, granted->deferred, commit.deadline);

@@ -2,6 +2,7 @@
 // nothing.
 #include "model/record.hpp"
 #include "resilient/resilient.hpp"
+#include "runtime/fail_point.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -148,6 +149,7 @@ Task<Resilient::Page> Resilient::reconcile_page(std::vector<AheadRow> rows) {
     const auto replies = co_await parts_.target->restore(
         std::move(items), settings_.lifetimes.clock_skew_max, deadline_in(step_budget));
     if (!replies) co_return replies.error();
+    runtime::fail_point("reconcile.restored");
     for (std::size_t i = 0; i < std::min(records.size(), replies->size()); ++i) {
         tell_changed(records[i].key);
         auto settled = settle(std::move(records[i]), (*replies)[i], page.report);
@@ -156,6 +158,7 @@ Task<Resilient::Page> Resilient::reconcile_page(std::vector<AheadRow> rows) {
     const auto settled =
         co_await parts_.database->settle(std::move(told), deadline_in(step_budget));
     if (!settled) co_return settled.error();
+    runtime::fail_point("reconcile.settled");
     page.settled = *settled;
     co_return page;
 }

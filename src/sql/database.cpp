@@ -1,6 +1,7 @@
 #include "sql/database.hpp"
 
 #include "runtime/blocking_pool.hpp"
+#include "runtime/fail_point.hpp"
 #include "sql/dialects.hpp"
 #include "sql/failure.hpp"
 #include "sql/migrator.hpp"
@@ -234,7 +235,9 @@ std::optional<Diagnosis> Database::Impl::write(const Work& work, Call& call) {
             throw Failure(Errc::audit_unavailable,
                           "the deadline passed before the commit; nothing was written");
         }
+        runtime::fail_point("sql.written");
         db.commit();
+        runtime::fail_point("sql.committed");
     } catch (const std::exception& failure) {
         failed = db.diagnose(failure);
     }
