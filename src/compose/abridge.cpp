@@ -32,15 +32,15 @@ public:
         kept_.insert({"_fresh", "_id"});
     }
 
-    std::optional<std::string> operator()(const StoreKey& key, const std::string& record) {
+    /// What this process has no key for is copied as it stands, sealed: whoever has the key must not go without a copy.
+    std::string operator()(const StoreKey& key, std::string record) {
         auto opened = crypto::open_record(ring_, key, record, limits_, plain_);
-        if (!opened) return std::nullopt;
+        if (!opened) return record;
         std::erase_if(opened->payload.entries,
                       [&](const auto& entry) { return !kept_.contains(entry.first); });
         const std::string payload = model::encode_payload(opened->payload);
         auto sealed = crypto::seal_record(ring_, random_, key, opened->header, payload, plain_);
-        if (!sealed) return std::nullopt;
-        return std::move(*sealed);
+        return sealed ? std::move(*sealed) : std::move(record);
     }
 
 private:
@@ -66,7 +66,7 @@ Result<jobs::Abridge> make_abridge(const ManagerOptions& options) {
     return jobs::Abridge(
         [abridger](const StoreKey& key, std::string record) -> std::optional<std::string> {
             if (!is_named(record)) return std::nullopt;
-            return (*abridger)(key, record);
+            return (*abridger)(key, std::move(record));
         });
 }
 

@@ -8,7 +8,7 @@
 namespace vedfolnir::compose {
 
 /// Without a policy of keys the sealed bytes as they are; else the same session with those keys only, besides the ones that
-/// say who is logged in, sealed anew. Errors: key_unavailable.
+/// say who is logged in, sealed anew; what this process has no key for as it is. Errors: key_unavailable.
 [[nodiscard]] Result<jobs::Abridge> make_abridge(const ManagerOptions& options);
 
 }  // namespace vedfolnir::compose

@@ -56,6 +56,41 @@ void Core::note_ambiguous(const RequestContext& request) {
                       });
 }
 
+/// Somebody tries ids, or this process lacks a key that others have: only who runs it can tell. Any thread.
+void Core::say_foreign_cookie() const {
+    if (!foreign_cookie_.due()) return;
+    settings_.report(
+        "a cookie was refused: none of this process's keys made it",
+        {Errc::key_unavailable,
+         "forged, or of a key that was retired or is missing here (counted as cookies_forged; "
+         "said every few minutes at most): where users of other processes are concerned, give "
+         "all of them one key ring"});
+}
+
+/// Nothing here changes the record: to a process that has its key it is as good as before.
+void Core::note_unreadable(const StoreKey& key, const std::string& bytes, TimePoint now,
+                           const TraceId& trace) {
+    AtomicCounters::raise(settings_.counters.records_unreadable);
+    const auto header = model::parse_header(bytes);
+    const bool no_key = header && header->sealed && !settings_.ring.has(header->key_id);
+    const std::string key_id = header ? std::to_string(header->key_id) : "none";
+    auto event = event_of("record.unreadable", now, std::nullopt, {}, "system");
+    event.detail = json_object({{"store_key", key.text()},
+                                {"key_id", key_id},
+                                {"reason", no_key ? "key_missing" : "does_not_open"}},
+                               trace);
+    note_event(std::move(event));
+    if (!unreadable_.due()) return;
+    settings_.report(
+        "a stored session cannot be opened; its user has to log in again here",
+        {Errc::key_unavailable,
+         no_key ? "it is sealed with key " + key_id +
+                      ", which this process does not have: unless that key was retired, give "
+                      "this process the key ring of the others"
+                : "it is sealed with key " + key_id +
+                      ": damaged, or another key of this id is in use elsewhere"});
+}
+
 /// The store key of the session that the request names; else `state` says why there is none.
 std::optional<StoreKey> Core::read_cookie(const RequestContext& request, SessionState& state) {
     auto& counters = settings_.counters;
@@ -76,6 +111,7 @@ std::optional<StoreKey> Core::read_cookie(const RequestContext& request, Session
     if (!settings_.ring.verify(*id)) {
         AtomicCounters::raise(counters.cookies_forged);
         state.reason = LoadReason::forged;
+        say_foreign_cookie();
         return std::nullopt;
     }
     state.cookie_value = cookie.value;
@@ -218,12 +254,7 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
             "cannot be asked for them"};
     }
     if (state->reason == LoadReason::found) AtomicCounters::raise(counters.loads_found);
-    if (state->reason == LoadReason::unreadable) {
-        AtomicCounters::raise(counters.records_unreadable);
-        auto event = event_of("record.unreadable", *time, std::nullopt, {}, "system");
-        event.detail = json_object({{"store_key", key.text()}}, state->trace);
-        note_event(std::move(event));
-    }
+    if (state->reason == LoadReason::unreadable) note_unreadable(key, *bytes, *time, state->trace);
     co_return state;
 }
 

@@ -5,6 +5,7 @@
 
 #include "manager/deny_set.hpp"
 #include "manager/ports.hpp"
+#include "manager/seldom.hpp"
 #include "manager/session_state.hpp"
 #include "policy/commit_plan.hpp"
 #include "vedfolnir/session_manager.hpp"
@@ -135,11 +136,11 @@ private:
     // core.cpp: loading
     struct LoadAnswer {
         std::optional<std::string> bytes;
-        bool trusted = false;  ///< Compared with SQL, of SQL itself, or of a Redis that lost nothing.
+        bool trusted =
+            false;  ///< Compared with SQL, of SQL itself, or of a Redis that lost nothing.
     };
-    [[nodiscard]] Task<LoadAnswer> load_compared(StoreKey key,
-                                                                 const SessionState& asking,
-                                                                 Deadline deadline);
+    [[nodiscard]] Task<LoadAnswer> load_compared(StoreKey key, const SessionState& asking,
+                                                 Deadline deadline);
     [[nodiscard]] Task<bool> know_epoch(std::optional<std::string> bytes, TimePoint now,
                                         Deadline deadline);
     LoadReason judge_record(SessionState& state, const StoreKey& key, const std::string& bytes,
@@ -155,6 +156,9 @@ private:
     [[nodiscard]] std::optional<StoreKey> read_cookie(const RequestContext& request,
                                                       SessionState& state);
     void note_ambiguous(const RequestContext& request);
+    void say_foreign_cookie() const;
+    void note_unreadable(const StoreKey& key, const std::string& bytes, TimePoint now,
+                         const TraceId& trace);
     [[nodiscard]] Task<std::optional<Name>> resolve(std::string name, std::string owner,
                                                     Deadline deadline);
     [[nodiscard]] Task<bool> owns(std::string owner, StoreKey key, Deadline deadline);
@@ -318,6 +322,9 @@ private:
     bool replaying_ = false;
     std::vector<std::uint64_t> seen_;  ///< Sequences up to which endings are known here.
     int failed_polls_ = 0;             ///< In a row.
+    static constexpr std::chrono::minutes key_trouble_again{5};
+    mutable Seldom foreign_cookie_{key_trouble_again};
+    Seldom unreadable_{key_trouble_again};
 };
 
 }  // namespace vedfolnir::manager
