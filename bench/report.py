@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import report_cpp
+import report_database
 from applications import KINDS
 
 BASE, OURS, PEER = "bare", "Vedfolnir", "Flask-Session"
@@ -25,6 +26,8 @@ def tables(outcome: dict[str, Any]) -> str:
         texts.append(report_cpp.text(parts["cpp"]))
     if "load" in parts:
         texts.append(_load(parts["load"]))
+    if "database" in parts:
+        texts.append(report_database.text(parts["database"]))
     return "\n".join(texts)
 
 

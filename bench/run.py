@@ -2,7 +2,7 @@
 
 Writes one JSON file per run under bench/out/. A run of all parts also writes bench/RESULTS.md and the plots.
 Parts: cpp (single steps; loads beside hiredis and Boost.Redis; memory), flask (beside plain Flask, its signed
-cookie and Flask-Session), load (10 000 sessions, 1 000 clients).
+cookie and Flask-Session), load (10 000 sessions, 1 000 clients), database (logins, loads from SQL, recovery, sweep).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ sys.path[:0] = [str(BENCH.parent / "tools"), str(BENCH)]
 
 import compare  # noqa: E402
 import cpp_part  # noqa: E402
+import database_part  # noqa: E402
 import flask_part  # noqa: E402
 import load_part  # noqa: E402
 import machine  # noqa: E402
@@ -27,7 +28,12 @@ import plots  # noqa: E402
 import report  # noqa: E402
 import stack  # noqa: E402
 
-PARTS = {"cpp": cpp_part.run, "flask": flask_part.run, "load": load_part.run}
+PARTS = {
+    "cpp": cpp_part.run,
+    "flask": flask_part.run,
+    "load": load_part.run,
+    "database": database_part.run,
+}
 
 
 def main() -> int:

@@ -11,6 +11,9 @@ namespace {
 using async::Task;
 using runtime::AtomicCounters;
 
+/// They share a transaction in SQL, so that few entries in each do not cost one each.
+constexpr std::size_t shards_per_batch = 16;
+
 TimePoint wall_clock() { return std::chrono::floor<Millis>(std::chrono::system_clock::now()); }
 
 class Cleanup : public std::enable_shared_from_this<Cleanup> {
@@ -50,40 +53,43 @@ private:
     }
 
     Task<bool> sweep(const JobRun& run, JobResult& result) {
-        const auto shards = co_await stores_.hot->shards_due(run.deadline);
-        if (!shards) co_return shards.error();
-        for (const std::uint8_t shard : *shards) {
-            bool full = true;
-            while (full && goes_on(run)) {
-                --batches_left_;
-                const auto done = co_await sweep_batch(shard, run, result);
-                if (!done) co_return done.error();
-                full = *done;
-            }
+        auto due = co_await stores_.hot->shards_due(run.deadline);
+        if (!due) co_return due.error();
+        while (!due->empty() && goes_on(run)) {
+            --batches_left_;
+            const auto count =
+                std::min<std::size_t>({due->size(), shards_per_batch, std::size_t{options_.batch}});
+            std::vector<std::uint8_t> shards(due->end() - static_cast<std::ptrdiff_t>(count),
+                                             due->end());
+            due->resize(due->size() - count);
+            const auto full = co_await sweep_batch(std::move(shards), run, result);
+            if (!full) co_return full.error();
+            due->insert(due->end(), full->begin(), full->end());
         }
         co_return true;
     }
 
-    /// SQL first: who hears of the sweep later finds the row closed. True: there may be more.
-    Task<bool> sweep_batch(std::uint8_t shard, const JobRun& run, JobResult& result) {
+    /// SQL first: who hears of the sweep later finds the row closed. The shards that may hold more.
+    Task<std::vector<std::uint8_t>> sweep_batch(std::vector<std::uint8_t> shards, const JobRun& run,
+                                                JobResult& result) {
+        const auto each = options_.batch / static_cast<std::uint32_t>(shards.size());
         auto page =
-            co_await stores_.hot->due(shard, run.ticket.fence, options_.batch, run.deadline);
+            co_await stores_.hot->due(std::move(shards), run.ticket.fence, each, run.deadline);
         if (!page) co_return page.error();
         const auto time = co_await stores_.hot->now(run.deadline);
         if (!time) co_return time.error();
         if (page->oldest) result.lag = std::max(result.lag, Millis(*time - *page->oldest));
-        const bool full = page->looked_at >= options_.batch;
-        if (page->gone.empty()) co_return full;
+        if (page->gone.empty()) co_return std::move(page->full);
         auto closed = co_await stores_.sql->close_gone(run.ticket, std::move(page->gone), *time,
                                                        run.deadline);
         if (!closed) co_return closed.error();
-        const auto removed = co_await stores_.hot->forget(shard, run.ticket.fence,
-                                                          std::move(closed->gone), run.deadline);
+        const auto removed =
+            co_await stores_.hot->forget(run.ticket.fence, std::move(closed->gone), run.deadline);
         if (!removed) co_return removed.error();
         result.removed += *removed;
         AtomicCounters::raise(stores_.counters->cleanup_removed, *removed);
         AtomicCounters::raise(stores_.counters->cleanup_closed, closed->closed);
-        co_return full;
+        co_return std::move(page->full);
     }
 
     Task<bool> close_and_purge(const JobRun& run, JobResult& result) {

@@ -115,12 +115,6 @@ Result<Texts> RedisUpkeep::acted(boost::system::result<Texts, Failure> words,
     return std::move(*words);
 }
 
-Task<Texts> RedisUpkeep::acting(FunctionCall call, std::string_view done, Deadline deadline) {
-    const std::string_view function = call.function;
-    auto words = co_await call_function(connection_, clock_, std::move(call), deadline);
-    co_return acted(std::move(words), function, done);
-}
-
 FunctionCall RedisUpkeep::due_call(std::uint8_t shard, Fence fence, std::uint32_t limit) const {
     return {"vedfolnir_due",
             {keys_.fence(shard), keys_.expiry(shard)},
@@ -140,18 +134,30 @@ Task<bool> RedisUpkeep::raise_fence(Fence fence, Deadline deadline) {
     co_return true;
 }
 
-Task<DuePage> RedisUpkeep::due(std::uint8_t shard, Fence fence, std::uint32_t limit,
+Task<DuePage> RedisUpkeep::due(std::vector<std::uint8_t> shards, Fence fence, std::uint32_t limit,
                                Deadline deadline) {
-    FunctionCall call = due_call(shard, fence, limit);
-    const auto words = co_await acting(std::move(call), "due", deadline);
-    if (!words) co_return words.error();
     DuePage page;
-    page.looked_at = static_cast<std::uint32_t>(number((*words)[2]));
-    if (page.looked_at > 0 && words->size() > 3) page.oldest = score_time((*words)[3]);
-    for (std::size_t i = 4; i < words->size(); ++i) {
-        const auto gone = read_member(shard, (*words)[i]);
-        if (!gone) co_return unexpected("vedfolnir_due", "an entry of another length");
-        page.gone.push_back(*gone);
+    if (shards.empty()) co_return page;
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    for (const std::uint8_t shard : shards)
+        push_call(pipeline.request, due_call(shard, fence, limit));
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    for (std::size_t each = 0; each < shards.size(); ++each) {
+        const auto words =
+            acted(words_of(exchange->replies.at(each), "vedfolnir_due"), "vedfolnir_due", "due");
+        if (!words) co_return words.error();
+        const auto looked_at = number((*words)[2]);
+        if (looked_at >= limit) page.full.push_back(shards[each]);
+        const auto oldest =
+            looked_at > 0 && words->size() > 3 ? score_time((*words)[3]) : std::nullopt;
+        if (oldest && (!page.oldest || *oldest < *page.oldest)) page.oldest = oldest;
+        for (std::size_t i = 4; i < words->size(); ++i) {
+            const auto gone = read_member(shards[each], (*words)[i]);
+            if (!gone) co_return unexpected("vedfolnir_due", "an entry of another length");
+            page.gone.push_back(*gone);
+        }
     }
     co_return page;
 }
@@ -174,26 +180,45 @@ Task<std::vector<std::uint8_t>> RedisUpkeep::shards_due(Deadline deadline) {
     co_return found;
 }
 
-Task<std::uint32_t> RedisUpkeep::forget(std::uint8_t shard, Fence fence,
-                                        std::vector<async::Gone> gone, Deadline deadline) {
+FunctionCall RedisUpkeep::forget_call(std::uint8_t shard, Fence fence,
+                                      const std::vector<const async::Gone*>& gone) const {
     FunctionCall call{"vedfolnir_forget",
                       {keys_.fence(shard), keys_.expiry(shard), keys_.dirty(shard)},
                       {digits(fence)}};
     std::map<UserTag, std::size_t> positions;
-    for (const async::Gone& session : gone) {
+    for (const async::Gone* session : gone) {
         std::size_t position = 0;
         // An index of another shard is another shard's business (and, on a cluster, another node's).
-        if (!session.user.anonymous() && session.user.shard() == shard) {
-            const auto [entry, fresh] = positions.try_emplace(session.user, call.keys.size() + 1);
-            if (fresh) call.keys.push_back(keys_.user(session.user));
+        if (!session->user.anonymous() && session->user.shard() == shard) {
+            const auto [entry, fresh] = positions.try_emplace(session->user, call.keys.size() + 1);
+            if (fresh) call.keys.push_back(keys_.user(session->user));
             position = entry->second;
         }
-        call.arguments.push_back(member_of(session));
+        call.arguments.push_back(member_of(*session));
         call.arguments.push_back(std::to_string(position));
     }
-    const auto words = co_await acting(std::move(call), "forgotten", deadline);
-    if (!words) co_return words.error();
-    co_return static_cast<std::uint32_t>(number((*words)[2]));
+    return call;
+}
+
+Task<std::uint32_t> RedisUpkeep::forget(Fence fence, std::vector<async::Gone> gone,
+                                        Deadline deadline) {
+    if (gone.empty()) co_return 0U;
+    std::map<std::uint8_t, std::vector<const async::Gone*>> by_shard;
+    for (const async::Gone& session : gone) by_shard[session.key.shard].push_back(&session);
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    for (const auto& [shard, sessions] : by_shard)
+        push_call(pipeline.request, forget_call(shard, fence, sessions));
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    std::uint32_t removed = 0;
+    for (const Reply& reply : exchange->replies) {
+        const auto words =
+            acted(words_of(reply, "vedfolnir_forget"), "vedfolnir_forget", "forgotten");
+        if (!words) co_return words.error();
+        removed += static_cast<std::uint32_t>(number((*words)[2]));
+    }
+    co_return removed;
 }
 
 Task<std::vector<async::Dirty>> RedisUpkeep::dirty(std::uint32_t limit, Deadline deadline) {

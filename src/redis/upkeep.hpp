@@ -28,10 +28,11 @@ public:
     [[nodiscard]] async::Task<bool> give_up(std::string holder, Deadline deadline) override;
 
     [[nodiscard]] async::Task<bool> raise_fence(async::Fence fence, Deadline deadline) override;
-    [[nodiscard]] async::Task<async::DuePage> due(std::uint8_t shard, async::Fence fence,
-                                                  std::uint32_t limit, Deadline deadline) override;
+    [[nodiscard]] async::Task<async::DuePage> due(std::vector<std::uint8_t> shards,
+                                                  async::Fence fence, std::uint32_t limit,
+                                                  Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint8_t>> shards_due(Deadline deadline) override;
-    [[nodiscard]] async::Task<std::uint32_t> forget(std::uint8_t shard, async::Fence fence,
+    [[nodiscard]] async::Task<std::uint32_t> forget(async::Fence fence,
                                                     std::vector<async::Gone> gone,
                                                     Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::Dirty>> dirty(std::uint32_t limit,
@@ -45,10 +46,10 @@ public:
     [[nodiscard]] async::Task<TimePoint> now(Deadline deadline) override;
 
 private:
-    [[nodiscard]] async::Task<Texts> acting(FunctionCall call, std::string_view done,
-                                            Deadline deadline);
     [[nodiscard]] FunctionCall due_call(std::uint8_t shard, async::Fence fence,
                                         std::uint32_t limit) const;
+    [[nodiscard]] FunctionCall forget_call(std::uint8_t shard, async::Fence fence,
+                                           const std::vector<const async::Gone*>& gone) const;
     [[nodiscard]] Result<Texts> acted(boost::system::result<Texts, Failure> words,
                                       std::string_view function, std::string_view done);
 

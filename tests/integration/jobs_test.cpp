@@ -131,8 +131,8 @@ TEST_F(Fences, paused_leader_that_wakes_up_can_do_nothing_any_more) {
     EXPECT_FALSE(take("old", 60'000ms).held);
     for (const int shard : {0, 1, 0x2a, 255}) {
         const auto each = static_cast<std::uint8_t>(shard);
-        EXPECT_TRUE(denied(run(redis->due(each, old.fence, 10, until())))) << shard;
-        EXPECT_TRUE(denied(run(redis->forget(each, old.fence, {}, until())))) << shard;
+        EXPECT_TRUE(denied(run(redis->due({each}, old.fence, 10, until())))) << shard;
+        EXPECT_TRUE(denied(run(redis->forget(old.fence, {{{each, {}}, {}, {}}}, until())))) << shard;
         EXPECT_TRUE(denied(run(redis->drained(old.fence, {{{each, {}}, {}}}, until())))) << shard;
     }
     EXPECT_EQ(redis->refused_for(), now.fence);

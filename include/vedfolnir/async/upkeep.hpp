@@ -49,8 +49,8 @@ struct Gone {
 
 struct DuePage {
     std::vector<Gone> gone;
-    std::uint32_t looked_at =
-        0;  ///< Entries that had fallen due; the page was full if this is its limit.
+    std::vector<std::uint8_t>
+        full;  ///< The shards that may hold further entries that have fallen due.
     std::optional<TimePoint> oldest;  ///< When the first of them fell due.
 };
 
@@ -73,15 +73,15 @@ public:
 
     /// Makes every shard refuse lower fences from here on.
     [[nodiscard]] virtual Task<bool> raise_fence(Fence fence, Deadline deadline) = 0;
-    /// Looks at up to `limit` entries of one shard that fell due: those whose record lives on are listed under their new
+    /// Looks at up to `limit` entries of each shard that fell due: those whose record lives on are listed under their new
     /// time, the others answered, and looked at again a second later unless they are forgotten.
-    [[nodiscard]] virtual Task<DuePage> due(std::uint8_t shard, Fence fence, std::uint32_t limit,
-                                            Deadline deadline) = 0;
+    [[nodiscard]] virtual Task<DuePage> due(std::vector<std::uint8_t> shards, Fence fence,
+                                            std::uint32_t limit, Deadline deadline) = 0;
     /// The shards in which something has fallen due.
     [[nodiscard]] virtual Task<std::vector<std::uint8_t>> shards_due(Deadline deadline) = 0;
-    /// Removes entries of sessions of one shard whose record is (still) gone; how many.
-    [[nodiscard]] virtual Task<std::uint32_t> forget(std::uint8_t shard, Fence fence,
-                                                     std::vector<Gone> gone, Deadline deadline) = 0;
+    /// Removes entries of sessions whose record is (still) gone; how many.
+    [[nodiscard]] virtual Task<std::uint32_t> forget(Fence fence, std::vector<Gone> gone,
+                                                     Deadline deadline) = 0;
 
     /// Up to `limit` records of each shard whose copy is due, longest due first.
     [[nodiscard]] virtual Task<std::vector<Dirty>> dirty(std::uint32_t limit,
