@@ -75,8 +75,8 @@ def recovery(env: dict[str, str], redis: stack.Redis, sessions: int) -> float:
 def sweep(env: dict[str, str], redis: stack.Redis, database: Path, sessions: int) -> float:
     """Expired sessions per second that `vedfolnir serve` takes out of Redis and closes in SQL.
 
-    As after a night. Their records are gone, as Redis removes them by itself; what is left are the index of a user and two sets of each
-    shard, and an open row with a copy.
+    As after a night. Their records are gone, as Redis removes them by itself; what is left are the index of a user and
+    two sets of each shard, and an open row with a copy.
     """
     with redis.client() as client:
         let_expire(client)
