@@ -368,6 +368,8 @@ std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& 
         if (marks[shard] <= sequences[shard]) continue;
         db.execute("shard_advance", {{"shard", static_cast<std::int64_t>(shard)},
                                      {"count", number(marks[shard] - sequences[shard])}});
+        auto [low, high] = tags_of_shard(static_cast<std::uint8_t>(shard));
+        db.execute("records_drop_copies", {{"low", std::move(low)}, {"high", std::move(high)}});
         ++raised;
     }
     if (raised > 0) add_event(db, event);

@@ -20,21 +20,13 @@ Params scope_params(const EndScope& scope, TimePoint now) {
         {"place", scope.place},     {"begun_before", millis(scope.begun_before.value_or(latest))}};
 }
 
-/// What stands before and behind all names of a shard: `2a` and `2b`, `ff` and `fg`.
-std::pair<std::string, std::string> names_of_shard(std::uint8_t shard) {
-    constexpr std::string_view digits = "0123456789abcdefg";
-    const char high = digits[shard >> 4U];
-    const unsigned low = shard & 15U;
-    return {{high, digits[low]}, {high, digits[low + 1]}};
-}
-
 /// Takes the sequences of one shard and writes its revocations.
 void revoke_shard(Connection& db, std::string_view query, std::uint8_t shard, std::size_t count,
                   const async::AuditEvent& event, const Params& more) {
     const std::int64_t number_of_shard = shard;
     const auto sequences = static_cast<std::int64_t>(count);
     db.execute("shard_advance", {{"shard", number_of_shard}, {"count", sequences}});
-    auto [low, high] = names_of_shard(shard);
+    auto [low, high] = tags_of_shard(shard);
     Params params{{"shard", number_of_shard},
                   {"count", sequences},
                   {"low", std::move(low)},

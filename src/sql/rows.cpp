@@ -20,6 +20,13 @@ std::optional<std::string> hex(const std::optional<OperationId>& operation) {
     return hex(*operation);
 }
 
+std::pair<std::string, std::string> tags_of_shard(std::uint8_t shard) {
+    constexpr std::string_view digits = "0123456789abcdefg";
+    const char high = digits[shard >> 4U];
+    const unsigned low = shard & 15U;
+    return {{high, digits[low]}, {high, digits[low + 1]}};
+}
+
 Handle read_handle(const Row& row, std::size_t column) {
     const auto handle = Handle::parse(row.text(column));
     if (!handle) damaged("handle");

@@ -117,6 +117,28 @@ TEST_P(UpkeepEngines, snapshots_of_what_ended_are_left_out_of_a_batch) {
     EXPECT_EQ(put(0, 10, 3), 0U);
 }
 
+// ids: R1 R5 C08 S37
+TEST_P(UpkeepEngines,
+       copies_of_a_restored_database_are_dropped_where_the_hot_store_applied_more_endings) {
+    for (std::uint32_t i = 0; i < 2; ++i) ASSERT_TRUE(client_->login(i));
+    ASSERT_EQ(put(0, 2, 1), 2U);
+    std::vector<std::uint64_t> marks(256, 0);
+    const auto raise = [&] {
+        return run(client_->archive().raise_sequences(
+            marks, ArchiveClient::event("sql.older_than_marks"), soon()));
+    };
+    marks[ArchiveClient::key(0).shard + 1] = 7;
+    EXPECT_EQ(raise(), 1U);
+    EXPECT_EQ(body(0), "sealed 1") << "another shard lost endings";
+    marks[ArchiveClient::key(0).shard] = 7;
+    EXPECT_EQ(raise(), 1U);
+    EXPECT_EQ(load(0).knows, Knows::unknown);
+    EXPECT_EQ(load(1).knows, Knows::unknown);
+    ASSERT_EQ(put(0, 2, 2), 2U) << "what lives is copied again";
+    EXPECT_EQ(raise(), 0U);
+    EXPECT_EQ(body(0), "sealed 2");
+}
+
 // ids: S26 S65
 TEST_P(UpkeepEngines, rows_whose_record_is_gone_are_closed_with_an_event_unless_a_copy_lives) {
     std::vector<async::Gone> batch;

@@ -209,8 +209,8 @@ public:
     /// Latest sequence per shard (256 entries, 0 = none).
     [[nodiscard]] virtual Task<std::vector<std::uint64_t>> sequences(Deadline deadline) = 0;
     /// Raises each shard's sequence to at least `marks[shard]`: this archive lost endings that the hot store applied, and
-    /// the next one must not take a number that the marks have passed. How many shards were behind; `event` is written if
-    /// any was, in the same commit.
+    /// the next one must not take a number that the marks have passed. Copies of records in those shards are dropped: some
+    /// may be of sessions that ended since. How many shards were behind; `event` is written if any was. One commit.
     [[nodiscard]] virtual Task<std::uint32_t> raise_sequences(std::vector<std::uint64_t> marks,
                                                               AuditEvent event,
                                                               Deadline deadline) = 0;
