@@ -107,7 +107,11 @@ def use_vedfolnir(app: Flask, near_cache: bool) -> None:
     extension = Vedfolnir(app, near_cache=near_cache)
 
     def figures() -> ResponseReturnValue:
-        return {"sql_statements": extension.manager.counters().sql_statements}
+        counters = extension.manager.counters()
+        return {
+            "sql_statements": counters.sql_statements,
+            "fallback_active": counters.fallback_active,
+        }
 
     app.add_url_rule("/figures", view_func=figures)
 

@@ -141,6 +141,11 @@ def statements(url: str) -> int | None:
     return int(answer.json()["sql_statements"]) if answer.status_code == 200 else None
 
 
+def uses_sql(url: str) -> bool:
+    """Whether the worker reads sessions from SQL in place of Redis."""
+    return bool(requests.get(f"{url}/figures", timeout=10).json()["fallback_active"])
+
+
 def total_bytes(client: Redis) -> int:
     """Bytes of all keys, indexes included."""
     return sum(int(client.memory_usage(key, samples=0) or 0) for key in client.keys("*"))

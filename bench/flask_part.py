@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ OPERATIONS = (
     Operation("login", "POST", "/login?user=", with_cookie=False),
 )
 
+#: Where `vedfolnir fallback on` keeps Redis out of it, beside others as they always are.
+FROM_SQL = Operation("read from SQL", "GET", "/read")
+FROM_SQL_KIND = "Vedfolnir, no near cache"
+FROM_SQL_KINDS = ("bare", "Flask-Session", FROM_SQL_KIND)
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -64,6 +70,7 @@ class Bench:
     folder: Path
     servers: dict[str, stack.Gunicorn] = field(default_factory=dict)
     redis: dict[str, stack.Redis] = field(default_factory=dict)
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
     cookies: dict[str, Path] = field(default_factory=dict)
     samples: dict[tuple[str, str], list[Sample]] = field(default_factory=dict)
     logins: int = 0
@@ -124,6 +131,7 @@ def running(folder: Path) -> Iterator[Bench]:
             url = redis.url if kind.startswith("Vedfolnir") else redis.tools_url
             environment = stack.demo_environment(place, url, "only for the bench")
             environment["BENCH_KIND"] = kind
+            bench.environments[kind] = environment
             server = stack.Gunicorn(
                 "applications:create()",
                 stack.free_port(),
@@ -140,6 +148,25 @@ def running(folder: Path) -> Iterator[Bench]:
         yield bench
 
 
+def use_sql_only(bench: Bench) -> None:
+    """From here on the sessions of FROM_SQL_KIND, those of logged-in users now, are read from their copies."""
+    url = bench.servers[FROM_SQL_KIND].url
+    environment = bench.environments[FROM_SQL_KIND]
+    with closing(sqlite3.connect(Path(environment["VEDFOLNIR_STATE_DIR"]) / "sessions.db")) as db:
+        before = _copies(db)
+        lines = [counts.log_in(url, f"from-sql-{number}") for number in range(SESSIONS)]
+        stack.wait_until(lambda: _copies(db) >= before + SESSIONS, "all are copied", 60)
+    bench.cookies[FROM_SQL_KIND].write_text("".join(f"{line}\n" for line in lines))
+    command = [str(stack.CLI), "fallback", "on"]
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+    stack.wait_until(lambda: counts.uses_sql(url), "the worker knows of the fallback", 10)
+
+
+def _copies(db: sqlite3.Connection) -> int:
+    (count,) = db.execute("SELECT COUNT(*) FROM records WHERE user_tag IS NOT NULL").fetchone()
+    return int(count)
+
+
 def run(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
     with running(folder) as bench:
         costs = {kind: counts.count(bench.servers[kind].url, bench.redis[kind]) for kind in KINDS}
@@ -150,9 +177,18 @@ def run(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
                 print(f"Flask, round {number + 1} of {rounds}: {operation.name}", file=sys.stderr)
                 for kind in KINDS:
                     bench.measure(kind, operation, seconds)
+        use_sql_only(bench)
+        for number in range(rounds):
+            print(f"Flask, round {number + 1} of {rounds}: {FROM_SQL.name}", file=sys.stderr)
+            for kind in FROM_SQL_KINDS:
+                bench.measure(kind, FROM_SQL, seconds)
     return {
         "sessions": SESSIONS,
         "connections": CONNECTIONS,
+        "from_sql": {
+            kind: table([asdict(sample) for sample in bench.samples[kind, FROM_SQL.name]])
+            for kind in FROM_SQL_KINDS
+        },
         "counted": {kind: asdict(cost) for kind, cost in costs.items()},
         "measured": {
             operation.name: {
