@@ -24,9 +24,9 @@ HEAD = """# What happens in each fault
 
 Generated from a run of the tests by `python3 tools/faults_page.py`; do not edit.
 
-In each run an application with two workers is under load while one thing is broken on purpose, for at least 500
+In each run an application with two workers is under load while one thing is broken on purpose, for some hundred
 answers, and then mended. Visitors log in, read, write and log out as fast as they are answered, and look back at what
-they left, through either worker. When no worker goes by the database any more and no journal waits, 500 more answers
+they left, through either worker. When no worker goes by the database any more and no journal waits, as many answers
 follow. Then everything is compared with what was acknowledged, and when (`tests/fault/stage.py`, `history.py`).
 
 Repeat it: `./x test fault`, each fault on one pairing of stores. A run prints its seed; `VEDFOLNIR_TEST_SEED` sets it.

@@ -21,6 +21,8 @@ constexpr const char* file_name = "/waiting.journal";
 constexpr const char* refused_name = "/refused.jsonl";
 constexpr const char* damaged_prefix = "damaged-";
 constexpr int open_attempts_max = 16;
+/// Whoever replays notes its progress more often, unless SQL does not answer.
+constexpr std::chrono::seconds progress_age_max{2};
 
 std::string system_words() { return std::error_code(errno, std::generic_category()).message(); }
 
@@ -62,6 +64,33 @@ bool write_all(int descriptor, std::size_t offset, std::string_view bytes) {
         bytes.remove_prefix(static_cast<std::size_t>(put));
     }
     return true;
+}
+
+/// How many records of the journal `file` are in SQL, as `write_progress` noted it; 0 where it is about another one.
+std::uint64_t read_progress(int descriptor, const FileId& file) {
+    const auto bytes = read_at(descriptor, 0, file.size() + sizeof(std::uint64_t));
+    if (!bytes || bytes->size() != file.size() + sizeof(std::uint64_t)) return 0;
+    if (!std::equal(file.begin(), file.end(), bytes->begin(),
+                    [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); }))
+        return 0;
+    std::uint64_t count = 0;
+    for (const char byte : bytes->substr(file.size()))
+        count = count << 8U | static_cast<std::uint8_t>(byte);
+    return count;
+}
+
+bool write_progress(int descriptor, const FileId& file, std::uint64_t count) {
+    std::string bytes(file.begin(), file.end());
+    for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(count >> shift & 0xffU);
+    return write_all(descriptor, 0, bytes);
+}
+
+bool was_written_lately(int descriptor) {
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0 || status.st_size == 0) return false;
+    const auto written = std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
+    const auto age = std::chrono::system_clock::now() - written;
+    return age >= -progress_age_max && age <= progress_age_max + std::chrono::seconds(1);
 }
 
 bool sync_folder(const std::string& folder) {
@@ -283,6 +312,7 @@ Result<std::optional<JournalFile::Turn>> JournalFile::begin_replay(Deadline dead
     if (!turn) return turn.error();
     const auto mine = turn->lock(std::chrono::steady_clock::now());
     if (!mine) return mine.error();
+    others_replay_ = !*mine && was_written_lately(turn->descriptor());
     if (!*mine) return Answer{};
     auto file = open_locked(deadline);
     if (!file) return file.error();
@@ -292,10 +322,8 @@ Result<std::optional<JournalFile::Turn>> JournalFile::begin_replay(Deadline dead
         read_at(file->descriptor(), header_size, std::max(known_.end, header_size) - header_size);
     file->unlock();
     if (!all) return failure("read");
-    if (replayed_file_ != known_.id) {
-        replayed_file_ = known_.id;
-        replayed_ = 0;
-    }
+    replayed_file_ = known_.id;
+    replayed_ = read_progress(turn->descriptor(), known_.id);
     auto found = scan(known_.id, *all, 1);
     const auto skipped = std::min<std::uint64_t>(replayed_, found.records.size());
     found.records.erase(found.records.begin(),
@@ -312,11 +340,12 @@ Result<bool> JournalFile::finish(const FileId& file_id, std::uint64_t count, Dea
         return answer;
     };
     if (!turn || file_id != replayed_file_) return ended(false);
-    replayed_ = std::max(replayed_, count);
+    // What is not noted is replayed again, and recognised in SQL by its operation ids.
+    if (count > replayed_ && write_progress(turn->descriptor(), file_id, count)) replayed_ = count;
     auto file = open_locked(deadline);
     if (!file) return ended(file.error());
     auto caught_up = catch_up(file->descriptor());
-    const bool all = caught_up && known_.id == file_id && known_.records <= replayed_;
+    const bool all = caught_up && known_.id == file_id && known_.records <= count;
     if (all && ::unlink(path_.c_str()) != 0) caught_up = failure("unlink");
     file->unlock();
     if (!caught_up) return ended(caught_up.error());

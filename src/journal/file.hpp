@@ -54,7 +54,10 @@ public:
     };
     /// Takes the turn to replay; empty if another has it, or nothing waits.
     [[nodiscard]] Result<std::optional<Turn>> begin_replay(Deadline deadline);
-    /// The first `count` records are in SQL. Removes the file if there is no other; true then. Ends the turn.
+    /// Whether another had the turn at the last `begin_replay`, and noted progress within the last two seconds.
+    [[nodiscard]] bool others_replay() const noexcept { return others_replay_; }
+    /// The first `count` records are in SQL: noted for whoever has the next turn. Removes the file if there is no other
+    /// record; true then. Ends the turn.
     [[nodiscard]] Result<bool> finish(const FileId& file, std::uint64_t count, Deadline deadline);
 
     /// Writes `text` as a line of its own into the file of what SQL refused.
@@ -88,8 +91,9 @@ private:
     JournalOptions options_;
     Known known_;
     std::vector<Record> unread_;  ///< Read while appending, not handed out yet.
-    FileId replayed_file_{};
-    std::uint64_t replayed_ = 0;  ///< Records of it.
+    FileId replayed_file_{};      ///< Of the turn.
+    std::uint64_t replayed_ = 0;  ///< Records of it that are in SQL.
+    bool others_replay_ = false;
     std::optional<runtime::PrivateFile> turn_;
     std::string complaint_;
 };

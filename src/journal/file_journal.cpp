@@ -40,6 +40,7 @@ struct FileJournal::Impl {
     Complain complain;
     std::atomic<std::uint64_t> entries{0};
     std::atomic<std::int64_t> oldest_ms{0};
+    std::atomic<bool> others_replay{false};
 
     std::mutex pool_mutex;
     bool closed = false;
@@ -55,6 +56,7 @@ struct FileJournal::Impl {
     void note() {
         entries = file.entries();
         const auto oldest = file.oldest();
+        others_replay = file.others_replay();
         oldest_ms = oldest ? oldest->time_since_epoch().count() : 0;
         if (auto complaint = file.take_complaint(); !complaint.empty())
             complain("the journal", {Errc::audit_unavailable, std::move(complaint)});
@@ -179,6 +181,7 @@ async::Waiting FileJournal::waiting() const {
     waiting.entries = impl_->entries;
     const auto oldest = impl_->oldest_ms.load();
     if (oldest != 0) waiting.since = TimePoint(Millis(oldest));
+    waiting.others_replay = impl_->others_replay;
     return waiting;
 }
 

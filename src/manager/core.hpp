@@ -259,7 +259,10 @@ private:
                                                          Deadline deadline);
     [[nodiscard]] Task<bool> take_news(Deadline deadline);
     void heed(const async::Deferred& entry, TimePoint time);
+    [[nodiscard]] bool start_replay();
+    [[nodiscard]] boost::asio::awaitable<bool> outlasts_journal(bool began, Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<void> replay_journal(Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<bool> replay_turn(Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<std::uint64_t> replay_entries(
         std::vector<async::Deferred> entries, Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<void> note_replayed(std::uint64_t entries,
@@ -317,7 +320,8 @@ private:
     bool applying_late_ = false;
     std::deque<async::AuditEvent> events_;
     bool draining_ = false;
-    Deadline ask_archive_at_{};  ///< Not before, because SQL did not answer.
+    /// Not before, because SQL did not answer. Zero: it did, the last time.
+    Deadline ask_archive_at_{};
     bool journal_read_ = false;
     bool replaying_ = false;
     std::vector<std::uint64_t> seen_;  ///< Sequences up to which endings are known here.

@@ -4,7 +4,12 @@
 #include "runtime/archive_rules.hpp"
 #include "runtime/fail_point.hpp"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -16,8 +21,12 @@ namespace asio = boost::asio;
 
 /// For so long nobody waits for a database that just failed to answer; the journal takes what comes.
 constexpr Millis ask_again{1'000};
-/// What a login or an ending may spend on replaying what waits before it.
+/// How long a login or an ending waits for what must be written before it, if SQL takes that.
 constexpr Millis replay_first{500};
+constexpr Millis replay_look{25};
+constexpr Millis replay_budget{60'000};
+/// After so long a process notes how far it came, and reads what was appended.
+constexpr Millis turn_budget{1'000};
 constexpr Millis batch_budget{5'000};
 constexpr Millis closing_budget{2'000};
 constexpr std::size_t replay_batch = 100;
@@ -43,8 +52,38 @@ asio::awaitable<bool> Core::asks_archive(Deadline deadline) {
     if (std::chrono::steady_clock::now() < ask_archive_at_) co_return false;
     if (ports_.journal->changed()) static_cast<void>(co_await take_news(deadline));
     if (ports_.journal->waiting().entries == 0) co_return true;
-    co_await replay_journal(std::min(deadline, deadline_in(replay_first)));
-    co_return ports_.journal->waiting().entries == 0;
+    const bool began = start_replay();
+    const Deadline until = std::min(deadline, deadline_in(replay_first));
+    const bool empty = co_await outlasts_journal(began, until);
+    co_return empty;
+}
+
+/// In the background, so that no request's deadline cuts a batch off. False: this process replays already.
+bool Core::start_replay() {
+    if (replaying_) return false;
+    asio::co_spawn(
+        settings_.executor,
+        [self = shared_from_this()] { return self->replay_journal(deadline_in(replay_budget)); },
+        asio::detached);
+    return true;
+}
+
+/// Whether all that waited is in SQL by `deadline`. Whoever does not wait appends, and a journal that is appended to as fast as
+/// it is replayed would never end: so everybody waits while SQL takes entries. While it does not, only who asked it (`began`).
+asio::awaitable<bool> Core::outlasts_journal(bool began, Deadline deadline) {
+    asio::steady_timer pause(settings_.executor);
+    while (ports_.journal->waiting().entries > 0) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now >= deadline || now < ask_archive_at_) co_return false;
+        const bool taken = ask_archive_at_ == Deadline{};
+        if (!replaying_ && !(ports_.journal->waiting().others_replay && start_replay()))
+            co_return false;
+        if (replaying_ && !taken && !began) co_return false;
+        pause.expires_at(std::min(deadline, deadline_in(replay_look)));
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (ports_.journal->changed()) static_cast<void>(co_await take_news(deadline));
+    }
+    co_return true;
 }
 
 /// True: this goes into the journal instead.
@@ -156,24 +195,36 @@ void Core::heed(const async::Deferred& entry, TimePoint time) {
 asio::awaitable<void> Core::replay_journal(Deadline deadline) {
     if (!ports_.journal || replaying_) co_return;
     replaying_ = true;
-    auto turn = co_await ports_.journal->begin_replay(deadline);
-    if (!turn) {
-        settings_.report("the journal could not be replayed", turn.error());
-    } else if (*turn) {
-        const auto done = co_await replay_entries((*turn)->entries, deadline);
-        if (done > 0 && done == (*turn)->entries.size())
-            co_await note_replayed((*turn)->position + done, (*turn)->file);
-        runtime::fail_point("replay.noted");
-        async::ReplayTurn ending = std::move(**turn);
-        const auto ended = co_await ports_.journal->end_replay(std::move(ending), done,
-                                                               deadline_in(closing_budget));
-        if (!ended) settings_.report("the replayed journal could not be removed", ended.error());
+    bool more = true;
+    while (more && std::chrono::steady_clock::now() < deadline) {
+        const Deadline end = std::min(deadline, deadline_in(turn_budget));
+        more = co_await replay_turn(end);
     }
     note_waiting();
     replaying_ = false;
 }
 
-/// How many of `entries` are in SQL now.
+/// True: SQL took something, and more waits.
+asio::awaitable<bool> Core::replay_turn(Deadline deadline) {
+    auto turn = co_await ports_.journal->begin_replay(deadline_in(closing_budget));
+    if (!turn) {
+        settings_.report("the journal could not be replayed", turn.error());
+        co_return false;
+    }
+    if (!*turn) co_return false;
+    const auto done = co_await replay_entries((*turn)->entries, deadline);
+    const bool all = done == (*turn)->entries.size();
+    if (done > 0 && all) co_await note_replayed((*turn)->position + done, (*turn)->file);
+    runtime::fail_point("replay.noted");
+    async::ReplayTurn ending = std::move(**turn);
+    const auto ended =
+        co_await ports_.journal->end_replay(std::move(ending), done, deadline_in(closing_budget));
+    if (!ended) settings_.report("the replayed journal could not be removed", ended.error());
+    note_waiting();
+    co_return done > 0 && ended && !*ended && ask_archive_at_ == Deadline{};
+}
+
+/// How many of `entries` are in SQL now. No batch begins after `deadline`.
 asio::awaitable<std::uint64_t> Core::replay_entries(std::vector<async::Deferred> entries,
                                                     Deadline deadline) {
     std::size_t done = 0;
@@ -182,12 +233,12 @@ asio::awaitable<std::uint64_t> Core::replay_entries(std::vector<async::Deferred>
         const auto count = std::min(batch_max, entries.size() - done);
         const auto begin = entries.begin() + static_cast<std::ptrdiff_t>(done);
         std::vector<async::Deferred> batch(begin, begin + static_cast<std::ptrdiff_t>(count));
-        const auto until = std::min(deadline, deadline_in(batch_budget));
+        const auto until = deadline_in(batch_budget);
         auto receipt = co_await ports_.archive->replay(std::move(batch), until);
         if (receipt) {
             ask_archive_at_ = {};
             runtime::fail_point("replay.recorded");
-            co_await apply_replayed(std::move(*receipt), deadline);
+            co_await apply_replayed(std::move(*receipt), until);
             runtime::fail_point("replay.applied");
             done += count;
             batch_max = replay_batch;

@@ -4,12 +4,16 @@
 #include "support/child.hpp"
 #include "support/sql_server.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <random>
 #include <set>
 #include <sqlite3.h>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace vedfolnir::test {
 namespace {
@@ -145,6 +149,33 @@ TEST_F(SqlAway, database_that_is_gone_and_returns_is_caught_up) {
     EXPECT_EQ(users_of(manager, "session.created"), (std::vector<std::string>{"1", "2"}));
     EXPECT_EQ(users_of(manager, "session.ended"), std::vector<std::string>{"1"});
     EXPECT_EQ(look(manager, cookie), Seen::valid);
+}
+
+// Whoever does not wait for the replay appends to what is replayed: at this pace there is no moment without.
+// ids: F17 R9 I6
+TEST_F(SqlAway, journal_ends_although_everybody_goes_on_signing_in) {
+    const SessionManager one = open(impatient());
+    const SessionManager other = open(impatient());
+    ASSERT_FALSE(sign_in(one, "first").empty());
+    ASSERT_FALSE(sign_in(other, "second").empty());
+    std::atomic<bool> over{false};
+    std::vector<std::jthread> visitors;
+    for (const SessionManager* manager : {&one, &other}) {
+        for (int number = 0; number < 4; ++number) {
+            visitors.emplace_back([&over, manager, number] {
+                while (!over) static_cast<void>(sign_in(*manager, std::to_string(number)));
+            });
+        }
+    }
+    {
+        const WriteLock lock(database());
+        EXPECT_TRUE(eventually([&] { return waiting() >= 200; }, std::chrono::seconds(30)));
+    }
+
+    const auto replayed = [&] { return !fs::exists(folder.file("state/journal/waiting.journal")); };
+    EXPECT_TRUE(eventually(replayed, std::chrono::seconds(20))) << waiting() << " entries wait";
+
+    over = true;
 }
 
 // ids: F18 R3 I1 I4

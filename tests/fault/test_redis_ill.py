@@ -12,8 +12,25 @@ from stage import Fault, judge, stage
 
 
 @pytest.mark.ids(
-    *("F05", "F07", "F08", "F09", "F10", "F11", "F12", "F13", "F14", "F15", "F16", "F20", "F29"),
-    *("I1", "I2", "I4", "I5", "I6", "S104"),
+    "F05",
+    "F07",
+    "F08",
+    "F09",
+    "F10",
+    "F11",
+    "F12",
+    "F13",
+    "F14",
+    "F15",
+    "F16",
+    "F20",
+    "F29",
+    "I1",
+    "I2",
+    "I4",
+    "I5",
+    "I6",
+    "S104",
 )
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_nothing_lost_and_nobody_let_in(

@@ -15,11 +15,13 @@ namespace vedfolnir::async {
 struct Waiting {
     std::uint64_t entries = 0;
     std::optional<TimePoint> since;  ///< When the first of them was written. Empty: none waits.
+    bool others_replay =
+        false;  ///< At the last `begin_replay` another process did, and SQL took what it wrote.
 };
 
 /// What one process replays, in order. Nobody else does until `end_replay`.
 struct ReplayTurn {
-    std::vector<Deferred> entries;  ///< Those that this process has not replayed yet.
+    std::vector<Deferred> entries;  ///< Those that no process has replayed yet.
     OperationId
         file{};  ///< Names the journal that is emptied: one for each time that SQL was away.
     std::uint64_t position = 0;  ///< For `end_replay`.
