@@ -15,6 +15,7 @@ vedfolnir_plain_library(
 vedfolnir_plain_library(Vedfolnir::Libpq libpq-fe.h pq)
 vedfolnir_plain_library(Vedfolnir::Libmariadb mysql.h mariadb)
 vedfolnir_plain_library(Vedfolnir::Toml toml++/toml.h)
+vedfolnir_plain_library(Vedfolnir::Prometheus prometheus/text_serializer.h prometheus-cpp-core)
 if(VEDFOLNIR_CLI)
     vedfolnir_plain_library(Vedfolnir::Cli11 CLI/CLI.hpp)
 endif()

@@ -119,6 +119,7 @@ THIRD_PARTY = {
     "openssl": (re.compile(r"#include <openssl/"), {"crypto", "redis"}),
     "soci": (re.compile(r"#include <(soci/|sqlite3|libpq|mysql)"), {"sql"}),
     "msgpack": (re.compile(r"#include <msgpack"), {"model"}),
+    "prometheus": (re.compile(r"#include <prometheus/"), {"ops"}),
     "toml": (re.compile(r"#include <toml\+\+/"), {"config", "crypto"}),
 }
 PUBLIC_OWN = re.compile(

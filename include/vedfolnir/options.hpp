@@ -174,6 +174,12 @@ struct JournalOptions {
         100'000;  ///< Beyond: logins are refused, endings say that they are not durable.
 };
 
+/// The file that `vedfolnir serve` keeps for node_exporter's textfile collector.
+struct MetricsOptions {
+    std::string file;      ///< Empty: none. Its name has to end in `.prom` for that collector.
+    Seconds interval{60};  ///< How often it is written.
+};
+
 enum class StoreKind : std::uint8_t { redis, memory, sql };
 
 struct ManagerOptions {
@@ -188,6 +194,7 @@ struct ManagerOptions {
     EndingLimits endings;
     JobOptions jobs;
     JournalOptions journal;
+    MetricsOptions metrics;
     Millis request_budget{1000};  ///< Total time one load or commit may take.
     /// An operation that took so long is reported in the operator's log. Zero: none is.
     std::chrono::microseconds slow_operation{250'000};

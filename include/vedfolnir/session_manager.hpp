@@ -11,6 +11,7 @@
 #include "vedfolnir/store_info.hpp"
 #include "vedfolnir/timings.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -108,7 +109,12 @@ struct Counters {
     std::uint64_t journal_entries = 0;  ///< That wait for SQL now, on this host.
     std::uint64_t journal_since_ms =
         0;  ///< When the first of them was written, ms since 1970; 0: none waits.
+    /// Sessions that this process ended, indexed by EndReason: `replaced` by a login under a new id, `expired` when their
+    /// row was closed.
+    std::array<std::uint64_t, end_reason_count> ended{};
     std::uint64_t audit_dropped = 0;
+    std::uint64_t audit_queue = 0;     ///< Events in memory that wait for SQL now.
+    std::uint64_t audit_since_ms = 0;  ///< When the first of them happened, ms since 1970; 0: none.
     std::uint64_t slow_operations =
         0;  ///< Those that took as long as `ManagerOptions::slow_operation`.
     std::uint64_t changes_lost = 0;  ///< See count_lost_changes.
@@ -122,6 +128,7 @@ struct Counters {
                   fallback_refused = 0, fallback_restored = 0, fallback_conflicts = 0;
     /// Not counted but as it stands: 1 while this process uses the database; records the hot store was not told yet.
     std::uint64_t fallback_active = 0, fallback_ahead = 0;
+    std::uint64_t fallback_queue = 0;  ///< Calls that wait now for their turn with the database.
     /// Background jobs that this process ran: sessions removed from the hot store, rows closed as expired, rows that
     /// retention removed. `cleanup_ms`: milliseconds in all.
     std::uint64_t cleanup_runs = 0, cleanup_failures = 0, cleanup_removed = 0, cleanup_closed = 0,
@@ -220,6 +227,10 @@ public:
     [[nodiscard]] Result<StoreInfo> store_info() const;
     [[nodiscard]] Counters counters() const noexcept;
     [[nodiscard]] Timings timings() const noexcept;
+    /// What this process counted, in the text format of Prometheus, and the same as JSON (docs/operate/monitoring.md).
+    /// Asks no store.
+    [[nodiscard]] std::string metrics_text() const;
+    [[nodiscard]] std::string metrics_json() const;
     /// A fresh trace id, for a request that came without one. None if the system has no randomness just now.
     [[nodiscard]] static TraceId new_trace();
     /// For bindings whose values can be changed in place: that many were, after their session's commit, when nothing

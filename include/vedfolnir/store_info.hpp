@@ -16,6 +16,11 @@ struct StoreInfo {
     std::string used_memory_human;             ///< As the server spells it: "1.21M".
     std::optional<std::uint64_t> keyspace_hits;
     std::optional<std::uint64_t> keyspace_misses;
+    std::optional<std::uint64_t> used_memory_peak;  ///< Bytes.
+    std::optional<std::uint64_t> max_memory;        ///< Bytes; 0: no limit.
+    std::optional<double> fragmentation;            ///< Memory of the process over memory in use.
+    std::optional<std::uint64_t> evicted_keys, expired_keys;
+    std::optional<std::uint64_t> last_save;  ///< Of a snapshot on disk, seconds since 1970.
 };
 
 }  // namespace vedfolnir

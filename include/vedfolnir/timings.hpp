@@ -16,9 +16,11 @@ enum class Operation : std::uint8_t {
     touch,
     login,
     end,
-    commit_failed  ///< A commit that ended with an Error, whatever it was to write.
+    commit_failed,  ///< A commit that ended with an Error, whatever it was to write.
+    fallback_read,  ///< The database was asked in place of the hot store. Part of a `load`, or of a commit.
+    fallback_write
 };
-inline constexpr std::size_t operation_count = 7;
+inline constexpr std::size_t operation_count = 9;
 
 [[nodiscard]] std::string_view to_string(Operation operation) noexcept;
 

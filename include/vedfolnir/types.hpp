@@ -92,6 +92,7 @@ enum class EndReason : std::uint8_t {
     evicted,
     security
 };
+inline constexpr std::size_t end_reason_count = 7;
 
 [[nodiscard]] std::string_view to_string(EndReason reason) noexcept;
 [[nodiscard]] std::string_view to_string(Ending ending) noexcept;

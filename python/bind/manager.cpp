@@ -321,6 +321,12 @@ void bind_manager(nb::module_& module) {
              "Raises StoreUnavailable or AuditUnavailable, naming who does not answer.")
         .def("counters", [](const BoundManager& self) { return self.manager.counters(); })
         .def(
+            "metrics_text", [](const BoundManager& self) { return self.manager.metrics_text(); },
+            "What this process counted, in the text format of Prometheus. Asks no store.")
+        .def(
+            "metrics_json", [](const BoundManager& self) { return self.manager.metrics_json(); },
+            "The same metrics as JSON.")
+        .def(
             "timings", &timings,
             "By operation: load (that a store was asked for), create, save, touch, login, end, commit_failed.")
         .def(

@@ -40,6 +40,7 @@ void apply_lifetimes(Resolving& to);
 void apply_identity(Resolving& to);
 void apply_bounds(Resolving& to);
 void apply_jobs(Resolving& to);
+void apply_monitoring(Resolving& to);
 /// Warnings for switches that ask for less security than the product gives.
 void warn_of_ignored_switches(Resolving& to);
 /// A warning that names what is set for Flask-Session, which this product replaces.

@@ -19,18 +19,26 @@ constexpr std::string_view flask_session =
 constexpr std::array known{
 
     // Monitoring
+    Known{
+        .name = "VEDFOLNIR_METRICS_FILE",
+        .kind = Kind::path,
+        .group = Group::monitoring,
+        .about =
+            "`vedfolnir serve` keeps its metrics in this file, for node_exporter's textfile collector: the "
+            "name ends in `.prom`. Empty: none."},
     Known{.name = "SESSION_ENABLE_PERFORMANCE_MONITORING",
           .kind = Kind::boolean,
           .group = Group::monitoring,
           .fallback = "true",
           .about = "Timings.",
           .unused = monitoring_later},
-    Known{.name = "SESSION_ENABLE_METRICS_COLLECTION",
-          .kind = Kind::boolean,
-          .group = Group::monitoring,
-          .fallback = "true",
-          .about = "Metrics.",
-          .unused = monitoring_later},
+    Known{
+        .name = "SESSION_ENABLE_METRICS_COLLECTION",
+        .kind = Kind::boolean,
+        .group = Group::monitoring,
+        .fallback = "true",
+        .about =
+            "False: `vedfolnir serve` writes no VEDFOLNIR_METRICS_FILE. Counting costs nothing and is never off."},
     Known{.name = "SESSION_ENABLE_HEALTH_CHECKS",
           .kind = Kind::boolean,
           .group = Group::monitoring,
@@ -53,8 +61,7 @@ constexpr std::array known{
           .kind = Kind::integer,
           .group = Group::monitoring,
           .fallback = "60",
-          .about = "Seconds between metrics.",
-          .unused = monitoring_later,
+          .about = "Seconds after which `vedfolnir serve` writes VEDFOLNIR_METRICS_FILE anew.",
           .min = 1,
           .max = day},
     Known{.name = "SESSION_HEALTH_CHECK_INTERVAL_SECONDS",

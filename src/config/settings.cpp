@@ -123,6 +123,7 @@ Settings resolve(const Input& input) {
     apply_identity(to);
     apply_bounds(to);
     apply_jobs(to);
+    apply_monitoring(to);
     warn_of_ignored_switches(to);
     warn_of_flask_session(to);
     list_settings(to, settings.values);

@@ -3,8 +3,10 @@
 #include "crypto/random.hpp"
 #include "facade/instance.hpp"
 #include "facade/watch.hpp"
+#include "ops/metrics.hpp"
 #include "runtime/run_sync.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace vedfolnir {
@@ -296,6 +298,21 @@ Timings SessionManager::timings() const noexcept {
     return read;
 }
 
+namespace {
+
+ops::MetricSources own_metrics(const SessionManager& manager) {
+    ops::MetricSources sources;
+    sources.process = ops::ProcessFigures{manager.counters(), manager.timings()};
+    sources.now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+    return sources;
+}
+
+}  // namespace
+
+std::string SessionManager::metrics_text() const { return ops::metrics_text(own_metrics(*this)); }
+
+std::string SessionManager::metrics_json() const { return ops::metrics_json(own_metrics(*this)); }
+
 TraceId SessionManager::new_trace() {
     TraceId trace;
     crypto::KernelRandom random;
@@ -363,7 +380,10 @@ Counters SessionManager::counters() const noexcept {
     to.commits_dropped = from.commits_dropped;
     to.journal_entries = from.journal_entries;
     to.journal_since_ms = from.journal_since_ms;
+    for (std::size_t i = 0; i < to.ended.size(); ++i) to.ended[i] = from.ended[i];
     to.audit_dropped = from.audit_dropped;
+    to.audit_queue = from.audit_queue;
+    to.audit_since_ms = from.audit_since_ms;
     to.changes_lost = from.changes_lost;
     to.slow_operations = from.slow_operations;
     to.near_hits = from.near_hits;
@@ -379,6 +399,7 @@ Counters SessionManager::counters() const noexcept {
     to.fallback_conflicts = from.fallback_conflicts;
     to.fallback_active = from.fallback_active;
     to.fallback_ahead = from.fallback_ahead;
+    to.fallback_queue = from.fallback_queue;
     to.cleanup_runs = from.cleanup_runs;
     to.cleanup_failures = from.cleanup_failures;
     to.cleanup_removed = from.cleanup_removed;

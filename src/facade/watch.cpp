@@ -24,6 +24,10 @@ std::string_view slow_name(Operation operation) noexcept {
         return "slow end";
     case Operation::commit_failed:
         return "slow commit that failed";
+    case Operation::fallback_read:
+        return "slow fallback read";
+    case Operation::fallback_write:
+        return "slow fallback write";
     }
     return "slow operation";
 }
@@ -60,26 +64,6 @@ Operation operation_of(CommitAction action) noexcept {
 }
 
 }  // namespace
-
-std::string_view to_string(Operation operation) noexcept {
-    switch (operation) {
-    case Operation::load:
-        return "load";
-    case Operation::create:
-        return "create";
-    case Operation::save:
-        return "save";
-    case Operation::touch:
-        return "touch";
-    case Operation::login:
-        return "login";
-    case Operation::end:
-        return "end";
-    case Operation::commit_failed:
-        return "commit_failed";
-    }
-    return "unknown";
-}
 
 namespace facade {
 

@@ -88,8 +88,13 @@ private:
         if (!removed) co_return removed.error();
         result.removed += *removed;
         AtomicCounters::raise(stores_.counters->cleanup_removed, *removed);
-        AtomicCounters::raise(stores_.counters->cleanup_closed, closed->closed);
+        count_closed(closed->closed);
         co_return std::move(page->full);
+    }
+
+    void count_closed(std::uint32_t rows) {
+        AtomicCounters::raise(stores_.counters->cleanup_closed, rows);
+        stores_.counters->count_ended(EndReason::expired, rows);
     }
 
     Task<bool> close_and_purge(const JobRun& run, JobResult& result) {
@@ -100,7 +105,7 @@ private:
                 co_await stores_.sql->close_expired(run.ticket, now, options_.batch, run.deadline);
             if (!closed) co_return closed.error();
             full = *closed >= options_.batch;
-            AtomicCounters::raise(stores_.counters->cleanup_closed, *closed);
+            count_closed(*closed);
             if (stores_.hot) continue;
             // Without a hot store the row is the session.
             result.removed += *closed;

@@ -36,6 +36,19 @@ async::AuditEvent Core::event_of(std::string type, TimePoint now, std::optional<
     return event;
 }
 
+void Core::gauge_events() {
+    auto& counters = settings_.counters;
+    counters.audit_queue = events_.size();
+    counters.audit_since_ms =
+        events_.empty() ? 0
+                        : static_cast<std::uint64_t>(events_.front().at.time_since_epoch().count());
+}
+
+void Core::forget_events(std::size_t count) {
+    events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(count));
+    gauge_events();
+}
+
 void Core::note_event(async::AuditEvent event) {
     const auto alike = std::ranges::count(events_, event.type, &async::AuditEvent::type);
     if (events_.size() >= events_max || static_cast<std::size_t>(alike) >= events_of_one_type_max) {
@@ -43,6 +56,7 @@ void Core::note_event(async::AuditEvent event) {
         return;
     }
     events_.push_back(std::move(event));
+    gauge_events();
     if (draining_) return;
     draining_ = true;
     asio::co_spawn(
@@ -64,8 +78,7 @@ Task<bool> Core::write_down_events(std::size_t count) {
         entries.emplace_back(std::move(event));
     }
     const auto written = co_await write_down(std::move(entries), deadline_in(append_budget));
-    if (written)
-        events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(count));
+    if (written) forget_events(count);
     co_return written;
 }
 
@@ -77,7 +90,7 @@ asio::awaitable<void> Core::drain_events() {
         const auto appended =
             co_await ports_.archive->append(std::move(batch), deadline_in(append_budget));
         if (appended) {
-            events_.erase(events_.begin(), events_.begin() + count);
+            forget_events(static_cast<std::size_t>(count));
             continue;
         }
         settings_.report("audit events wait for SQL", appended.error());

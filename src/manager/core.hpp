@@ -292,6 +292,8 @@ private:
 
     // audit_queue.cpp: events that belong to no transaction
     void note_event(async::AuditEvent event);
+    void gauge_events();
+    void forget_events(std::size_t count);
     [[nodiscard]] Task<bool> write_down_events(std::size_t count);
     [[nodiscard]] boost::asio::awaitable<void> drain_events();
     [[nodiscard]] async::AuditEvent event_of(std::string type, TimePoint now,

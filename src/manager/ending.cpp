@@ -311,9 +311,11 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
         if (!applied) co_return applied.error();
         if (applied->removed == 0 && !applied->held) co_return Ending::absent;
         AtomicCounters::raise(settings_.counters.endings);
+        settings_.counters.count_ended(reason);
         co_return Ending::ended;
     }
     AtomicCounters::raise(settings_.counters.endings);
+    settings_.counters.count_ended(reason);
     const auto applied = co_await apply(std::move(receipt->orders), deadline);
     if (!applied) {
         settings_.report("an ending is durable in SQL but not yet in the hot store",
@@ -329,6 +331,7 @@ Task<Ending> Core::end_session(Name name, EndReason reason, std::string actor, D
 /// journal takes nothing either, it ends all the same, and the caller hears that this may not last.
 Task<Ending> Core::end_undocumented(async::EndRequest request, async::EndOrder order,
                                     Deadline deadline) {
+    settings_.counters.count_ended(request.reason);
     std::vector<async::Deferred> entries;
     entries.emplace_back(std::move(request));
     const auto written = co_await write_down(std::move(entries), deadline);
@@ -359,6 +362,7 @@ Task<EndUserOutcome> Core::end_user_undocumented(async::EndRequest request, std:
         order.epoch = request.granted_epoch;
         epochs_.raise(request.user, request.granted_epoch, request.until, time);
     }
+    const EndReason reason = request.reason;
     // By their keys as well: the epoch says nothing of those that stay, and SQL may not know them all.
     const auto listed = co_await ports_.store->list_user(request.user, store_deadline(deadline));
     for (const auto& entry : listed ? *listed : std::vector<async::IndexEntry>{}) {
@@ -382,6 +386,7 @@ Task<EndUserOutcome> Core::end_user_undocumented(async::EndRequest request, std:
     const auto applied = co_await apply(std::move(orders), deadline);
     if (!applied)
         settings_.report("an ending reached neither SQL nor the hot store yet", applied.error());
+    if (applied) settings_.counters.count_ended(reason, *applied);
     if (!written) co_return not_durable(written.error());
     AtomicCounters::raise(settings_.counters.endings_pending);
     co_return EndUserOutcome{Ending::pending, applied ? *applied : 0};
@@ -434,6 +439,7 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
         if (order.epoch > 0) epochs_.raise(order.user, order.epoch, until, time);
     }
     AtomicCounters::raise(settings_.counters.endings, receipt->sessions);
+    settings_.counters.count_ended(command.reason, receipt->sessions);
     const std::uint32_t count = receipt->sessions;
     const auto applied = co_await apply(std::move(receipt->orders), deadline);
     if (!applied) {

@@ -191,6 +191,7 @@ Task<CommitOutcome> Core::commit_login(Commit commit) {
         if ((*outcome)->result.action == CommitAction::dropped) co_return std::move(**outcome);
         AtomicCounters::raise(settings_.counters.logins);
         const auto& old = commit.state->loaded;
+        if (old) settings_.counters.count_ended(EndReason::replaced);
         if (old && !old->authenticated()) {
             // The anonymous record goes last: a crash before leaves only an anonymous record. Its note hands nobody
             // the new id, least of all whoever planted the old one.

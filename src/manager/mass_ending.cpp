@@ -67,6 +67,7 @@ Task<MassEndingResult> Core::async_end_scope(EndScope scope, EndReason reason, s
         if (order.epoch > 0) epochs_.raise(order.user, order.epoch, until, time);
     }
     AtomicCounters::raise(settings_.counters.endings, receipt->sessions);
+    settings_.counters.count_ended(reason, receipt->sessions);
     const std::uint32_t count = receipt->sessions;
     const bool applied = co_await apply_everywhere(std::move(receipt->orders), deadline);
     if (!applied) AtomicCounters::raise(settings_.counters.endings_pending, count);

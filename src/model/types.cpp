@@ -4,6 +4,7 @@
 #include "vedfolnir/error.hpp"
 #include "vedfolnir/fallback.hpp"
 #include "vedfolnir/result.hpp"
+#include "vedfolnir/timings.hpp"
 
 #include <stdexcept>
 
@@ -187,6 +188,30 @@ std::string_view describe(Errc code) noexcept {
 
 void throw_exception_from_error(const Error& error, const boost::source_location& where) {
     boost::throw_exception(std::runtime_error(error.public_message + " " + error.detail), where);
+}
+
+std::string_view to_string(Operation operation) noexcept {
+    switch (operation) {
+    case Operation::load:
+        return "load";
+    case Operation::create:
+        return "create";
+    case Operation::save:
+        return "save";
+    case Operation::touch:
+        return "touch";
+    case Operation::login:
+        return "login";
+    case Operation::end:
+        return "end";
+    case Operation::commit_failed:
+        return "commit_failed";
+    case Operation::fallback_read:
+        return "fallback_read";
+    case Operation::fallback_write:
+        return "fallback_write";
+    }
+    return "unknown";
 }
 
 }  // namespace vedfolnir

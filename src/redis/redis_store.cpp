@@ -375,7 +375,7 @@ Task<TimePoint> RedisStore::now(Deadline deadline) {
 Task<StoreInfo> RedisStore::info(Deadline deadline) {
     Pipeline pipeline;
     pipeline.repeatable = true;
-    pipeline.request.push("INFO", "server", "clients", "memory", "stats");
+    pipeline.request.push("INFO", "server", "clients", "memory", "stats", "persistence");
     const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
     if (!exchange) co_return to_error(exchange.error());
     const Reply& reply = exchange->replies.front();

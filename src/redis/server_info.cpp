@@ -7,14 +7,23 @@
 namespace vedfolnir::redis {
 namespace {
 
-std::optional<std::uint64_t> figure(std::string_view info, std::string_view name) {
+template <class Number>
+std::optional<Number> read(std::string_view info, std::string_view name) {
     const auto text = info_field(info, name);
     if (!text) return std::nullopt;
-    std::uint64_t value = 0;
+    Number value{};
     const char* const end = text->data() + text->size();
     const auto parsed = std::from_chars(text->data(), end, value);
     if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
     return value;
+}
+
+std::optional<std::uint64_t> figure(std::string_view info, std::string_view name) {
+    return read<std::uint64_t>(info, name);
+}
+
+std::optional<double> ratio(std::string_view info, std::string_view name) {
+    return read<double>(info, name);
 }
 
 }  // namespace
@@ -49,6 +58,12 @@ StoreInfo read_server_info(std::string_view info) {
     found.used_memory_human = info_field(info, "used_memory_human").value_or("");
     found.keyspace_hits = figure(info, "keyspace_hits");
     found.keyspace_misses = figure(info, "keyspace_misses");
+    found.used_memory_peak = figure(info, "used_memory_peak");
+    found.max_memory = figure(info, "maxmemory");
+    found.fragmentation = ratio(info, "mem_fragmentation_ratio");
+    found.evicted_keys = figure(info, "evicted_keys");
+    found.expired_keys = figure(info, "expired_keys");
+    found.last_save = figure(info, "rdb_last_save_time");
     return found;
 }
 

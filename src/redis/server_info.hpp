@@ -22,7 +22,7 @@ struct Product {
 /// Redis it is compatible with.
 [[nodiscard]] std::optional<Product> read_product(std::string_view info);
 
-/// The figures of INFO's sections server, clients, memory and stats, as far as they are in `info`.
+/// The figures of INFO's sections server, clients, memory, stats and persistence, as far as they are in `info`.
 [[nodiscard]] StoreInfo read_server_info(std::string_view info);
 
 }  // namespace vedfolnir::redis

@@ -54,6 +54,43 @@ Error left_alone() {
     return error;
 }
 
+/// Times a call of the database in place of the hot store, its wait for a place included. `counters` may be null.
+class Timed {
+public:
+    Timed(AtomicCounters* counters, Operation operation)
+        : counters_(counters), operation_(operation) {}
+    ~Timed() {
+        if (counters_ == nullptr) return;
+        const auto took =
+            std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since_);
+        counters_->timings[static_cast<std::size_t>(operation_)].add(
+            static_cast<std::uint64_t>(took.count()));
+    }
+    Timed(const Timed&) = delete;
+    Timed& operator=(const Timed&) = delete;
+
+private:
+    AtomicCounters* counters_;
+    Operation operation_;
+    Steady since_ = Clock::now();
+};
+
+/// Stands in the gauge of calls that wait for a place. `counters` may be null.
+class Waiting {
+public:
+    explicit Waiting(AtomicCounters* counters) : counters_(counters) {
+        if (counters_ != nullptr) counters_->fallback_queue.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~Waiting() {
+        if (counters_ != nullptr) counters_->fallback_queue.fetch_sub(1, std::memory_order_relaxed);
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+private:
+    AtomicCounters* counters_;
+};
+
 }  // namespace
 
 std::shared_ptr<Resilient> Resilient::make(asio::any_io_executor executor, Parts parts,
@@ -141,8 +178,13 @@ Error Resilient::unknown_here() const {
     return {Errc::store_unavailable, "SQL keeps no copy of this session, and Redis " + why};
 }
 
+asio::awaitable<std::optional<Bulkhead::Place>> Resilient::admitted(Deadline deadline) {
+    const Waiting waiting(counters_);
+    co_return co_await bulkhead_->enter(deadline);
+}
+
 Task<FallbackRecord> Resilient::ask_admitted(StoreKey key, Deadline deadline) {
-    const auto place = co_await bulkhead_->enter(deadline);
+    const auto place = co_await admitted(deadline);
     if (!place) {
         count(&AtomicCounters::fallback_refused);
         co_return spared();
@@ -161,6 +203,7 @@ Task<FallbackRecord> Resilient::ask(StoreKey key, Deadline deadline) {
 
 Task<std::optional<std::string>> Resilient::load_away(StoreKey key, Deadline deadline) {
     tell_episode();
+    const Timed timed(counters_, Operation::fallback_read);
     auto kept = co_await ask(key, deadline);
     tell_changed(key);
     if (!kept) co_return kept.error();
@@ -266,7 +309,8 @@ Task<std::optional<std::string>> Resilient::refill(StoreKey key, FallbackRecord 
 
 template <class T, class Call>
 Task<T> Resilient::write_away(StoreKey key, Call call, Deadline deadline) {
-    const auto place = co_await bulkhead_->enter(deadline);
+    const Timed timed(counters_, Operation::fallback_write);
+    const auto place = co_await admitted(deadline);
     if (!place) {
         count(&AtomicCounters::fallback_refused);
         co_return spared();

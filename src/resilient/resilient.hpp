@@ -165,6 +165,8 @@ private:
     [[nodiscard]] Error unknown_here() const;
     void count(Count which, std::uint64_t by = 1) const;
     void tell_changed(const StoreKey& key) const;
+    [[nodiscard]] boost::asio::awaitable<std::optional<Bulkhead::Place>> admitted(
+        Deadline deadline);
     void listen_to_host();
 
     [[nodiscard]] async::Task<async::FallbackRecord> ask(StoreKey key, Deadline deadline);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/atomic_timing.hpp"
+#include "vedfolnir/types.hpp"
 
 #include <array>
 #include <atomic>
@@ -18,7 +19,10 @@ struct AtomicCounters {
     Count records_unreadable{0};
     Count creates{0}, saves{0}, touches{0}, logins{0}, endings{0}, endings_pending{0};
     Count merges{0}, conflicts_same_key{0}, commits_dropped{0};
+    std::array<Count, end_reason_count> ended{};  ///< Sessions, indexed by EndReason.
     Count audit_dropped{0}, changes_lost{0}, slow_operations{0};
+    /// As they stand: events in memory that wait for SQL or the journal, and when the first of them happened (ms).
+    Count audit_queue{0}, audit_since_ms{0};
     Count journal_entries{0}, journal_since_ms{0};  ///< As they stand, not how often.
     Count near_hits{0}, near_stale{0}, near_fills{0}, near_fills_refused{0}, near_invalidations{0};
 
@@ -30,6 +34,7 @@ struct AtomicCounters {
     Count fallback_restored{0}, fallback_conflicts{0};
     /// Not raised but set: 1 while this process uses the database; records that the hot store was not told yet.
     Count fallback_active{0}, fallback_ahead{0};
+    Count fallback_queue{0};  ///< As it stands: calls that wait for their turn with the database.
 
     /// Background jobs of this process; `_ms` adds up milliseconds.
     Count cleanup_runs{0}, cleanup_failures{0}, cleanup_removed{0}, cleanup_closed{0},
@@ -40,6 +45,9 @@ struct AtomicCounters {
 
     static void raise(Count& count, std::uint64_t by = 1) noexcept {
         count.fetch_add(by, std::memory_order_relaxed);
+    }
+    void count_ended(EndReason reason, std::uint64_t sessions = 1) noexcept {
+        raise(ended[static_cast<std::size_t>(reason)], sessions);
     }
 };
 

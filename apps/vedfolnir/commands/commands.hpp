@@ -31,6 +31,7 @@ void add_inspect(CLI::App& app, Chosen& chosen);
 void add_jobs(CLI::App& app, Chosen& chosen);
 void add_journal(CLI::App& app, Chosen& chosen);
 void add_keys(CLI::App& app, Chosen& chosen);
+void add_metrics(CLI::App& app, Chosen& chosen);
 void add_recover(CLI::App& app, Chosen& chosen);
 void add_redis(CLI::App& app, Chosen& chosen);
 void add_serve(CLI::App& app, Chosen& chosen);

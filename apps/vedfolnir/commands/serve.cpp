@@ -1,10 +1,12 @@
-// vedfolnir serve: the daemon. In this version it does the background work; of several, one does it.
+// vedfolnir serve: the daemon. It does the background work (of several, one does it) and writes metrics to a file.
 #include "commands/commands.hpp"
 #include "compose/operator_log.hpp"
+#include "metrics_file.hpp"
 #include "process.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <memory>
 #include <unistd.h>
@@ -87,14 +89,19 @@ ExitCode run(const Context& context, const ServeArguments& arguments, const Sign
     const Millis stop_within = Seconds(arguments.stop_within);
     compose::log_line(fmt::format("event=start version={} pid={}", VEDFOLNIR_VERSION, ::getpid()));
     notifier.send("READY=1");
+    MetricsFile metrics(manager->options().metrics);
     for (;;) {
-        const auto signal = signals.wait(notifier.watchdog().value_or(idle_wait));
+        metrics.write_when_due(*manager);
+        const Millis patience =
+            std::min(notifier.watchdog().value_or(idle_wait), metrics.due_in().value_or(idle_wait));
+        const auto signal = signals.wait(patience);
         if (!signal) {
             if (notifier.watchdog() && alive(*manager)) notifier.send("WATCHDOG=1");
             continue;
         }
         if (*signal == SIGHUP) {
             reload(context, notifier, *manager, stop_within);
+            metrics = MetricsFile(manager->options().metrics);
             continue;
         }
         notifier.send("STOPPING=1");

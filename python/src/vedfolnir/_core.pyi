@@ -464,6 +464,14 @@ class SessionManager:
 
     def counters(self) -> Counters: ...
 
+    def metrics_text(self) -> str:
+        """
+        What this process counted, in the text format of Prometheus. Asks no store.
+        """
+
+    def metrics_json(self) -> str:
+        """The same metrics as JSON."""
+
     def timings(self) -> dict[str, Timing]:
         """
         By operation: load (that a store was asked for), create, save, touch, login, end, commit_failed.

@@ -1,0 +1,53 @@
+// The metrics: one table of names, and what is told of them as text for Prometheus and as JSON.
+#pragma once
+
+#include "vedfolnir/fallback.hpp"
+#include "vedfolnir/job_status.hpp"
+#include "vedfolnir/session_manager.hpp"
+#include "vedfolnir/store_info.hpp"
+#include "vedfolnir/timings.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace vedfolnir::ops {
+
+/// What one process counted since it started.
+struct ProcessFigures {
+    Counters counters;
+    Timings timings{};
+};
+
+/// What waits for SQL on this host's disk.
+struct JournalFigures {
+    std::uint64_t entries = 0;
+    std::optional<TimePoint> oldest{};
+};
+
+/// What the stores say, for all processes. Empty: the store was not asked, did not answer, or has no such figure.
+struct StoreFigures {
+    std::optional<bool> redis_up{};  ///< Empty: sessions do not stand in Redis.
+    std::optional<bool> sql_up{};    ///< Empty: there is no SQL.
+    std::optional<StoreInfo> redis{};
+    std::optional<std::uint64_t> sessions_live{};  ///< Of logged-in users.
+    std::optional<FallbackStatus> fallback{};
+    std::optional<JobsReport> jobs{};
+};
+
+/// An empty part: its metrics are left out.
+struct MetricSources {
+    TimePoint now{};
+    std::optional<ProcessFigures> process{};
+    std::optional<StoreFigures> stores{};
+    std::optional<JournalFigures> journal{};
+};
+
+/// The text format of Prometheus, version 0.0.4.
+[[nodiscard]] std::string metrics_text(const MetricSources& sources);
+/// `{"metrics": [{"name", "type", "help", "samples": [...]}]}`: the same metrics with the same values.
+[[nodiscard]] std::string metrics_json(const MetricSources& sources);
+/// The table as Markdown, for docs/operate/monitoring.md.
+[[nodiscard]] std::string metrics_reference();
+
+}  // namespace vedfolnir::ops
