@@ -25,7 +25,8 @@ struct Input {
         const auto* as_number = std::get_if<std::optional<std::int64_t>>(&param.value);
         if (is_number != (as_number != nullptr)) {
             throw Failure(Errc::internal,
-                          "a query was called with a parameter of another type than before: " + name);
+                          "a query was called with a parameter of another type than before: " +
+                              name);
         }
         if (as_number != nullptr) {
             state = as_number->has_value() ? soci::i_ok : soci::i_null;
@@ -231,6 +232,8 @@ bool Connection::rollback() noexcept {
         return false;
     }
 }
+
+bool Connection::in_transaction() const { return impl_->dialect.in_transaction(*impl_->db); }
 
 void Connection::count_statements(bool counted) noexcept { impl_->counted = counted; }
 

@@ -78,6 +78,8 @@ public:
     /// Ends a transaction if one is open. False if it could not be ended: close the connection.
     [[nodiscard]] bool rollback() noexcept;
 
+    [[nodiscard]] bool in_transaction() const;
+
     /// Whether statements raise the counter from here on: a poll belongs to no request.
     void count_statements(bool counted) noexcept;
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <mutex>
 #include <unistd.h>
 #include <vector>
@@ -30,11 +31,55 @@ struct Call {
         auto expected = State::open;
         return state.compare_exchange_strong(expected, next);
     }
+    /// The thread's side of `abandon`; also true where an earlier attempt had come so far.
+    [[nodiscard]] bool claim() noexcept {
+        return move_to(State::committing) || state == State::committing;
+    }
     /// True: nothing of it is or will be written.
     [[nodiscard]] bool abandon() noexcept {
         limit.abandoned = true;
         return move_to(State::abandoned);
     }
+};
+
+/// A call that may share a transaction with others. Written by its thread only, of which SQLite has one.
+struct Member {
+    std::function<void(Connection&)> work;
+    std::shared_ptr<Call> call;
+    std::optional<Result<void>> outcome{};
+
+    void fail(Diagnosis diagnosis) { outcome.emplace(std::move(diagnosis.error)); }
+};
+using Members = std::vector<std::shared_ptr<Member>>;
+
+/// Calls whose turn has not come.
+class WaitingMembers {
+public:
+    /// Not kept beyond `max`: such a call goes alone.
+    void add(std::shared_ptr<Member> member, std::size_t max) {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.size() < max) waiting_.push_back(std::move(member));
+    }
+    void remove(const std::shared_ptr<Member>& member) {
+        const std::lock_guard lock(mutex_);
+        std::erase(waiting_, member);
+    }
+    /// The longest waiting; those that were given up meanwhile are forgotten.
+    [[nodiscard]] Members take(std::size_t max) {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(waiting_, [](const auto& member) {
+            return member->call->state == Call::State::abandoned;
+        });
+        const auto count = std::min(max, waiting_.size());
+        const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
+        Members taken(waiting_.begin(), end);
+        waiting_.erase(waiting_.begin(), end);
+        return taken;
+    }
+
+private:
+    std::mutex mutex_;
+    std::deque<std::shared_ptr<Member>> waiting_;
 };
 
 struct Pools {
@@ -98,6 +143,9 @@ private:
     std::vector<Held> idle_;
 };
 
+/// Calls of one commit: enough that its sync counts for little, few enough that nobody waits long for the others.
+constexpr std::size_t members_max = 32;
+
 /// What a migration may take: an index on a large table is not built within one call.
 constexpr Millis migration_timeout{60'000};
 
@@ -113,6 +161,7 @@ struct Database::Impl {
     std::atomic<std::uint64_t> openings{0};  // how often that became true
     IdleConnections idle_writers;
     IdleConnections idle_readers;
+    WaitingMembers waiting;
 
     // Last: destroyed first, because their threads use everything above.
     std::mutex pools_mutex;
@@ -138,6 +187,14 @@ struct Database::Impl {
     void open(const Limit& limit);
     void open_prepared(const Limit& limit);
     [[nodiscard]] std::optional<Diagnosis> write(const Work& work, Call& call);
+    [[nodiscard]] bool shares_commits() const noexcept {
+        return settings.writers == 1 && dialect->row_lock().empty();
+    }
+    [[nodiscard]] Result<void> write_with_others(const std::shared_ptr<Member>& first);
+    void write_together(Members& members);
+    [[nodiscard]] std::optional<Diagnosis> commit_together(Connection& db, Members& members);
+    [[nodiscard]] static bool run_member(Connection& db, Member& member, bool several,
+                                         std::optional<Diagnosis>& failed);
     [[nodiscard]] std::optional<Diagnosis> read(const Work& work, const Limit& limit, bool counted);
     [[nodiscard]] Held take(Role role, const Limit& limit);
     void give_back(Role role, Held held, const std::optional<Diagnosis>& failed);
@@ -231,7 +288,7 @@ std::optional<Diagnosis> Database::Impl::write(const Work& work, Call& call) {
     try {
         db.begin(Role::writer, call.limit);
         work(db);
-        if (call.limit.passed() || !call.move_to(Call::State::committing)) {
+        if (call.limit.passed() || !call.claim()) {
             throw Failure(Errc::audit_unavailable,
                           "the deadline passed before the commit; nothing was written");
         }
@@ -254,9 +311,107 @@ std::optional<Diagnosis> Database::Impl::write(const Work& work, Call& call) {
     return failed;
 }
 
+/// One member's part of a transaction. False: the transaction did not survive its failure; where it had others, they have
+/// lost what they wrote.
+bool Database::Impl::run_member(Connection& db, Member& member, bool several,
+                                std::optional<Diagnosis>& failed) {
+    if (member.call->limit.passed()) {
+        member.fail({Error{Errc::audit_unavailable,
+                           "the deadline passed while others wrote; nothing was written"}});
+        return true;
+    }
+    try {
+        db.bound(&member.call->limit);
+        if (several) db.statement("SAVEPOINT member");
+        member.work(db);
+        if (member.call->limit.passed() || !member.call->claim()) {
+            throw Failure(Errc::audit_unavailable,
+                          "the deadline passed before the commit; nothing was written");
+        }
+        if (several) db.statement("RELEASE member");
+        return true;
+    } catch (const std::exception& failure) {
+        failed = db.diagnose(failure);
+        member.fail(*failed);
+    }
+    if (!several || failed->connection_is_lost) return false;
+    try {
+        db.bound(nullptr);
+        // SQLite ends the whole transaction itself where a statement was interrupted or found no space.
+        if (!db.in_transaction()) return false;
+        db.statement("ROLLBACK TO member");
+        db.statement("RELEASE member");
+        return true;
+    } catch (const std::exception& failure) {
+        failed = db.diagnose(failure);
+        return false;
+    }
+}
+
+/// Everybody who waits by now shares the commit. What was not written has no outcome yet, or its own failure as such.
+std::optional<Diagnosis> Database::Impl::commit_together(Connection& db, Members& members) {
+    std::optional<Diagnosis> failed;
+    db.begin(Role::writer, members.front()->call->limit);
+    const auto others = waiting.take(members_max - 1);
+    members.insert(members.end(), others.begin(), others.end());
+    const bool several = members.size() > 1;
+    for (const auto& member : members) {
+        if (!run_member(db, *member, several, failed)) return failed;
+    }
+    failed.reset();
+    runtime::fail_point("sql.written");
+    try {
+        db.commit();
+    } catch (const std::exception& failure) {
+        failed = db.diagnose(failure);
+    }
+    if (!failed) runtime::fail_point("sql.committed");
+    for (const auto& member : members) {
+        if (member->outcome) continue;
+        if (failed)
+            member->fail(*failed);
+        else
+            member->outcome.emplace();
+    }
+    return failed;
+}
+
+/// The first of `members` leads: its limit bounds the wait for the turn.
+void Database::Impl::write_together(Members& members) {
+    Member& first = *members.front();
+    open(first.call->limit);
+    const Turn turn(*dialect, first.call->limit.deadline);
+    auto held = take(Role::writer, first.call->limit);
+    std::optional<Diagnosis> failed;
+    try {
+        failed = commit_together(*held.connection, members);
+    } catch (const std::exception& failure) {
+        failed = held.connection->diagnose(failure);
+        first.fail(*failed);
+    }
+    give_back(Role::writer, std::move(held), failed);
+}
+
+/// A member whose part failed ends alone; those whose rows went with it are written again, each in its own transaction.
+Result<void> Database::Impl::write_with_others(const std::shared_ptr<Member>& first) {
+    if (first->outcome) return *first->outcome;  // whoever led the commit wrote it
+    waiting.remove(first);
+    Members members{first};
+    try {
+        write_together(members);
+    } catch (const std::exception& failure) {
+        first->fail(dialect->diagnose(failure, nullptr));
+    }
+    for (const auto& member : members) {
+        if (!member->outcome)
+            member->outcome = execute(Use::write_alone, member->work, *member->call);
+    }
+    return *first->outcome;
+}
+
 Result<void> Database::Impl::execute(Use use, const Work& work, Call& call) {
     const auto attempt = [&] {
-        return use == Use::write ? write(work, call) : read(work, call.limit, use == Use::read);
+        return writes(use) ? write(work, call) : read(work, call.limit, use == Use::read);
     };
     try {
         auto failed = attempt();
@@ -301,18 +456,27 @@ async::Task<void> Database::run(Use use, Work work, Deadline deadline) {
     auto call = std::make_shared<Call>(limit);
     auto* const threads = impl_->threads();
     if (threads == nullptr) co_return Error{Errc::audit_unavailable, "the database was closed"};
-    auto& pool = use == Use::write ? threads->writer : threads->reader;
-    std::function<Result<void>()> task = [impl = impl_.get(), use, call, work = std::move(work)] {
-        return impl->execute(use, work, *call);
-    };
+    auto& pool = writes(use) ? threads->writer : threads->reader;
+    std::function<Result<void>()> task;
+    if (use == Use::write && impl_->shares_commits()) {
+        auto member = std::make_shared<Member>(Member{std::move(work), call});
+        impl_->waiting.add(member, impl_->settings.queue_max);
+        task = [impl = impl_.get(), member] { return impl->write_with_others(member); };
+    } else {
+        task = [impl = impl_.get(), use, call, work = std::move(work)] {
+            return impl->execute(use, work, *call);
+        };
+    }
     auto result = co_await pool.run<void>(std::move(task), limit);
     if (result) co_return result;
     const auto& error = result.error();
-    if (error.code == Errc::store_unavailable) {
+    // Not even in somebody else's transaction, if it can still be kept out.
+    if (error.code == Errc::store_unavailable && call->abandon()) {
         co_return Error{Errc::audit_unavailable,
                         "too many calls wait for " + impl_->dialect->where()};
     }
-    if (error.code != Errc::deadline_exceeded) co_return error;
+    if (error.code != Errc::deadline_exceeded && error.code != Errc::store_unavailable)
+        co_return error;
     if (call->abandon()) {
         co_return Error{Errc::audit_unavailable,
                         impl_->dialect->where() +

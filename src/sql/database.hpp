@@ -37,13 +37,18 @@ public:
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
-    /// Runs `work` in a write transaction and commits it durably. Where several connections write, `work` may run a
-    /// second time, after the first attempt was undone.
+    /// Runs `work` in a write transaction and commits it durably. `work` may run a second time, after the first attempt
+    /// was undone. Where one connection writes (SQLite), calls that wait at the same time share one commit: each is undone
+    /// by itself if it fails, and answered after the commit that holds its rows.
     /// Errors: audit_unavailable, bad_options, conflict, denied: nothing was written.
     /// deadline_exceeded: the commit was under way at the deadline and its outcome is unknown;
     /// repeat with the same operation id.
     template <class T>
     [[nodiscard]] async::Task<T> write(std::function<T(Connection&)> work, Deadline deadline);
+
+    /// The same, and never shares a commit: for batches, which others should not wait for.
+    template <class T>
+    [[nodiscard]] async::Task<T> write_alone(std::function<T(Connection&)> work, Deadline deadline);
 
     /// Runs `work` on one consistent state of the database. Errors: audit_unavailable, bad_options.
     template <class T>
@@ -64,7 +69,10 @@ public:
 
 private:
     using Work = std::function<void(Connection&)>;
-    enum class Use : std::uint8_t { write, read, watch };
+    enum class Use : std::uint8_t { write, write_alone, read, watch };
+    static constexpr bool writes(Use use) noexcept {
+        return use == Use::write || use == Use::write_alone;
+    }
     [[nodiscard]] async::Task<void> run(Use use, Work work, Deadline deadline);
 
     template <class T>
@@ -94,6 +102,11 @@ async::Task<T> Database::answer(Use use, std::function<T(Connection&)> work, Dea
 template <class T>
 async::Task<T> Database::write(std::function<T(Connection&)> work, Deadline deadline) {
     return answer<T>(Use::write, std::move(work), deadline);
+}
+
+template <class T>
+async::Task<T> Database::write_alone(std::function<T(Connection&)> work, Deadline deadline) {
+    return answer<T>(Use::write_alone, std::move(work), deadline);
 }
 
 template <class T>

@@ -148,7 +148,7 @@ async::Task<async::EndReceipt> SqlMassEnding::end_scope(EndScope scope, EndReaso
         [scope = std::move(scope), reason, event = std::move(event), until](Connection& db) {
             return end_all(db, scope, reason, event, until);
         };
-    co_return co_await database_->write<async::EndReceipt>(std::move(work), deadline);
+    co_return co_await database_->write_alone<async::EndReceipt>(std::move(work), deadline);
 }
 
 }  // namespace vedfolnir::sql

@@ -38,7 +38,7 @@ async::Task<std::uint32_t> SqlArchive::close_expired(TimePoint now, std::uint32_
     std::function<std::uint32_t(Connection&)> work = [=](Connection& db) {
         return sql::close_expired(db, now, limit);
     };
-    co_return co_await database_->write<std::uint32_t>(std::move(work), deadline);
+    co_return co_await database_->write_alone<std::uint32_t>(std::move(work), deadline);
 }
 
 async::Task<bool> SqlArchive::record_change(Handle handle, std::string platform,
@@ -59,7 +59,7 @@ async::Task<async::ReplayReceipt> SqlArchive::replay(std::vector<async::Deferred
     }
     std::function<async::ReplayReceipt(Connection&)> work =
         [entries = std::move(entries)](Connection& db) { return sql::replay(db, entries); };
-    co_return co_await database_->write<async::ReplayReceipt>(std::move(work), deadline);
+    co_return co_await database_->write_alone<async::ReplayReceipt>(std::move(work), deadline);
 }
 
 async::Task<std::uint32_t> SqlArchive::append(std::vector<async::AuditEvent> events,

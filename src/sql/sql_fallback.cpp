@@ -122,7 +122,7 @@ async::Task<std::uint32_t> SqlFallback::settle(std::vector<async::Settled> told,
                                                       told = std::move(told)](Connection& db) {
         return settle_rows(db, told, database->now());
     };
-    return as_store(database_->write(std::move(work), deadline));
+    return as_store(database_->write_alone(std::move(work), deadline));
 }
 
 async::Task<FallbackState> SqlFallback::state(Deadline deadline) {
@@ -145,7 +145,7 @@ async::Task<std::uint32_t> SqlFallback::put_snapshots(std::vector<async::Snapsho
         [database = database_.get(), snapshots = std::move(snapshots)](Connection& db) {
             return sql::put_snapshots(db, snapshots, database->now());
         };
-    return as_store(database_->write(std::move(work), deadline));
+    return as_store(database_->write_alone(std::move(work), deadline));
 }
 
 std::shared_ptr<SqlFallback> make_fallback(std::shared_ptr<Database> database) {

@@ -115,7 +115,7 @@ async::Task<SqlUpkeep::Closed> SqlUpkeep::close_gone(Ticket ticket, std::vector<
         keep_closed(db, closed.gone);
         return closed;
     };
-    return database_->write<Closed>(std::move(work), deadline);
+    return database_->write_alone<Closed>(std::move(work), deadline);
 }
 
 async::Task<std::uint32_t> SqlUpkeep::close_expired(Ticket ticket, TimePoint now,
@@ -125,7 +125,7 @@ async::Task<std::uint32_t> SqlUpkeep::close_expired(Ticket ticket, TimePoint now
         act_under(db, ticket);
         return sql::close_expired(db, now, limit);
     };
-    return database_->write<std::uint32_t>(std::move(work), deadline);
+    return database_->write_alone<std::uint32_t>(std::move(work), deadline);
 }
 
 async::Task<std::uint32_t> SqlUpkeep::purge(Ticket ticket, Retained rows, TimePoint before,
@@ -137,7 +137,7 @@ async::Task<std::uint32_t> SqlUpkeep::purge(Ticket ticket, Retained rows, TimePo
         return static_cast<std::uint32_t>(
             db.execute(purge_query(rows), {{time, millis(before)}, {"page", std::int64_t{limit}}}));
     };
-    return database_->write<std::uint32_t>(std::move(work), deadline);
+    return database_->write_alone<std::uint32_t>(std::move(work), deadline);
 }
 
 async::Task<bool> SqlUpkeep::note_run(JobStatus row, Deadline deadline) {
