@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,12 @@ PYTHON = ROOT / ".venv" / "bin" / "python"
 FUZZ_SECONDS = 20
 # A layer that takes longer hangs: its processes are ended and it counts as failed.
 LAYER_SECONDS_MAX = 45 * 60
+REDIS_SERVERS = ("redis-server", "valkey-server")
+SQL_ENGINES = ("sqlite", "postgresql", "mariadb")
+SEEDS = 1000
+# 200 ms away and 200 ms there, for a minute.
+FLAPS = 150
+SOAK_MINUTES = 10.0
 
 
 @dataclass
@@ -42,6 +48,7 @@ class Outcome:
 
 
 FAILED = Outcome(failed=1)
+Step = tuple[str, Callable[[], Outcome]]
 
 
 def say(text: str) -> None:
@@ -100,13 +107,19 @@ def ctest(directory: Path, pattern: str, **environment: str) -> Outcome:
     return outcome
 
 
-def pytest(folder: str, report_name: str = "", **environment: str) -> Outcome:
+def pytest(
+    folder: str,
+    report_name: str = "",
+    *options: str,
+    timeout: float = LAYER_SECONDS_MAX,
+    **environment: str,
+) -> Outcome:
     name = report_name or folder.replace("/", "-")
     report = RESULTS / f"pytest-{name}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    command = [PYTHON, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5"]
-    status = run(command, **environment)
+    command = [PYTHON, "-m", "pytest", folder, f"--junitxml={report}", "--durations=5", *options]
+    status = run(command, timeout, **environment)
     outcome = junit_outcome(report) if report.exists() else Outcome()
     if status != 0 and outcome.failed == 0:
         outcome.failed = 1
@@ -137,6 +150,35 @@ def valkey() -> Outcome:
     outcome = ctest(BUILD, "^(conformance_(redis|resilient)|integration_redis|fault)_", **server)
     outcome += pytest("tests/integration/test_cli_doctor.py", "valkey-doctor", **server)
     return outcome + pytest("tests/fault", "valkey-fault", **server)
+
+
+def faults_on(redis: str, sql: str) -> Outcome:
+    chosen = {"VEDFOLNIR_TEST_REDIS_SERVER": redis, "VEDFOLNIR_TEST_SQL": sql}
+    return pytest("tests/fault", f"full-{redis}-{sql}", VEDFOLNIR_TEST_FLAPS=str(FLAPS), **chosen)
+
+
+def full(seeds: int) -> Iterator[Step]:
+    """The matrix: every fault on every pairing of stores, random tests with many seeds, and the mutants."""
+    many = {"VEDFOLNIR_TEST_SEEDS": str(seeds)}
+    yield "full: seeds", lambda: ctest(BUILD, "^(unit_model|integration_redis_restore)$", **many)
+    for redis in REDIS_SERVERS:
+        chosen = {"VEDFOLNIR_TEST_REDIS_SERVER": redis, **many}
+        yield f"full: {redis}", lambda chosen=chosen: ctest(BUILD, "^fault_", **chosen)
+        for sql in SQL_ENGINES:
+            yield f"full: {redis}, {sql}", lambda redis=redis, sql=sql: faults_on(redis, sql)
+    yield "full: mutants", lambda: Outcome(*mutants.run())
+
+
+def faults_page() -> Outcome:
+    status = run([PYTHON, ROOT / "tools" / "faults_page.py"])
+    return Outcome(passed=int(status == 0), failed=int(status != 0))
+
+
+def soak() -> Outcome:
+    minutes = float(os.environ.get("VEDFOLNIR_SOAK_MINUTES") or SOAK_MINUTES)
+    chosen = {"VEDFOLNIR_SOAK_MINUTES": str(minutes)}
+    timeout = 60 * minutes + LAYER_SECONDS_MAX
+    return pytest("tests/fault", "soak", "-m", "soak", "-s", timeout=timeout, **chosen)
 
 
 def sanitized(preset: str, pattern: str, *targets: str) -> Outcome:
@@ -232,7 +274,13 @@ LAYERS: dict[str, tuple[str, Callable[[], bool], Callable[[], Outcome]]] = {
         lambda: Outcome(*at_rest()),
     ),
 }
+# Only where they are named: they take long. `full` has several steps.
+LONG = {
+    "full": f"every fault on every pairing of stores, {SEEDS} seeds, mutants: an hour; writes docs/operate/faults.md",
+    "soak": f"faults at random under one load, VEDFOLNIR_SOAK_MINUTES ({SOAK_MINUTES:g})",
+}
 NEEDS_BUILD = {
+    *LONG,
     "unit",
     "conformance",
     "integration",
@@ -253,13 +301,22 @@ def known_layers() -> list[str]:
     return [name for name, (_, exists, _) in LAYERS.items() if exists()]
 
 
+def steps_of(layer: str, seeds: int) -> Iterator[Step]:
+    if layer == "full":
+        yield from full(seeds)
+    elif layer == "soak":
+        yield layer, soak
+    else:
+        yield layer, LAYERS[layer][2]
+
+
 def report(rows: list[tuple[str, float, Outcome]]) -> None:
-    print(f"\n{'layer':<12} {'minutes':>8} {'passed':>8} {'failed':>8} {'skipped':>8}")
+    print(f"\n{'layer':<32} {'minutes':>8} {'passed':>8} {'failed':>8} {'skipped':>8}")
     for name, seconds, outcome in rows:
         counts = f"{outcome.passed:>8} {outcome.failed:>8} {outcome.skipped:>8}"
-        print(f"{name:<12} {seconds / 60:>8.1f} {counts}")
+        print(f"{name:<32} {seconds / 60:>8.1f} {counts}")
     total = sum((outcome for _, _, outcome in rows), Outcome())
-    print(f"{'all':<12} {sum(seconds for _, seconds, _ in rows) / 60:>8.1f}")
+    print(f"{'all':<32} {sum(seconds for _, seconds, _ in rows) / 60:>8.1f}")
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"\n{total.passed} passed, {total.failed} failed{skipped}")
 
@@ -279,17 +336,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./x test")
     parser.add_argument("layers", nargs="*", metavar="LAYER")
     parser.add_argument("--list", action="store_true", help="name the layers and what they test")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=int(os.environ.get("VEDFOLNIR_TEST_SEEDS") or SEEDS),
+        help=f"of random tests in `full` (VEDFOLNIR_TEST_SEEDS, {SEEDS})",
+    )
     arguments = parser.parse_args()
     known = known_layers()
     if arguments.list:
         for name in known:
             print(f"{name:<12} {LAYERS[name][0]}")
+        for name, what in LONG.items():
+            print(f"{name:<12} {what} (only where it is named)")
         return 0
-    unknown = [name for name in arguments.layers if name not in known]
+    unknown = [name for name in arguments.layers if name not in {*known, *LONG}]
     if unknown:
-        parser.error(f"unknown layer: {', '.join(unknown)} (known: {', '.join(known)})")
+        parser.error(f"unknown layer: {', '.join(unknown)} (known: {', '.join([*known, *LONG])})")
 
     layers = [name for name in known if name in arguments.layers or not arguments.layers]
+    layers += [name for name in LONG if name in arguments.layers]
     rows = []
     if NEEDS_BUILD & set(layers):
         rows.append(timed("build", build_step))
@@ -297,7 +363,9 @@ def main() -> int:
         shutil.rmtree(EVIDENCE, ignore_errors=True)
     (RESULTS / "faults.jsonl").unlink(missing_ok=True)
     if not rows or rows[0][2].failed == 0:
-        rows += [timed(name, LAYERS[name][2]) for name in layers]
+        rows += [timed(*step) for name in layers for step in steps_of(name, arguments.seeds)]
+    if "full" in layers and not any(outcome.failed for _, _, outcome in rows):
+        rows.append(timed("full: faults.md", faults_page))
     report(rows)
     return 1 if any(outcome.failed for _, _, outcome in rows) else 0
 

@@ -13,6 +13,7 @@ import requests
 from history import History
 
 PATIENCE = 30.0
+LOOKED_BACK_MAX = 100
 # Stands in every value that is written: must not be found at rest.
 MARKER = "marker-of-a-payload-9f31"
 
@@ -216,12 +217,12 @@ class Crowd:
         self._raise()
 
     def look_around(self) -> list[str]:
-        """After `stop`: whose last acknowledged write is not there; and everybody looks at what was left."""
+        """After `stop`: whose last acknowledged write is not there. And everybody looks at what was left last."""
         behind = []
         for visitor in self.visitors:
             if visitor.user and not (visitor.read() and visitor.shown):
                 behind.append(visitor.user)
-            for user, cookie in visitor.left:
+            for user, cookie in visitor.left[-LOOKED_BACK_MAX:]:
                 visitor.look_back(user, cookie, fresh=False)
         return behind
 

@@ -17,7 +17,6 @@ from support.losing_proxy import Illness
 import redis as redis_client
 
 Broken = Callable[[Stage], AbstractContextManager[None]]
-LIBFAKETIME = "libfaketimeMT.so.1"
 FLAPS = int(os.environ.get("VEDFOLNIR_TEST_FLAPS") or 10)
 
 
