@@ -36,6 +36,8 @@ constexpr Millis pause_max{1000};
 constexpr std::size_t requests_max = 4096;
 /// Under load many replies lie ready: each read of the library takes at most this much.
 constexpr std::size_t read_at_once{16'384};
+/// No reply of ours comes near it: a longer one is no answer, and must not fill the memory.
+constexpr std::size_t reply_max{64U << 20U};
 /// How long HELLO may take beyond the connect timeout.
 constexpr Millis greeting_allowance{500};
 /// A connection on which nothing was answered for this long, although something was asked, is given up.
@@ -171,6 +173,7 @@ boost::redis::config configuration(const RedisOptions& options) {
     // Our own greeting tells refusals apart, our own loop reconnects and remembers why it must. The health check is
     // off because its PING is refused, and then closes the connection, in states where reads still work (MISCONF).
     config.read_buffer_append_size = read_at_once;
+    config.max_read_size = reply_max;
     config.use_setup = true;
     config.setup.clear();
     config.reconnect_wait_interval = std::chrono::seconds::zero();

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
@@ -96,6 +97,30 @@ TEST(RedisFailures, no_answer_from_a_stopped_server) {
     RedisOptions options = over_tcp(server);
     options.connect_timeout = Millis{300};
     expect_failure(options, ProbeStep::auth, FailureKind::no_answer);
+}
+
+// What is no Redis must not fill the memory of the process.
+// ids: F16 S95
+TEST(RedisFailures, an_answer_that_does_not_end_is_cut_off) {
+    asio::io_context loop;
+    asio::ip::tcp::acceptor acceptor(loop, {asio::ip::address_v4::loopback(), 0});
+    std::size_t sent = 0;
+    std::thread server([&] {
+        auto peer = acceptor.accept();
+        boost::system::error_code error;
+        std::string block = "$500000000\r\n";
+        while (!error) {
+            sent += asio::write(peer, asio::buffer(block), error);
+            block.assign(1 << 20, 'x');
+        }
+    });
+    RedisOptions options;
+    options.host = "127.0.0.1";
+    options.port = acceptor.local_endpoint().port();
+    options.connect_timeout = Millis{20'000};
+    EXPECT_FALSE(redis::probe(options).passed());
+    server.join();
+    EXPECT_LT(sent, 100'000'000U) << "64 MB, and what the system keeps under way";
 }
 
 // ids: S95
