@@ -70,6 +70,7 @@ class Visitor(threading.Thread):
         self.cookie = ""
         self.cookies: set[str] = set()
         self.left: list[tuple[str, str]] = []  # user and cookie of each session that was logged out
+        self.known_at = 0.0  # when the last answer that was one came; monotonic
         self.written = 0
         self.shown = True  # the last answer showed what was written last
         self.error: BaseException | None = None
@@ -108,6 +109,8 @@ class Visitor(threading.Thread):
         self._session.cookies.clear()
         answer = self._session.get(self.url + path, headers=headers, timeout=PATIENCE)
         self.figures.note(answer.status_code, time.monotonic() - start)
+        if answer.status_code == 200:
+            self.known_at = time.monotonic()
         match = re.match(r"session=([^;]+)", answer.headers.get("Set-Cookie", ""))
         if match:
             self.cookies.add(match[1])
@@ -202,6 +205,11 @@ class Crowd:
     def all_logged_in(self) -> bool:
         self._raise()
         return all(visitor.user for visitor in self.visitors)
+
+    def all_answered_since(self, moment: float) -> bool:
+        """Whether nobody only hears that it cannot be found out."""
+        self._raise()
+        return all(visitor.known_at > moment for visitor in self.visitors)
 
     def let_leave(self) -> None:
         for visitor in self.visitors:

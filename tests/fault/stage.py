@@ -121,7 +121,11 @@ class Stage:
         with fault.broken(self):
             self.wait_for_answers(answers)
         mended = time.monotonic()
-        stack.wait_until(self.is_recovered, f"{fault}: all is as before", RECOVERY_BOUND)
+        stack.wait_until(
+            lambda: self.crowd.all_answered_since(mended) and self.is_recovered(),
+            f"{fault}: all is as before",
+            RECOVERY_BOUND,
+        )
         recovery = time.monotonic() - mended
         self.wait_for_answers(answers)
         return recovery
@@ -157,6 +161,9 @@ def stage(folder: Path, database: Callable[[Path], Sqlite | Database]) -> Iterat
         crowd = open_things.enter_context(Crowd(VISITORS, seed, web.url))
         made = Stage(folder, seed, redis, proxy, where, web, crowd, random.Random(seed))
         stack.wait_until(crowd.all_logged_in, "everybody is logged in", 30)
+        # The endings are compared: what was made on a Redis that nobody knows yet would be unknown.
+        began = time.monotonic()
+        stack.wait_until(lambda: crowd.all_answered_since(began), "everybody is answered", 30)
         stack.wait_until(lambda: made.copies() >= VISITORS, "all are copied", 30)
         crowd.let_leave()
         made.usage = Usage.of(web.workers())
