@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <fcntl.h>
 #include <fstream>
 #include <map>
@@ -17,6 +18,7 @@
 #include <sstream>
 #include <string>
 #include <sys/prctl.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -25,7 +27,8 @@ namespace {
 
 constexpr auto dies_within = std::chrono::seconds(20);
 constexpr auto heals_within = std::chrono::seconds(30);
-constexpr int steps_of_a_life = 24;
+constexpr int steps_of_a_life = 12;
+constexpr std::uint64_t requests_at_once = 3;
 constexpr int passes_max = 4;
 constexpr const char* key_in_hex =
     "019e2d33f48556a70849baebccdd1e7f109122b334d5f66778899a0b5cedfe6f";
@@ -232,8 +235,15 @@ protected:
                                   const std::string& life, Wire& wire) const {
         die_at(plan);
         const SessionManager manager = open(options_at(place));
-        Application app(manager, place, seed, life);
-        app.live();
+        // Several at once, so that some share a commit.
+        std::deque<Application> apps;
+        for (std::uint64_t number = 0; number < requests_at_once; ++number)
+            apps.emplace_back(manager, place, seed + number, life + std::to_string(number) + "-");
+        const auto live = [&] {
+            std::vector<std::jthread> threads;
+            for (Application& app : apps) threads.emplace_back([&app] { app.live(); });
+        };
+        live();
         wire.say("well");
         for (;;) {
             const auto next = wire.hear();
@@ -243,7 +253,7 @@ protected:
             } else if (*next == "redis back") {
                 if (!manager.set_fallback(FallbackMode::off, "test")) return 2;
             } else if (*next == "live") {
-                app.live();
+                live();
             } else {
                 return 0;
             }
