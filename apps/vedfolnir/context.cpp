@@ -34,7 +34,11 @@ std::optional<SessionManager> Context::open_existing(ExitCode& code) const {
     return open(code, true);
 }
 
-std::optional<SessionManager> Context::open(ExitCode& code, bool must_exist) const {
+std::optional<config::Settings> Context::existing_settings(ExitCode& code) const {
+    return shared_settings(code, true);
+}
+
+std::optional<config::Settings> Context::shared_settings(ExitCode& code, bool must_exist) const {
     auto settings = valid_settings(code);
     if (!settings) return std::nullopt;
     if (settings->options.store == StoreKind::memory) {
@@ -56,6 +60,12 @@ std::optional<SessionManager> Context::open(ExitCode& code, bool must_exist) con
     // A command that looks something up takes over no background work, and ends before it could finish any.
     settings->options.jobs.run = false;
     if (settings->options.fallback) settings->options.fallback->leads_back = false;
+    return settings;
+}
+
+std::optional<SessionManager> Context::open(ExitCode& code, bool must_exist) const {
+    auto settings = shared_settings(code, must_exist);
+    if (!settings) return std::nullopt;
     auto manager = SessionManager::open(std::move(settings->options));
     if (manager) return std::move(*manager);
     code = console.fail(manager.error());

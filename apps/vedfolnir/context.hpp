@@ -19,11 +19,15 @@ struct Context {
     [[nodiscard]] std::optional<config::Settings> read_settings(ExitCode& code) const;
     /// Settings without errors; prints warnings and errors.
     [[nodiscard]] std::optional<config::Settings> valid_settings(ExitCode& code) const;
+    /// Valid settings of a database that is there; says so where it is not.
+    [[nodiscard]] std::optional<config::Settings> existing_settings(ExitCode& code) const;
     [[nodiscard]] std::optional<SessionManager> open_manager(ExitCode& code) const;
     /// For commands that only look: where there is no database yet, says so instead of making one.
     [[nodiscard]] std::optional<SessionManager> open_existing(ExitCode& code) const;
 
 private:
+    [[nodiscard]] std::optional<config::Settings> shared_settings(ExitCode& code,
+                                                                  bool must_exist) const;
     [[nodiscard]] std::optional<SessionManager> open(ExitCode& code, bool must_exist) const;
 };
 

@@ -48,14 +48,20 @@ public:
           core_(std::make_shared<manager::Core>(
               manager::CoreSettings{options_, ring_, random_, counters_, loop.get_executor(),
                                     [](std::string_view, const Error&) {}},
-              manager::Ports{
-                  store_, value_of(sql::make_archive(options_.sql, options_.state_dir, &counters_)),
-                  store_})) {}
+              manager::Ports{store_,
+                             value_of(sql::make_archive(options_.sql, options_.state_dir, sealer(),
+                                                        &counters_)),
+                             store_})) {}
 
     [[nodiscard]] manager::Core& core() noexcept { return *core_; }
     [[nodiscard]] redis::RedisStore& store() noexcept { return *store_; }
 
 private:
+    [[nodiscard]] sql::SharedSealer sealer() const {
+        return std::make_shared<const audit::Sealer>(value_of(crypto::KeyRing::open(options_.keys)),
+                                                     std::make_shared<crypto::KernelRandom>());
+    }
+
     ManagerOptions options_;
     crypto::KernelRandom random_;
     runtime::AtomicCounters counters_;

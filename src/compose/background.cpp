@@ -48,7 +48,7 @@ jobs::Observer log_observer() {
 }  // namespace
 
 Result<Background> make_background(boost::asio::any_io_executor executor,
-                                   const ManagerOptions& options,
+                                   const ManagerOptions& options, audit::SharedSealer sealer,
                                    runtime::AtomicCounters& counters) {
     // A database object of its own: no statement of a job is counted as, or waits with, a page's.
     auto database = sql::make_database(options.sql, options.state_dir,
@@ -57,7 +57,7 @@ Result<Background> make_background(boost::asio::any_io_executor executor,
                                         .readers = 1,
                                         .clock = {}});
     if (!database) return std::move(database).error();
-    auto sql = std::make_shared<sql::SqlUpkeep>(*database);
+    auto sql = std::make_shared<sql::SqlUpkeep>(*database, sealer);
     std::shared_ptr<redis::RedisUpkeep> redis;
     if (options.store == StoreKind::redis)
         redis = std::make_shared<redis::RedisUpkeep>(executor, options.redis);
@@ -69,7 +69,7 @@ Result<Background> make_background(boost::asio::any_io_executor executor,
     if (redis && options.jobs.snapshots) {
         auto abridge = make_abridge(options);
         if (!abridge) return std::move(abridge).error();
-        work.push_back(jobs::snapshots({redis, sql::make_fallback(*database), &counters},
+        work.push_back(jobs::snapshots({redis, sql::make_fallback(*database, sealer), &counters},
                                        std::move(*abridge), *options.jobs.snapshots));
     }
 

@@ -1,6 +1,7 @@
 // The background jobs of one process, wired to its stores.
 #pragma once
 
+#include "audit/personal.hpp"
 #include "runtime/background.hpp"
 #include "runtime/counters.hpp"
 #include "vedfolnir/options.hpp"
@@ -21,6 +22,7 @@ struct Background {
 /// Connects and starts nothing. `counters` must outlive it. Errors: bad_options.
 [[nodiscard]] Result<Background> make_background(boost::asio::any_io_executor executor,
                                                  const ManagerOptions& options,
+                                                 audit::SharedSealer sealer,
                                                  runtime::AtomicCounters& counters);
 
 }  // namespace vedfolnir::compose

@@ -1,5 +1,6 @@
 #include "compose/doctor.hpp"
 
+#include "compose/audit_keys.hpp"
 #include "compose/page.hpp"
 #include "compose/redis_facts.hpp"
 #include "compose/sample_record.hpp"
@@ -9,6 +10,7 @@
 #include "model/session_id.hpp"
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
+#include "sql/fallback_table.hpp"
 #include "sql/location.hpp"
 #include "sql/sql.hpp"
 #include "sql/sqlite_dialect.hpp"
@@ -39,13 +41,16 @@ bool has_errors_about(const config::Settings& settings, std::string_view beginni
 std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
                                           const std::string& state_dir) {
     std::vector<ops::SecretFile> files;
-    files.reserve(settings.secret_paths.size() + 1);
+    files.reserve(settings.secret_paths.size() + 2);
     for (const auto& [variable, path] : settings.secret_paths)
         files.push_back({variable, path, mode_of(path)});
     const auto generated = state_dir + "/" + development_key_file;
     if (settings.options.development && settings.options.keys.keys.empty() && mode_of(generated)) {
         files.push_back({"VEDFOLNIR_STATE_DIR", generated, mode_of(generated)});
     }
+    const auto signing = state_dir + "/" + audit_key_file;
+    if (settings.audit.key_file.empty() && mode_of(signing))
+        files.push_back({"VEDFOLNIR_STATE_DIR", signing, mode_of(signing)});
     return files;
 }
 
@@ -69,8 +74,9 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
     if (written) facts.weakness = *written;
     if (!written) facts.failure = written.error().detail;
     if (!written) return;
-    const auto state =
-        runtime::run_sync(runtime, sql::make_fallback(*database)->state(deadline), deadline);
+    std::function<FallbackState(sql::Connection&)> look = sql::fallback_state;
+    const auto state = runtime::run_sync<FallbackState>(
+        runtime, (*database)->read<FallbackState>(std::move(look), deadline), deadline);
     if (state) fallback = *state;
 }
 

@@ -1,5 +1,6 @@
 #include "compose/fsck.hpp"
 
+#include "compose/audit_keys.hpp"
 #include "crypto/key_ring.hpp"
 #include "crypto/sealing.hpp"
 #include "model/record.hpp"
@@ -51,15 +52,16 @@ struct Opened {
 class Fsck {
 public:
     Fsck(const ManagerOptions& options, const FsckOptions& wanted, crypto::KeyRing ring,
-         const std::shared_ptr<sql::Database>& database, const runtime::Runtime& runtime)
+         const sql::SharedSealer& sealer, const std::shared_ptr<sql::Database>& database,
+         const runtime::Runtime& runtime)
         : options_(options),
           wanted_(wanted),
           ring_(std::move(ring)),
           redis_(runtime.executor(), patient(options.redis)),
           upkeep_(runtime.executor(), patient(options.redis)),
           store_(redis::make_store(runtime.executor(), patient(options.redis), nullptr)),
-          archive_(sql::make_archive(database)),
-          sql_(database),
+          archive_(sql::make_archive(database, sealer)),
+          sql_(database, sealer),
           copies_(database) {}
 
     /// Records first: a record that goes leaves entries, which the sets show then.
@@ -469,12 +471,14 @@ Result<ops::FsckReport> fsck(const ManagerOptions& options, const FsckOptions& w
         return Error{Errc::unsupported, "fsck compares Redis with SQL; sessions live in SQL only"};
     auto ring = crypto::KeyRing::open(options.keys);
     if (!ring) return std::move(ring).error();
+    const auto sealer = make_sealer(options.keys);
+    if (!sealer) return sealer.error();
     auto database =
         sql::make_database(options.sql, options.state_dir,
                            {.statement_timeout = options.sql.statement_timeout, .clock = {}});
     if (!database) return std::move(database).error();
     runtime::Runtime runtime;
-    Fsck checker(options, wanted, std::move(*ring), *database, runtime);
+    Fsck checker(options, wanted, std::move(*ring), *sealer, *database, runtime);
     std::vector<ops::Finding> marks;
     const auto compared = check_marks(checker, runtime, options, wanted.repair, marks);
     const Deadline deadline = deadline_in(wanted.budget);

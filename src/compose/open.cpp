@@ -1,6 +1,7 @@
 // SessionManager::open: the one place that knows which stores there are.
 #include "cache/announcement.hpp"
 #include "cache/cached.hpp"
+#include "compose/audit_keys.hpp"
 #include "compose/background.hpp"
 #include "compose/operator_log.hpp"
 #include "compose/state_dir.hpp"
@@ -58,12 +59,14 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         options.sql, options.state_dir,
         {.statement_timeout = options.sql.statement_timeout, .counters = &counters, .clock = {}});
     if (!database) return std::move(database).error();
-    auto background = compose::make_background(runtime.executor(), options, counters);
+    auto sealer = compose::make_sealer(options.keys);
+    if (!sealer) return std::move(sealer).error();
+    auto background = compose::make_background(runtime.executor(), options, *sealer, counters);
     if (!background) return std::move(background).error();
     manager::Ports ports;
-    ports.archive = sql::make_archive(*database);
+    ports.archive = sql::make_archive(*database, *sealer);
     ports.background = std::move(background->work);
-    ports.mass_ending = std::make_shared<sql::SqlMassEnding>(*database);
+    ports.mass_ending = std::make_shared<sql::SqlMassEnding>(*database, *sealer);
     // Its lines come from its own thread.
     auto journal = std::make_shared<journal::FileJournal>(
         options.state_dir, options.journal, [](std::string_view what, const Error& error) {
@@ -86,7 +89,8 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
     ports.figures = store;
     const auto stripes = options.near_cache ? stripes_for(options) : nullptr;
     if (options.fallback) {
-        resilient::Parts parts{store, store, store, sql::make_fallback(*database), ports.archive};
+        resilient::Parts parts{store, store, store, sql::make_fallback(*database, *sealer),
+                               ports.archive};
         if (stripes) add_announcement(parts, stripes);
         auto resilient = resilient::Resilient::make(
             runtime.executor(), std::move(parts),

@@ -1,5 +1,6 @@
 #include "compose/recover.hpp"
 
+#include "compose/audit_keys.hpp"
 #include "model/record.hpp"
 #include "redis/redis_store.hpp"
 #include "redis/upkeep.hpp"
@@ -50,13 +51,14 @@ bool same_write(const std::string& a, const std::string& b) {
 class Recovery {
 public:
     Recovery(const ManagerOptions& options, const RecoverOptions& wanted,
-             const std::shared_ptr<sql::Database>& database, const runtime::Runtime& runtime)
+             const std::shared_ptr<sql::Database>& database, const sql::SharedSealer& sealer,
+             const runtime::Runtime& runtime)
         : options_(options),
           wanted_(wanted),
           executor_(runtime.executor()),
           copies_(database),
-          archive_(sql::make_archive(database)),
-          fallback_(sql::make_fallback(database)),
+          archive_(sql::make_archive(database, sealer)),
+          fallback_(sql::make_fallback(database, sealer)),
           redis_(redis::make_store(executor_, patient(options.redis), nullptr)),
           upkeep_(executor_, patient(options.redis)) {}
 
@@ -239,12 +241,14 @@ std::string RecoverReport::json() const {
 Result<RecoverReport> recover(const ManagerOptions& options, const RecoverOptions& wanted) {
     if (options.store != StoreKind::redis)
         return Error{Errc::unsupported, "sessions live in SQL; there is nothing to put back"};
+    const auto sealer = make_sealer(options.keys);
+    if (!sealer) return sealer.error();
     auto database =
         sql::make_database(options.sql, options.state_dir,
                            {.statement_timeout = options.sql.statement_timeout, .clock = {}});
     if (!database) return std::move(database).error();
     runtime::Runtime runtime;
-    Recovery recovery(options, wanted, *database, runtime);
+    Recovery recovery(options, wanted, *database, *sealer, runtime);
     const Deadline deadline = deadline_in(wanted.budget);
     auto report = runtime::run_sync<RecoverReport>(runtime, recovery.run(deadline), deadline);
     runtime.stop();

@@ -6,7 +6,9 @@
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
 #include "sql/database.hpp"
-#include "sql/sql.hpp"
+#include "sql/listings.hpp"
+
+#include <functional>
 
 namespace vedfolnir::compose {
 namespace {
@@ -27,14 +29,19 @@ ops::SampleFacts try_sample_record(const ManagerOptions& options, const std::str
                                    const crypto::KeyRing& ring) {
     ops::SampleFacts facts;
     runtime::Runtime runtime;
-    auto archive = sql::make_archive(options.sql, state_dir, nullptr);
-    if (!archive) {
-        facts.failure = archive.error().detail;
+    const auto database = sql::make_database(
+        options.sql, state_dir, {.statement_timeout = options.sql.statement_timeout, .clock = {}});
+    if (!database) {
+        facts.failure = database.error().detail;
         return facts;
     }
-    const auto patience = 2 * options.sql.statement_timeout;
+    const auto deadline = deadline_in(2 * options.sql.statement_timeout);
+    std::function<std::vector<async::SessionRow>(sql::Connection&)> list = [](sql::Connection& db) {
+        return sql::list_sessions(db, newest());
+    };
     const auto rows = runtime::run_sync<std::vector<async::SessionRow>>(
-        runtime, (*archive)->sessions(newest(), deadline_in(patience)), deadline_in(patience));
+        runtime, (*database)->read<std::vector<async::SessionRow>>(std::move(list), deadline),
+        deadline);
     if (!rows) {
         facts.failure = rows.error().detail;
         return facts;

@@ -24,7 +24,7 @@ namespace vedfolnir::compose {
 namespace {
 
 Error no_key(const std::string& path, std::string_view why) {
-    return {Errc::key_unavailable, fmt::format("the development key {}: {}", path, why)};
+    return {Errc::key_unavailable, fmt::format("the key {}: {}", path, why)};
 }
 
 std::string home_of_user() {
@@ -91,9 +91,6 @@ Result<void> write_key(const std::string& path, const std::string& text) {
     const int why = errno;
     ::unlink(draft.c_str());
     if (linked != 0 && why != EEXIST) return no_key(path, std::strerror(why));
-    if (linked == 0)
-        log_line(fmt::format(
-            "DEVELOPMENT: made a key and keep it in {}; production needs VEDFOLNIR_KEY", path));
     return {};
 }
 
@@ -128,22 +125,32 @@ Result<void> make_private_dir(const std::string& directory) {
                                                 directory, failed.message())};
 }
 
+Result<std::string> kept_secret(const std::string& path) {
+    auto text = read_key(path);
+    if (!text || text->empty()) return text;
+    auto raw = config::decode_secret(*text);
+    if (!raw || raw->size() < 32)
+        return no_key(path, "it is damaged; restore it, or remove it and make a new one");
+    return raw;
+}
+
+Result<std::string> make_secret(const std::string& path) {
+    auto fresh = fresh_key_text();
+    if (!fresh) return fresh;
+    if (auto written = write_key(path, *fresh); !written) return std::move(written).error();
+    return kept_secret(path);
+}
+
 Result<std::string> development_key(const std::string& directory) {
     if (auto made = make_private_dir(directory); !made) return std::move(made).error();
     const auto path = directory + "/" + development_key_file;
-    auto text = read_key(path);
-    if (!text) return text;
-    if (text->empty()) {
-        auto fresh = fresh_key_text();
-        if (!fresh) return fresh;
-        if (auto written = write_key(path, *fresh); !written) return std::move(written).error();
-        text = read_key(path);
-        if (!text) return text;
-    }
-    auto raw = config::decode_secret(*text);
-    if (!raw || raw->size() < 32)
-        return no_key(path, "it is damaged; remove it and a new one is made");
-    return raw;
+    auto key = kept_secret(path);
+    if (!key || !key->empty()) return key;
+    key = make_secret(path);
+    if (key)
+        log_line(fmt::format(
+            "DEVELOPMENT: made a key and keep it in {}; production needs VEDFOLNIR_KEY", path));
+    return key;
 }
 
 Result<void> complete(ManagerOptions& options) {

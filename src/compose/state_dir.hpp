@@ -18,6 +18,14 @@ inline constexpr const char* development_key_file = "development.key";
 /// Creates the folder with mode 0700 where it is missing. Errors: bad_options with the system's words.
 [[nodiscard]] Result<void> make_private_dir(const std::string& directory);
 
+/// The raw bytes of a secret in a file of mode 0600; empty if there is no file.
+/// Errors: key_unavailable when others may read it, or it is damaged.
+[[nodiscard]] Result<std::string> kept_secret(const std::string& path);
+
+/// Makes 32 random bytes and keeps them in `path`, unless somebody else just did: then theirs.
+/// Errors: key_unavailable when it cannot be made, random_unavailable.
+[[nodiscard]] Result<std::string> make_secret(const std::string& path);
+
 /// The raw key in `directory`, made on first use. Several processes that start at once get the same one.
 /// Errors: key_unavailable when the file is readable by others, damaged, or cannot be made.
 [[nodiscard]] Result<std::string> development_key(const std::string& directory);

@@ -35,6 +35,7 @@ void apply_environment(Resolving& to);
 void apply_keys(Resolving& to);
 void apply_redis(Resolving& to);
 void apply_database(Resolving& to);
+void apply_audit(Resolving& to);
 void apply_cookie(Resolving& to);
 void apply_lifetimes(Resolving& to);
 void apply_identity(Resolving& to);

@@ -162,6 +162,12 @@ void apply_database(Resolving& to) {
     }
 }
 
+void apply_audit(Resolving& to) {
+    auto& audit = to.settings.audit;
+    audit.key_file = to.layers.text("VEDFOLNIR_AUDIT_KEY_FILE").value_or("");
+    audit.heads_file = to.layers.text("VEDFOLNIR_AUDIT_HEADS_FILE").value_or("");
+}
+
 void apply_identity(Resolving& to) {
     auto& identity = to.settings.options.identity;
     const auto& layers = to.layers;

@@ -73,6 +73,21 @@ constexpr std::array known{
         .secret = true,
         .from_file = true},
     Known{
+        .name = "VEDFOLNIR_AUDIT_KEY_FILE",
+        .kind = Kind::path,
+        .group = Group::keys,
+        .fallback = "audit.key in VEDFOLNIR_STATE_DIR",
+        .about =
+            "The private key that signs the audit trail's heads. `vedfolnir keys audit --generate` makes "
+            "one; development makes it by itself."},
+    Known{
+        .name = "VEDFOLNIR_AUDIT_HEADS_FILE",
+        .kind = Kind::path,
+        .group = Group::keys,
+        .about =
+            "A file, best on another machine's disk, to which each signed head is appended. Without a "
+            "copy outside the database a rewritten past cannot be noticed."},
+    Known{
         .name = "FLASK_SECRET_KEY",
         .group = Group::keys,
         .about = "Flask's own signing key.",

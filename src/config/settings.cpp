@@ -118,6 +118,7 @@ Settings resolve(const Input& input) {
     apply_keys(to);
     apply_redis(to);
     apply_database(to);
+    apply_audit(to);
     apply_lifetimes(to);  // before the cookie: its Max-Age is capped at the absolute limit
     apply_cookie(to);
     apply_identity(to);
@@ -128,7 +129,8 @@ Settings resolve(const Input& input) {
     warn_of_flask_session(to);
     list_settings(to, settings.values);
     settings.secret_paths = layers.secret_paths();
-    for (const auto* name : {"VEDFOLNIR_KEYS_FILE", "REDIS_SSL_KEYFILE"}) {
+    for (const auto* name :
+         {"VEDFOLNIR_KEYS_FILE", "VEDFOLNIR_AUDIT_KEY_FILE", "REDIS_SSL_KEYFILE"}) {
         if (const auto path = layers.text(name)) settings.secret_paths.push_back({name, *path});
     }
     settings.deviations = deviations(settings.options);

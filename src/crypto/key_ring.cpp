@@ -14,6 +14,7 @@ constexpr std::string_view cookie_info = "vedfolnir cookie v1";
 constexpr std::string_view record_info = "vedfolnir record v1";
 constexpr std::string_view user_info = "vedfolnir user v1";
 constexpr std::string_view meeting_info = "vedfolnir remembered v1";
+constexpr std::string_view audit_info = "vedfolnir audit v1";
 constexpr std::string_view index_info = "vedfolnir index v1";
 constexpr std::string_view store_key_label = "vedfolnir store key v1";
 
@@ -53,7 +54,8 @@ Result<KeyRing> KeyRing::open(const KeyOptions& options) {
                              : Secret(std::string_view(options.index_secret));
     const Secret user_key = hkdf(index.bytes(), {}, user_info);
     const Secret meeting_key = hkdf(index.bytes(), {}, meeting_info);
-    return KeyRing(std::move(entries), Mac(user_key.bytes()), Mac(meeting_key.bytes()));
+    return KeyRing(std::move(entries), Mac(user_key.bytes()), Mac(meeting_key.bytes()),
+                   hkdf(index.bytes(), {}, audit_info));
 }
 
 const KeyRing::Entry* KeyRing::find(std::uint16_t key_id) const noexcept {

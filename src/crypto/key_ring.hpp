@@ -35,6 +35,9 @@ public:
     [[nodiscard]] bool verify(const model::SessionId& id) const;
 
     [[nodiscard]] UserTag user_tag(std::string_view user_id) const;
+    /// Wraps the keys under which the audit trail seals what it says about a person. Stays when keys rotate, as
+    /// the user tag does (docs/internals/audit_proof.md).
+    [[nodiscard]] const Secret& audit_wrapping_key() const noexcept { return audit_key_; }
     [[nodiscard]] MeetingPlace meeting_place(std::string_view user_id,
                                              std::string_view token) const;
 
@@ -49,15 +52,17 @@ private:
         Secret secret;
         Mac cookie_mac;
     };
-    KeyRing(std::vector<Entry> keys, Mac user_mac, Mac meeting_mac)
+    KeyRing(std::vector<Entry> keys, Mac user_mac, Mac meeting_mac, Secret audit_key)
         : keys_(std::move(keys)),
           user_mac_(std::move(user_mac)),
-          meeting_mac_(std::move(meeting_mac)) {}
+          meeting_mac_(std::move(meeting_mac)),
+          audit_key_(std::move(audit_key)) {}
     [[nodiscard]] const Entry* find(std::uint16_t key_id) const noexcept;
 
     std::vector<Entry> keys_;
     Mac user_mac_;
     Mac meeting_mac_;
+    Secret audit_key_;
 };
 
 /// Where the record of `id` lives. One-way: the id cannot be found from it.

@@ -311,18 +311,19 @@ FallbackState fallback_state(Connection& db) {
     return state;
 }
 
-FallbackState set_fallback_mode(Connection& db, FallbackMode mode, const std::string& actor,
-                                TimePoint now) {
+FallbackState set_fallback_mode(Connection& db, const Auditor& auditor, FallbackMode mode,
+                                const std::string& actor) {
     const auto before = fallback_state(db);
-    db.execute("fallback_mode_set",
-               {{"mode", std::string(to_string(mode))}, {"now", millis(now)}, {"actor", actor}});
+    db.execute(
+        "fallback_mode_set",
+        {{"mode", std::string(to_string(mode))}, {"now", millis(auditor.now)}, {"actor", actor}});
     async::AuditEvent event;
-    event.at = now;
+    event.at = auditor.now;
     event.type = "fallback.mode";
     event.actor = actor;
     event.detail = "{\"from\":\"" + std::string(to_string(before.mode)) + "\",\"to\":\"" +
                    std::string(to_string(mode)) + "\"}";
-    static_cast<void>(append_events(db, {event}));
+    static_cast<void>(append_events(db, auditor, {event}));
     return fallback_state(db);
 }
 

@@ -1,6 +1,7 @@
 // The stand-in for the hot store, as blocking SQL: snapshots, and what was written while the hot store was away.
 #pragma once
 
+#include "sql/audit_writer.hpp"
 #include "sql/connection.hpp"
 #include "sql/record_table.hpp"
 #include "vedfolnir/async/fallback.hpp"
@@ -36,8 +37,8 @@ namespace vedfolnir::sql {
                                         TimePoint now);
 
 [[nodiscard]] FallbackState fallback_state(Connection& db);
-[[nodiscard]] FallbackState set_fallback_mode(Connection& db, FallbackMode mode,
-                                              const std::string& actor, TimePoint now);
+[[nodiscard]] FallbackState set_fallback_mode(Connection& db, const Auditor& auditor,
+                                              FallbackMode mode, const std::string& actor);
 
 [[nodiscard]] std::uint32_t put_snapshots(Connection& db,
                                           const std::vector<async::Snapshot>& snapshots,

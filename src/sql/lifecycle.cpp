@@ -52,19 +52,6 @@ OperationId new_operation() {
     return id;
 }
 
-void add_event(Connection& db, const async::AuditEvent& event, std::int64_t part = 0) {
-    std::optional<std::string> handle;
-    if (event.handle) handle = event.handle->text();
-    db.execute("audit_event_add", {{"at_ms", millis(event.at)},
-                                   {"type", event.type},
-                                   {"handle", std::move(handle)},
-                                   {"user_id", event.user_id},
-                                   {"actor", event.actor},
-                                   {"detail", event.detail},
-                                   {"operation", hex(event.operation)},
-                                   {"part", part}});
-}
-
 /// An earlier attempt of this operation was committed: its answer is read back, nothing is written.
 bool was_written(Connection& db, const OperationId& operation) {
     const auto rows = db.query("audit_operation_seen", 1, {{"operation", hex(operation)}});
@@ -112,7 +99,8 @@ void close_session(Connection& db, const Handle& handle, const async::AuditEvent
 }
 
 /// Ends what the login replaces, or frees its row for the new key.
-std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& login) {
+std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& login,
+                                       std::vector<NewEvent>& events) {
     if (!login.replaced) return std::nullopt;
     const auto& replaced = *login.replaced;
     const auto found = find_session(db, replaced.handle);
@@ -130,7 +118,7 @@ std::optional<async::EndOrder> replace(Connection& db, const async::LoginOrder& 
     revoke(db, order, login.event, found->row.absolute_expiry);
     if (!runtime::keeps_row(login)) {
         close_session(db, found->row.handle, login.event, EndReason::replaced);
-        add_event(db, runtime::replaced_event(login.event, found->row));
+        events.push_back({runtime::replaced_event(login.event, found->row)});
     }
     return order;
 }
@@ -270,20 +258,57 @@ async::EndReceipt repeated_ending(Connection& db, const OperationId& operation,
     return receipt;
 }
 
+/// Adds to `events` what is to be written.
+async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request,
+                               std::vector<NewEvent>& events) {
+    lock_shards(db, request);
+    if (request.event.operation && was_written(db, *request.event.operation)) {
+        return repeated_ending(db, *request.event.operation, request);
+    }
+    const auto sessions = sessions_to_end(db, request);
+    auto receipt = receipt_of(request, sessions);
+    TimePoint until = request.until;
+    for (const auto& session : sessions) {
+        close_session(db, session.handle, request.event, request.reason);
+        until = std::max(until, session.absolute_expiry);
+    }
+    auto ended = runtime::events_of(request, sessions);
+    if (ends_unknown(db, request)) {
+        receipt.orders = {runtime::unknown_key_order(request)};
+        ended = {request.event};
+    }
+    for (auto& order : receipt.orders) {
+        if (order.whole_user && !order.keep) {
+            const auto current = user_epoch(db, order.user);
+            order.epoch = request.late ? std::max(current, request.granted_epoch)
+                                       : std::max(current, request.epoch_floor) + 1;
+            raise_epoch(db, order.user, order.epoch, request.event.at);
+        }
+        revoke(db, order, request.event, until);
+    }
+    std::int64_t part = 0;
+    for (auto& event : ended) events.push_back({std::move(event), part++});
+    return receipt;
+}
+
 /// Closes rows by one statement, with an event each.
-std::uint32_t close_as_expired(Connection& db, std::string_view query, Params params) {
-    const auto event = runtime::expired_event();
+std::uint32_t close_as_expired(Connection& db, const Auditor& auditor, std::string_view query,
+                               Params params) {
     // Names what this call closes, also where another one works beside it.
     const auto operation = hex(new_operation());
     params.emplace_back("reason", std::string(to_string(EndReason::expired)));
     params.emplace_back("operation", operation);
-    const auto closed = db.execute(query, std::move(params));
-    if (closed == 0) return 0;
-    db.execute("audit_events_add_expired", {{"type", event.type},
-                                            {"actor", event.actor},
-                                            {"detail", event.detail},
-                                            {"operation", operation}});
-    return static_cast<std::uint32_t>(closed);
+    if (db.execute(query, std::move(params)) == 0) return 0;
+    std::vector<NewEvent> events;
+    for (const auto& row : db.query("sessions_closed_by", 3, {{"operation", operation}})) {
+        auto event = runtime::expired_event();
+        event.at = moment(row.integer(0));
+        event.handle = read_handle(row, 1);
+        event.user_id = row.text(2);
+        events.push_back({std::move(event)});
+    }
+    write_events(db, auditor, events);
+    return static_cast<std::uint32_t>(events.size());
 }
 
 std::string gone_rows(const std::vector<async::Gone>& gone) {
@@ -298,7 +323,8 @@ std::string gone_rows(const std::vector<async::Gone>& gone) {
 
 }  // namespace
 
-async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
+async::LoginGrant begin_login(Connection& db, const Auditor& auditor,
+                              const async::LoginOrder& order) {
     lock_shards(db, order);
     if (order.event.operation && was_written(db, *order.event.operation)) {
         return repeated_login(db, *order.event.operation, order);
@@ -317,10 +343,12 @@ async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order) {
         grant.epoch = order.epoch_floor;
         raise_epoch(db, order.row.user, grant.epoch, order.event.at);
     }
-    grant.end_replaced = replace(db, order);
+    std::vector<NewEvent> events;
+    grant.end_replaced = replace(db, order, events);
     db.execute(present ? "session_rekey" : "session_insert",
                session_params(order.row, order.event.at, grant.epoch));
-    add_event(db, order.event);
+    events.push_back({order.event});
+    write_events(db, auditor, events);
     return grant;
 }
 
@@ -329,38 +357,16 @@ bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key) {
            0;
 }
 
-async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request) {
-    lock_shards(db, request);
-    if (request.event.operation && was_written(db, *request.event.operation)) {
-        return repeated_ending(db, *request.event.operation, request);
-    }
-    const auto sessions = sessions_to_end(db, request);
-    auto receipt = receipt_of(request, sessions);
-    TimePoint until = request.until;
-    for (const auto& session : sessions) {
-        close_session(db, session.handle, request.event, request.reason);
-        until = std::max(until, session.absolute_expiry);
-    }
-    auto events = runtime::events_of(request, sessions);
-    if (ends_unknown(db, request)) {
-        receipt.orders = {runtime::unknown_key_order(request)};
-        events = {request.event};
-    }
-    for (auto& order : receipt.orders) {
-        if (order.whole_user && !order.keep) {
-            const auto current = user_epoch(db, order.user);
-            order.epoch = request.late ? std::max(current, request.granted_epoch)
-                                       : std::max(current, request.epoch_floor) + 1;
-            raise_epoch(db, order.user, order.epoch, request.event.at);
-        }
-        revoke(db, order, request.event, until);
-    }
-    std::int64_t part = 0;
-    for (const auto& event : events) add_event(db, event, part++);
+async::EndReceipt end_sessions(Connection& db, const Auditor& auditor,
+                               const async::EndRequest& request) {
+    std::vector<NewEvent> events;
+    auto receipt = end_sessions(db, request, events);
+    write_events(db, auditor, events);
     return receipt;
 }
 
-std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& marks,
+std::uint32_t raise_sequences(Connection& db, const Auditor& auditor,
+                              const std::vector<std::uint64_t>& marks,
                               const async::AuditEvent& event) {
     const auto sequences = list_sequences(db);
     std::uint32_t raised = 0;
@@ -372,17 +378,19 @@ std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& 
         db.execute("records_drop_copies", {{"low", std::move(low)}, {"high", std::move(high)}});
         ++raised;
     }
-    if (raised > 0) add_event(db, event);
+    if (raised > 0) write_events(db, auditor, {{event}});
     return raised;
 }
 
-std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit) {
-    return close_as_expired(db, "sessions_close_expired",
+std::uint32_t close_expired(Connection& db, const Auditor& auditor, TimePoint now,
+                            std::uint32_t limit) {
+    return close_as_expired(db, auditor, "sessions_close_expired",
                             {{"now", millis(now)}, {"page", std::int64_t{limit}}});
 }
 
-std::uint32_t close_gone(Connection& db, const std::vector<async::Gone>& gone, TimePoint now) {
-    return close_as_expired(db, "sessions_close_gone",
+std::uint32_t close_gone(Connection& db, const Auditor& auditor,
+                         const std::vector<async::Gone>& gone, TimePoint now) {
+    return close_as_expired(db, auditor, "sessions_close_gone",
                             {{"batch", gone_rows(gone)}, {"now", millis(now)}});
 }
 
@@ -400,8 +408,8 @@ void keep_closed(Connection& db, std::vector<async::Gone>& gone) {
     }
 }
 
-bool record_change(Connection& db, const Handle& handle, const std::string& platform,
-                   const async::AuditEvent& event) {
+bool record_change(Connection& db, const Auditor& auditor, const Handle& handle,
+                   const std::string& platform, const async::AuditEvent& event) {
     if (event.operation && was_written(db, *event.operation)) return true;
     const auto session = first_session(
         db.query_locked("session_by_handle", session_columns, {{"handle", handle.text()}}));
@@ -410,7 +418,7 @@ bool record_change(Connection& db, const Handle& handle, const std::string& plat
     auto entry = event;
     entry.handle = handle;
     entry.user_id = session->row.user_id;
-    add_event(db, entry);
+    write_events(db, auditor, {{std::move(entry)}});
     return true;
 }
 
@@ -420,10 +428,14 @@ namespace {
 struct Replayer {
     Connection& db;
     async::ReplayReceipt receipt{};
+    /// Written at the end: who writes events holds up all other writers.
+    std::vector<NewEvent> events{};
+    std::set<OperationId> taken{};
 
-    /// False, and counted, if an earlier replay (or the call itself, whose answer was lost) wrote this operation.
+    /// False, and counted, if an earlier entry or replay (or the call itself, whose answer was lost) wrote this operation.
     bool is_new(const async::AuditEvent& event) {
-        const bool known = event.operation && was_written(db, *event.operation);
+        const bool known = event.operation && (!taken.insert(*event.operation).second ||
+                                               was_written(db, *event.operation));
         ++(known ? receipt.repeated : receipt.written);
         return !known;
     }
@@ -450,11 +462,11 @@ struct Replayer {
         const bool moved_on = present && (present->row.ended || !runtime::keeps_row(login));
         const bool over =
             is_revoked(db, login.row.key) || login.granted_epoch < user_epoch(db, login.row.user);
-        if (auto replaced = replace(db, login)) must_apply(std::move(*replaced));
+        if (auto replaced = replace(db, login, events)) must_apply(std::move(*replaced));
         if (!moved_on)
             db.execute(present ? "session_rekey" : "session_insert",
                        session_params(login.row, login.event.at, login.granted_epoch));
-        add_event(db, login.event);
+        events.push_back({login.event});
         if (!moved_on && !over) return;
         if (!moved_on)
             db.execute("session_close", {{"handle", login.row.handle.text()},
@@ -474,8 +486,11 @@ struct Replayer {
     }
 
     void operator()(const async::EndRequest& request) {
+        // An entry before this one put its orders into the receipt.
+        const bool repeated = request.event.operation && taken.contains(*request.event.operation);
         static_cast<void>(is_new(request.event));
-        auto ended = end_sessions(db, request);
+        if (repeated) return;
+        auto ended = end_sessions(db, request, events);
         receipt.keys.insert(receipt.keys.end(), ended.keys.begin(), ended.keys.end());
         for (auto& order : ended.orders) must_apply(std::move(order));
     }
@@ -486,11 +501,11 @@ struct Replayer {
         if (session && !session->row.ended)
             db.execute("session_set_platform",
                        {{"handle", change.handle.text()}, {"platform", change.platform}});
-        add_event(db, change.event);
+        events.push_back({change.event});
     }
 
     void operator()(const async::AuditEvent& event) {
-        if (is_new(event)) add_event(db, event);
+        if (is_new(event)) events.push_back({event});
     }
 };
 
@@ -512,18 +527,23 @@ std::set<std::uint8_t> shards_of(const std::vector<async::Deferred>& entries) {
 
 }  // namespace
 
-async::ReplayReceipt replay(Connection& db, const std::vector<async::Deferred>& entries) {
+async::ReplayReceipt replay(Connection& db, const Auditor& auditor,
+                            const std::vector<async::Deferred>& entries) {
     lock_shards(db, shards_of(entries));
     Replayer replayer{db};
     for (const auto& entry : entries) std::visit(replayer, entry);
+    write_events(db, auditor, replayer.events);
     return std::move(replayer.receipt);
 }
 
-std::uint32_t append_events(Connection& db, const std::vector<async::AuditEvent>& events) {
+std::uint32_t append_events(Connection& db, const Auditor& auditor,
+                            const std::vector<async::AuditEvent>& events) {
+    std::vector<NewEvent> fresh;
     for (const auto& event : events) {
         if (event.operation && was_written(db, *event.operation)) continue;
-        add_event(db, event);
+        fresh.push_back({event});
     }
+    write_events(db, auditor, fresh);
     return static_cast<std::uint32_t>(events.size());
 }
 

@@ -1,6 +1,7 @@
 // Logins and endings as blocking transactions: what R3 asks for, row by row.
 #pragma once
 
+#include "sql/audit_writer.hpp"
 #include "sql/connection.hpp"
 #include "vedfolnir/async/archive.hpp"
 #include "vedfolnir/async/upkeep.hpp"
@@ -14,23 +15,27 @@ namespace vedfolnir::sql {
 
 /// Throws Failure: denied (the session of this handle has ended), conflict (handle or key is
 /// taken).
-[[nodiscard]] async::LoginGrant begin_login(Connection& db, const async::LoginOrder& order);
+[[nodiscard]] async::LoginGrant begin_login(Connection& db, const Auditor& auditor,
+                                            const async::LoginOrder& order);
 [[nodiscard]] bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key);
-[[nodiscard]] async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request);
-[[nodiscard]] std::uint32_t raise_sequences(Connection& db, const std::vector<std::uint64_t>& marks,
+[[nodiscard]] async::EndReceipt end_sessions(Connection& db, const Auditor& auditor,
+                                             const async::EndRequest& request);
+[[nodiscard]] std::uint32_t raise_sequences(Connection& db, const Auditor& auditor,
+                                            const std::vector<std::uint64_t>& marks,
                                             const async::AuditEvent& event);
-[[nodiscard]] std::uint32_t close_expired(Connection& db, TimePoint now, std::uint32_t limit);
+[[nodiscard]] std::uint32_t close_expired(Connection& db, const Auditor& auditor, TimePoint now,
+                                          std::uint32_t limit);
 /// Closes the rows of sessions whose record the hot store let go, as expired and with an event each; not where a row was
 /// closed before, its session lives under another key, or `records` holds a copy that is still alive. How many.
-[[nodiscard]] std::uint32_t close_gone(Connection& db, const std::vector<async::Gone>& gone,
-                                       TimePoint now);
+[[nodiscard]] std::uint32_t close_gone(Connection& db, const Auditor& auditor,
+                                       const std::vector<async::Gone>& gone, TimePoint now);
 /// Leaves out those that are open all the same, and fills in whose sessions the others are, as far as that is known here.
 void keep_closed(Connection& db, std::vector<async::Gone>& gone);
-[[nodiscard]] bool record_change(Connection& db, const Handle& handle, const std::string& platform,
-                                 const async::AuditEvent& event);
-[[nodiscard]] async::ReplayReceipt replay(Connection& db,
+[[nodiscard]] bool record_change(Connection& db, const Auditor& auditor, const Handle& handle,
+                                 const std::string& platform, const async::AuditEvent& event);
+[[nodiscard]] async::ReplayReceipt replay(Connection& db, const Auditor& auditor,
                                           const std::vector<async::Deferred>& entries);
-[[nodiscard]] std::uint32_t append_events(Connection& db,
+[[nodiscard]] std::uint32_t append_events(Connection& db, const Auditor& auditor,
                                           const std::vector<async::AuditEvent>& events);
 
 }  // namespace vedfolnir::sql

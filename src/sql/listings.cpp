@@ -1,6 +1,7 @@
 #include "sql/listings.hpp"
 
 #include "runtime/archive_rules.hpp"
+#include "sql/audit_rows.hpp"
 #include "sql/rows.hpp"
 
 #include <algorithm>
@@ -48,20 +49,36 @@ std::vector<async::SessionRow> one_session(Connection& db, const async::SessionQ
     return found;
 }
 
-Question event_question(const async::AuditQuery& query) {
-    if (!query.detail_member.empty()) {
-        return {"audit_by_detail",
-                {{"pattern", "%" + query.detail_member + "%"},
-                 {"handle", query.handle ? query.handle->text() : std::string()},
-                 {"user_id", query.user_id}}};
-    }
+Question event_question(const async::AuditQuery& query, const audit::Sealer& sealer) {
+    const auto subject =
+        query.user_id.empty() ? std::string() : hex(sealer.subject_of(query.user_id).bytes);
     if (query.handle) {
-        return {"audit_by_handle", {{"handle", query.handle->text()}, {"user_id", query.user_id}}};
+        return {"audit_by_handle", {{"handle", query.handle->text()}, {"subject", subject}}};
     }
-    if (!query.user_id.empty()) return {"audit_by_user", {{"user_id", query.user_id}}};
+    if (!subject.empty()) return {"audit_by_subject", {{"subject", subject}}};
     if (!query.type.empty() && !query.type.ends_with(".*"))
         return {"audit_by_type", {{"type", query.type}}};
     return {query.since ? "audit_since" : "audit_newest", {}};
+}
+
+std::vector<async::AuditEvent> event_page(Connection& db, const audit::Sealer& sealer,
+                                          EventOpener& opener, const async::AuditQuery& query,
+                                          std::uint64_t before_id, std::uint32_t limit) {
+    auto question = event_question(query, sealer);
+    if (question.name != "audit_by_type") {
+        auto types = runtime::type_range(query.type);
+        question.params.emplace_back("type_low", std::move(types.low));
+        question.params.emplace_back("type_high", std::move(types.high));
+    }
+    question.params.emplace_back("since", query.since ? millis(*query.since) : any_past);
+    question.params.emplace_back("until", query.until ? millis(*query.until) : any_future);
+    question.params.emplace_back("before_id", before_id == 0 ? any_future : number(before_id));
+    question.params.emplace_back("page", std::int64_t{limit});
+    std::vector<async::AuditEvent> found;
+    for (const auto& row : db.query(question.name, event_columns, std::move(question.params))) {
+        found.push_back(opener.open(row));
+    }
+    return found;
 }
 
 }  // namespace
@@ -88,23 +105,24 @@ std::vector<async::SessionRow> list_sessions(Connection& db, const async::Sessio
     return found;
 }
 
-std::vector<async::AuditEvent> list_events(Connection& db, const async::AuditQuery& query) {
-    auto question = event_question(query);
-    if (question.name != "audit_by_type") {
-        auto types = runtime::type_range(query.type);
-        question.params.emplace_back("type_low", std::move(types.low));
-        question.params.emplace_back("type_high", std::move(types.high));
-    }
-    question.params.emplace_back("since", query.since ? millis(*query.since) : any_past);
-    question.params.emplace_back("until", query.until ? millis(*query.until) : any_future);
-    const auto before = query.before_id == 0 ? any_future : number(query.before_id);
-    question.params.emplace_back("before_id", before);
-    question.params.emplace_back("page", std::int64_t{query.limit});
+std::vector<async::AuditEvent> list_events(Connection& db, const audit::Sealer& sealer,
+                                           const async::AuditQuery& query) {
+    EventOpener opener(db, sealer);
+    if (query.detail_member.empty())
+        return event_page(db, sealer, opener, query, query.before_id, query.limit);
+    // Details are sealed, so they are opened and looked through, newest first; the call's deadline bounds it.
     std::vector<async::AuditEvent> found;
-    for (const auto& row : db.query(question.name, event_columns, std::move(question.params))) {
-        found.push_back(read_event(row));
+    auto before = query.before_id;
+    while (true) {
+        auto page = event_page(db, sealer, opener, query, before, runtime::archive_page_max);
+        for (auto& event : page) {
+            before = event.id;
+            if (event.detail.find(query.detail_member) == std::string::npos) continue;
+            if (found.size() >= query.limit) return found;
+            found.push_back(std::move(event));
+        }
+        if (page.size() < runtime::archive_page_max) return found;
     }
-    return found;
 }
 
 std::vector<std::uint64_t> list_sequences(Connection& db) {

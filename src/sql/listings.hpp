@@ -1,6 +1,7 @@
 // What operators and replay read: blocking queries.
 #pragma once
 
+#include "audit/personal.hpp"
 #include "sql/connection.hpp"
 #include "vedfolnir/async/archive.hpp"
 
@@ -15,6 +16,7 @@ namespace vedfolnir::sql {
 [[nodiscard]] std::vector<async::SessionRow> list_sessions(Connection& db,
                                                            const async::SessionQuery& query);
 [[nodiscard]] std::vector<async::AuditEvent> list_events(Connection& db,
+                                                         const audit::Sealer& sealer,
                                                          const async::AuditQuery& query);
 [[nodiscard]] std::vector<std::uint64_t> list_sequences(Connection& db);
 [[nodiscard]] std::vector<async::Revocation> list_revocations(Connection& db, std::uint8_t shard,

@@ -1,6 +1,7 @@
 #include "sql/mass_ending.hpp"
 
 #include "runtime/archive_rules.hpp"
+#include "sql/audit_writer.hpp"
 #include "sql/failure.hpp"
 #include "sql/listings.hpp"
 #include "sql/rows.hpp"
@@ -94,8 +95,25 @@ void revoke_keys(Connection& db, const Ended& ended, const async::AuditEvent& ev
     }
 }
 
-async::EndReceipt end_all(Connection& db, const EndScope& scope, EndReason reason,
-                          const async::AuditEvent& event, TimePoint until) {
+/// One event for all of it, as part 0, then one for each session.
+void write_scope_events(Connection& db, const Auditor& auditor, const EndScope& scope,
+                        const async::AuditEvent& event) {
+    std::vector<NewEvent> events{{event}};
+    events.front().event.user_id = scope.user_id;
+    for (const auto& row :
+         db.query("sessions_closed_by", 3, {{"operation", hex(event.operation)}})) {
+        auto ended = event;
+        ended.at = moment(row.integer(0));
+        ended.type = "session.ended";
+        ended.handle = read_handle(row, 1);
+        ended.user_id = row.text(2);
+        events.push_back({std::move(ended), static_cast<std::int64_t>(events.size())});
+    }
+    write_events(db, auditor, events);
+}
+
+async::EndReceipt end_all(Connection& db, const Auditor& auditor, const EndScope& scope,
+                          EndReason reason, const async::AuditEvent& event, TimePoint until) {
     const auto seen = db.query("audit_operation_seen", 1, {{"operation", hex(event.operation)}});
     if (!seen.empty() && seen.front().cell(0)) return receipt_of(db, ended_by(db, event), event);
     // Nobody begins or ends a session meanwhile, so that none slips through.
@@ -110,19 +128,8 @@ async::EndReceipt end_all(Connection& db, const EndScope& scope, EndReason reaso
     else
         revoke_keys(db, ended, event);
     db.execute("records_delete_scope", {{"operation", hex(event.operation)}});
-    db.execute("scope_events", {{"operation", hex(event.operation)},
-                                {"type", std::string("session.ended")},
-                                {"actor", event.actor},
-                                {"detail", event.detail}});
-    async::EndReceipt receipt = receipt_of(db, ended, event);
-    db.execute("audit_event_add", {{"at_ms", millis(event.at)},
-                                   {"type", event.type},
-                                   {"handle", std::optional<std::string>()},
-                                   {"user_id", scope.user_id},
-                                   {"actor", event.actor},
-                                   {"detail", event.detail},
-                                   {"operation", hex(event.operation)},
-                                   {"part", std::int64_t{0}}});
+    auto receipt = receipt_of(db, ended, event);
+    write_scope_events(db, auditor, scope, event);
     return receipt;
 }
 
@@ -145,8 +152,9 @@ async::Task<async::EndReceipt> SqlMassEnding::end_scope(EndScope scope, EndReaso
     if (auto prepared = runtime::prepare(event); !prepared) co_return prepared.error();
     if (!event.operation) co_return Error{Errc::internal, "an emergency without an operation id"};
     std::function<async::EndReceipt(Connection&)> work =
-        [scope = std::move(scope), reason, event = std::move(event), until](Connection& db) {
-            return end_all(db, scope, reason, event, until);
+        [sealer = sealer_, now = database_->now(), scope = std::move(scope), reason,
+         event = std::move(event), until](Connection& db) {
+            return end_all(db, {*sealer, now}, scope, reason, event, until);
         };
     co_return co_await database_->write_alone<async::EndReceipt>(std::move(work), deadline);
 }

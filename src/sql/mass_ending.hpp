@@ -1,6 +1,7 @@
 // Ending many sessions in one transaction of set-based statements.
 #pragma once
 
+#include "audit/personal.hpp"
 #include "sql/database.hpp"
 #include "vedfolnir/async/mass_ending.hpp"
 
@@ -10,7 +11,8 @@ namespace vedfolnir::sql {
 
 class SqlMassEnding final : public async::MassEnding {
 public:
-    explicit SqlMassEnding(std::shared_ptr<Database> database) : database_(std::move(database)) {}
+    SqlMassEnding(std::shared_ptr<Database> database, audit::SharedSealer sealer)
+        : database_(std::move(database)), sealer_(std::move(sealer)) {}
 
     [[nodiscard]] async::Task<ScopeCount> count(EndScope scope, TimePoint now,
                                                 Deadline deadline) override;
@@ -20,6 +22,7 @@ public:
 
 private:
     std::shared_ptr<Database> database_;
+    audit::SharedSealer sealer_;
 };
 
 }  // namespace vedfolnir::sql

@@ -67,19 +67,6 @@ StoredSession read_session(const Row& row) {
     return session;
 }
 
-async::AuditEvent read_event(const Row& row) {
-    async::AuditEvent event;
-    event.id = count(row, 0);
-    event.at = moment(row.integer(1));
-    event.type = row.text(2);
-    if (row.cell(3)) event.handle = read_handle(row, 3);
-    event.user_id = row.text(4);
-    event.actor = row.text(5);
-    event.detail = row.text(6);
-    if (row.cell(7)) event.operation = read_handle(row, 7).bytes;
-    return event;
-}
-
 async::Revocation read_revocation(const Row& row) {
     async::Revocation revocation;
     revocation.shard = static_cast<std::uint8_t>(row.integer(0));

@@ -13,9 +13,8 @@
 
 namespace vedfolnir::sql {
 
-/// Columns of the queries that answer sessions, events, revocations.
+/// Columns of the queries that answer sessions, revocations.
 inline constexpr std::size_t session_columns = 16;
-inline constexpr std::size_t event_columns = 8;
 inline constexpr std::size_t revocation_columns = 5;
 
 [[nodiscard]] inline std::string hex(const std::array<std::uint8_t, 16>& bytes) {
@@ -44,7 +43,6 @@ struct StoredSession {
 
 // These throw Failure (internal) when a column does not hold what the schema promises.
 [[nodiscard]] StoredSession read_session(const Row& row);
-[[nodiscard]] async::AuditEvent read_event(const Row& row);
 [[nodiscard]] async::Revocation read_revocation(const Row& row);
 [[nodiscard]] StoreKey read_key(const Row& row, std::size_t column);
 [[nodiscard]] UserTag read_tag(const Row& row, std::size_t column);

@@ -1,19 +1,21 @@
 // The archive on a SQL database.
 #pragma once
 
-#include "sql/database.hpp"
+#include "sql/sql.hpp"
 #include "vedfolnir/async/archive.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace vedfolnir::sql {
 
 /// Each call is one transaction of the database. Errors beside those of async::Archive: bad_options
 /// (the database cannot be used, with the fix), denied and conflict (see lifecycle.hpp),
+/// key_unavailable (the audit key of a user does not open),
 /// deadline_exceeded (see Database::write).
 class SqlArchive final : public async::Archive {
 public:
-    explicit SqlArchive(std::shared_ptr<Database> database);
+    SqlArchive(std::shared_ptr<Database> database, SharedSealer sealer);
 
     [[nodiscard]] async::Task<async::LoginGrant> begin_login(async::LoginOrder order,
                                                              Deadline deadline) override;
@@ -49,7 +51,12 @@ public:
     [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
 
 private:
+    /// Work that writes events.
+    template <class T, class Work>
+    [[nodiscard]] std::function<T(Connection&)> audited(Work work) const;
+
     std::shared_ptr<Database> database_;
+    SharedSealer sealer_;
 };
 
 }  // namespace vedfolnir::sql

@@ -132,10 +132,10 @@ async::Task<FallbackState> SqlFallback::state(Deadline deadline) {
 
 async::Task<FallbackState> SqlFallback::set_mode(FallbackMode mode, std::string actor,
                                                  Deadline deadline) {
-    std::function<FallbackState(Connection&)> work = [database = database_.get(), mode,
-                                                      actor = std::move(actor)](Connection& db) {
-        return set_fallback_mode(db, mode, actor, database->now());
-    };
+    std::function<FallbackState(Connection&)> work =
+        [sealer = sealer_, now = database_->now(), mode, actor = std::move(actor)](Connection& db) {
+            return set_fallback_mode(db, {*sealer, now}, mode, actor);
+        };
     return as_store(database_->write(std::move(work), deadline));
 }
 
@@ -148,8 +148,9 @@ async::Task<std::uint32_t> SqlFallback::put_snapshots(std::vector<async::Snapsho
     return as_store(database_->write_alone(std::move(work), deadline));
 }
 
-std::shared_ptr<SqlFallback> make_fallback(std::shared_ptr<Database> database) {
-    return std::make_shared<SqlFallback>(std::move(database));
+std::shared_ptr<SqlFallback> make_fallback(std::shared_ptr<Database> database,
+                                           SharedSealer sealer) {
+    return std::make_shared<SqlFallback>(std::move(database), std::move(sealer));
 }
 
 }  // namespace vedfolnir::sql

@@ -1,6 +1,7 @@
 // The database as stand-in for the hot store, and as the place of its snapshots.
 #pragma once
 
+#include "audit/personal.hpp"
 #include "sql/database.hpp"
 #include "vedfolnir/async/fallback.hpp"
 #include "vedfolnir/async/restore.hpp"
@@ -13,7 +14,8 @@ namespace vedfolnir::sql {
 /// there is over here.
 class SqlFallback final : public async::FallbackStore, public async::SnapshotSink {
 public:
-    explicit SqlFallback(std::shared_ptr<Database> database) : database_(std::move(database)) {}
+    SqlFallback(std::shared_ptr<Database> database, audit::SharedSealer sealer)
+        : database_(std::move(database)), sealer_(std::move(sealer)) {}
 
     [[nodiscard]] async::Task<async::FallbackRecord> load(StoreKey key, Deadline deadline) override;
     [[nodiscard]] async::Task<async::CreateStatus> create(StoreKey key, std::string record,
@@ -45,6 +47,7 @@ public:
 
 private:
     std::shared_ptr<Database> database_;
+    audit::SharedSealer sealer_;
 };
 
 }  // namespace vedfolnir::sql

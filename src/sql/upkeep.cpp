@@ -1,5 +1,6 @@
 #include "sql/upkeep.hpp"
 
+#include "sql/audit_retention.hpp"
 #include "sql/failure.hpp"
 #include "sql/lifecycle.hpp"
 #include "sql/rows.hpp"
@@ -34,7 +35,7 @@ std::string_view purge_query(Retained rows) {
     case Retained::sessions:
         return "sessions_purge";
     case Retained::audit:
-        return "audit_events_purge";
+        break;  // Whole partitions: drop_old_partitions.
     case Retained::revocations:
         return "revocations_purge";
     case Retained::records:
@@ -105,13 +106,14 @@ LeaseReply take_lease(Connection& db, const std::string& holder, Millis ttl, Fen
 
 async::Task<SqlUpkeep::Closed> SqlUpkeep::close_gone(Ticket ticket, std::vector<async::Gone> gone,
                                                      TimePoint now, Deadline deadline) {
-    std::function<Closed(Connection&)> work = [ticket = std::move(ticket), gone = std::move(gone),
+    std::function<Closed(Connection&)> work = [sealer = sealer_, written = database_->now(),
+                                               ticket = std::move(ticket), gone = std::move(gone),
                                                now](Connection& db) {
         act_under(db, ticket);
         Closed closed;
         closed.gone = gone;
         if (gone.empty()) return closed;
-        closed.closed = sql::close_gone(db, gone, now);
+        closed.closed = sql::close_gone(db, {*sealer, written}, gone, now);
         keep_closed(db, closed.gone);
         return closed;
     };
@@ -120,19 +122,23 @@ async::Task<SqlUpkeep::Closed> SqlUpkeep::close_gone(Ticket ticket, std::vector<
 
 async::Task<std::uint32_t> SqlUpkeep::close_expired(Ticket ticket, TimePoint now,
                                                     std::uint32_t limit, Deadline deadline) {
-    std::function<std::uint32_t(Connection&)> work = [ticket = std::move(ticket), now,
+    std::function<std::uint32_t(Connection&)> work = [sealer = sealer_, written = database_->now(),
+                                                      ticket = std::move(ticket), now,
                                                       limit](Connection& db) {
         act_under(db, ticket);
-        return sql::close_expired(db, now, limit);
+        return sql::close_expired(db, {*sealer, written}, now, limit);
     };
     return database_->write_alone<std::uint32_t>(std::move(work), deadline);
 }
 
 async::Task<std::uint32_t> SqlUpkeep::purge(Ticket ticket, Retained rows, TimePoint before,
                                             std::uint32_t limit, Deadline deadline) {
-    std::function<std::uint32_t(Connection&)> work = [ticket = std::move(ticket), rows, before,
+    std::function<std::uint32_t(Connection&)> work = [sealer = sealer_, written = database_->now(),
+                                                      ticket = std::move(ticket), rows, before,
                                                       limit](Connection& db) {
         act_under(db, ticket);
+        if (rows == Retained::audit)
+            return drop_old_partitions(db, {*sealer, written}, before, limit);
         const std::string_view time = rows == Retained::records ? "now" : "before";
         return static_cast<std::uint32_t>(
             db.execute(purge_query(rows), {{time, millis(before)}, {"page", std::int64_t{limit}}}));

@@ -1,6 +1,7 @@
 // Background jobs in SQL: what they did, retention, and the lease where there is no Redis.
 #pragma once
 
+#include "audit/personal.hpp"
 #include "sql/database.hpp"
 #include "vedfolnir/async/upkeep.hpp"
 
@@ -12,7 +13,8 @@ namespace vedfolnir::sql {
 /// as a page's. Errors: audit_unavailable, denied (fenced off), bad_options, deadline_exceeded.
 class SqlUpkeep final : public async::SqlUpkeep, public async::Lease {
 public:
-    explicit SqlUpkeep(std::shared_ptr<Database> database) : database_(std::move(database)) {}
+    SqlUpkeep(std::shared_ptr<Database> database, audit::SharedSealer sealer)
+        : database_(std::move(database)), sealer_(std::move(sealer)) {}
 
     [[nodiscard]] async::Task<Closed> close_gone(async::Ticket ticket,
                                                  std::vector<async::Gone> gone, TimePoint now,
@@ -34,6 +36,7 @@ public:
 
 private:
     std::shared_ptr<Database> database_;
+    audit::SharedSealer sealer_;
 };
 
 }  // namespace vedfolnir::sql

@@ -4,6 +4,7 @@
 #include "redis/redis_store.hpp"
 #include "resilient/resilient.hpp"
 #include "sql/sql.hpp"
+#include "support/audit_sealer.hpp"
 #include "support/redis_server.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -97,7 +98,8 @@ public:
         options.hot_timeout = Millis{5000};  // the suite is not about deadlines
         const auto resilient = resilient::Resilient::make(
             runtime().executor(),
-            {hot, hot, hot, sql::make_fallback(database_), sql::make_archive(database_)},
+            {hot, hot, hot, sql::make_fallback(database_, test::audit_sealer()),
+             sql::make_archive(database_, test::audit_sealer())},
             {options, Lifetimes{}, {}, {}}, nullptr);
         store_ = resilient;
         if (hot_store == Hot::away) {

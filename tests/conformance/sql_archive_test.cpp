@@ -1,5 +1,6 @@
 #include "conformance/archive_suite.hpp"
 #include "sql/sql.hpp"
+#include "support/audit_sealer.hpp"
 #include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -21,7 +22,7 @@ struct FreshSqlArchive final : FreshArchive {
             options.url = server.url(server.fresh_database());
         }
         options.statement_timeout = Millis{10'000};
-        tested = sql::make_archive(options, {}, nullptr).value();
+        tested = sql::make_archive(options, {}, test::audit_sealer(), nullptr).value();
     }
     async::Archive& archive() override { return *tested; }
 };

@@ -18,7 +18,7 @@ import at_rest
 import requests
 import stack
 from load import MARKER, Crowd
-from support.databases import Database, Sqlite
+from support.databases import EVENTS, Database, Sqlite
 from support.losing_proxy import LosingProxy
 
 APPS = Path(__file__).resolve().parents[1] / "integration" / "apps"
@@ -192,9 +192,7 @@ def judge(on: Stage, ident: str, what: str, recovery: float, bound: float) -> Ve
     crowd.stop()
     behind = crowd.look_around()
     stack.wait_until(on.is_recovered, "nothing waits for SQL", RECOVERY_BOUND)
-    audit = [
-        (kind, user) for kind, user in on.database.rows("SELECT type, user_id FROM audit_events")
-    ]
+    audit = [(kind, user) for kind, user in on.database.rows(EVENTS)]
     history = crowd.history
     names = {operation.session: operation.session for operation in history.operations}
     broken = {

@@ -7,11 +7,13 @@ import json
 import random
 import re
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -32,6 +34,16 @@ def locked(database: Path) -> Iterator[None]:
         db.execute("BEGIN IMMEDIATE")
         yield
         db.execute("ROLLBACK")
+
+
+def audit_of(environment: dict[str, str]) -> list[dict[str, Any]]:
+    command = [str(stack.CLI), "audit", "list", "--limit", "1000", "--json"]
+    plain = {name: value for name, value in environment.items() if name != ENVIRONMENT_NAME}
+    done = subprocess.run(
+        command, env=plain, capture_output=True, text=True, timeout=60, check=True
+    )
+    events: list[dict[str, Any]] = json.loads(done.stdout)["events"]
+    return events
 
 
 class Client:
@@ -114,13 +126,12 @@ def test_sql_locked_under_load(tmp_path: Path) -> None:
             stack.wait_until(lambda: not waiting.exists(), "the journal is replayed", 60)
             for client, left in zip(clients, leaving, strict=False):
                 assert (client.get("/read").json()["user"] == client.user) is not left
-    with closing(sqlite3.connect(state / "sessions.db")) as db:
-        audit = db.execute("SELECT type, user_id, detail FROM audit_events ORDER BY id").fetchall()
+            audit = audit_of(environment)
     names = {user: user for user in ["first", *(client.user for client in clients)]}
-    events = [(kind, user) for kind, user, _ in audit]
+    events = [(event["type"], event["user_id"] or "") for event in audit]
     assert history.accepted_after_logout(BOUND) == []
     assert history.vanished(names, events) == []
     assert history.miscounted(names, events) == []
     assert [kind for kind, _ in events].count("sql.unavailable") == 1
-    (replayed,) = [json.loads(detail) for kind, _, detail in audit if kind == "journal.replayed"]
+    (replayed,) = [event["detail"] for event in audit if event["type"] == "journal.replayed"]
     assert int(replayed["entries"]) > 0

@@ -5,6 +5,7 @@
 #include "runtime/runtime.hpp"
 #include "sql/database.hpp"
 #include "sql/upkeep.hpp"
+#include "support/audit_sealer.hpp"
 
 #include <algorithm>
 #include <set>
@@ -103,7 +104,7 @@ protected:
         std::make_shared<redis::RedisUpkeep>(loop.executor(), options().redis);
     std::shared_ptr<sql::Database> database =
         sql::make_database(options().sql, options().state_dir, {}).value();
-    sql::SqlUpkeep sql{database};
+    sql::SqlUpkeep sql{database, audit_sealer()};
 
     ~Fences() override {
         loop.stop();
@@ -132,7 +133,8 @@ TEST_F(Fences, paused_leader_that_wakes_up_can_do_nothing_any_more) {
     for (const int shard : {0, 1, 0x2a, 255}) {
         const auto each = static_cast<std::uint8_t>(shard);
         EXPECT_TRUE(denied(run(redis->due({each}, old.fence, 10, until())))) << shard;
-        EXPECT_TRUE(denied(run(redis->forget(old.fence, {{{each, {}}, {}, {}}}, until())))) << shard;
+        EXPECT_TRUE(denied(run(redis->forget(old.fence, {{{each, {}}, {}, {}}}, until()))))
+            << shard;
         EXPECT_TRUE(denied(run(redis->drained(old.fence, {{{each, {}}, {}}}, until())))) << shard;
     }
     EXPECT_EQ(redis->refused_for(), now.fence);

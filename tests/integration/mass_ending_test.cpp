@@ -1,6 +1,7 @@
 // Many sessions ended by one transaction, on each engine: what it writes, and that a repetition ends nothing twice.
 #include "sql/mass_ending.hpp"
 #include "support/archive_client.hpp"
+#include "support/audit_sealer.hpp"
 #include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -26,7 +27,7 @@ protected:
             auto& server = SqlServer::shared(GetParam());
             client_ = std::make_unique<ArchiveClient>(server.url(server.fresh_database()));
         }
-        ending_ = std::make_unique<sql::SqlMassEnding>(client_->shared_database());
+        ending_ = std::make_unique<sql::SqlMassEnding>(client_->shared_database(), audit_sealer());
         for (std::uint32_t user = 0; user < users; ++user) {
             for (std::uint32_t i = 0; i < each; ++i) log_in(user, i);
         }

@@ -5,6 +5,7 @@
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
 #include "sql/sql.hpp"
+#include "support/audit_sealer.hpp"
 
 #include <optional>
 #include <regex>
@@ -51,7 +52,7 @@ protected:
         return server.admin({"GET", name(key)}).text;
     }
     [[nodiscard]] std::string in_sql(const StoreKey& key) {
-        const auto found = run(sql::make_fallback(database)->load(key, until()));
+        const auto found = run(sql::make_fallback(database, audit_sealer())->load(key, until()));
         EXPECT_TRUE(found) << found.error().detail;
         return found && found->knows == Knows::found ? found->bytes : std::string();
     }

@@ -75,7 +75,7 @@ TEST(SqlFailures, files_are_private) {
     const mode_t before = umask(0);
     SqlOptions options;
     runtime::Runtime runtime;
-    auto archive = sql::make_archive(options, home, nullptr).value();
+    auto archive = sql::make_archive(options, home, audit_sealer(), nullptr).value();
     auto written = runtime::run_sync(
         runtime,
         archive->append({ArchiveClient::event("record.unreadable")}, deadline_in(patience)),
@@ -325,11 +325,12 @@ TEST(SqlFailures, every_statement_is_counted) {
     auto before = client.statements();
     EXPECT_GT(before, 20U);  // settings and migrations too
     ASSERT_TRUE(client.login(2));
-    EXPECT_EQ(client.statements() - before, 6U);  // begin, handle, epoch, row, event, commit
+    // begin, handle, epoch, row, trail, key, event, trail, commit
+    EXPECT_EQ(client.statements() - before, 9U);
     before = client.statements();
     ASSERT_TRUE(client.end(2));
-    // begin, row, its end, sequence taken and read, revocation, event, commit
-    EXPECT_EQ(client.statements() - before, 8U);
+    // begin, row, its end, sequence taken and read, revocation, trail, key, event, trail, commit
+    EXPECT_EQ(client.statements() - before, 11U);
 }
 
 // ids: S4

@@ -2,6 +2,7 @@
 #include "model/bytes.hpp"
 #include "model/record.hpp"
 #include "support/archive_client.hpp"
+#include "support/audit_sealer.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
@@ -47,8 +48,8 @@ protected:
         settings.clock = [this] { return now(); };
         settings.counters = &counters_;
         database_ = sql::make_database(options, {}, settings).value();
-        archive_ = sql::make_archive(database_);
-        fallback_ = sql::make_fallback(database_);
+        archive_ = sql::make_archive(database_, audit_sealer());
+        fallback_ = sql::make_fallback(database_, audit_sealer());
     }
     ~SqlFallbackTest() override { runtime_.stop(); }
 

@@ -94,14 +94,18 @@ TEST_F(SqlGroupCommit, who_fails_is_undone_alone) {
     ASSERT_TRUE(client.login(7));
     std::atomic<int> granted{0};
     std::atomic<int> refused{0};
+    const auto sealer = audit_sealer();
     std::vector<std::function<void()>> calls;
     for (std::uint32_t number = 100; number < 130; ++number) {
         calls.push_back([&, number] {
             // Every third takes a handle that is taken, after it wrote something.
             const bool fails = number % 3 == 0;
             const auto done = write([&](sql::Connection& db) {
-                static_cast<void>(sql::begin_login(db, ArchiveClient::login_order(number)));
-                if (fails) static_cast<void>(sql::begin_login(db, ArchiveClient::login_order(7)));
+                const sql::Auditor auditor{*sealer, ArchiveClient::start()};
+                static_cast<void>(
+                    sql::begin_login(db, auditor, ArchiveClient::login_order(number)));
+                if (fails)
+                    static_cast<void>(sql::begin_login(db, auditor, ArchiveClient::login_order(7)));
                 return true;
             });
             EXPECT_TRUE(done || done.error().code == Errc::conflict) << done.error().detail;

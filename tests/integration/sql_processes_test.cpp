@@ -265,7 +265,7 @@ TEST_P(SqlProcesses, database_destroyed_in_a_forked_child_leaves_the_parents_alo
     SqlOptions options;
     options.url = GetParam() == SqlEngine::sqlite ? "sqlite:///" + file : file;
     runtime::Runtime runtime;
-    auto archive = sql::make_archive(options, {}, nullptr).value();
+    auto archive = sql::make_archive(options, {}, audit_sealer(), nullptr).value();
     const auto write = [&] {
         return runtime::run_sync(
             runtime,

@@ -1,6 +1,8 @@
 // docs/internals/sql_schema.md against real databases: their columns, and the sample rows to the letter.
 #include "model/record.hpp"
+#include "sql/audit_trail.hpp"
 #include "support/archive_client.hpp"
+#include "support/random.hpp"
 #include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -120,7 +122,7 @@ void write_sample(const std::string& url) {
     settings.clock = [] { return ArchiveClient::start(); };
     runtime::Runtime runtime;
     auto database = sql::make_database(options, {}, settings).value();
-    auto archive = sql::make_archive(database);
+    auto archive = sql::make_archive(database, audit_sealer(std::make_shared<SeededRandom>(1)));
     auto store = sql::make_store(database);
     const auto soon = deadline_in(patience);
     const auto run = [&](auto task) {
@@ -156,6 +158,15 @@ void write_sample(const std::string& url) {
     logout.event.operation = operation(3);
     logout.event.detail = R"({"reason":"logout","scope":"user"})";
     run(archive->end(logout, soon));
+
+    const std::vector<std::uint8_t> seed(32, 7);
+    const auto key = crypto::SigningKey::from_seed(seed).value();
+    run(database->write<std::size_t>(
+        [&](sql::Connection& db) {
+            return sql::sign_heads(db, key, ArchiveClient::start() + std::chrono::minutes(11))
+                .size();
+        },
+        soon));
 }
 
 /// On each engine.
@@ -192,9 +203,11 @@ TEST_P(SqlSchema, sample_rows_of_the_document_are_what_the_code_writes) {
     const auto reader = sample();
     const auto text = document();
     std::vector<std::string> queries{
-        "SELECT * FROM sessions",    "SELECT * FROM shards WHERE sequence > 0",
-        "SELECT * FROM revocations", "SELECT * FROM user_epochs",
-        "SELECT * FROM records",     "SELECT * FROM audit_events"};
+        "SELECT * FROM sessions",      "SELECT * FROM shards WHERE sequence > 0",
+        "SELECT * FROM revocations",   "SELECT * FROM user_epochs",
+        "SELECT * FROM records",       "SELECT * FROM audit_events",
+        "SELECT * FROM audit_trail",   "SELECT * FROM audit_heads",
+        "SELECT * FROM audit_subjects"};
     // Its checksums are those of the engine's own files.
     if (GetParam() == SqlEngine::sqlite) queries.emplace_back("SELECT * FROM schema_migrations");
     for (const auto& query : queries) {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -204,3 +206,37 @@ def test_slow_operations_are_logged_with_the_trace_of_their_request(
     line = next(line for line in log.splitlines() if "slow login" in line)
     assert re.search(rf"slow login: \d+ us, store redis \[trace {trace}\]$", line), line
     assert (browser.session_id or "none") not in log
+
+
+def move_event(shop: Stack, event: int, by: int) -> None:
+    with closing(sqlite3.connect(shop.folder / "state" / "sessions.db", timeout=20)) as db, db:
+        db.execute("UPDATE audit_events SET at_ms = at_ms + ? WHERE id = ?", (by, event))
+
+
+@pytest.mark.ids("S53", "R13", "F25")
+def test_the_audit_trail_is_signed_copied_proven_and_an_edit_is_named(
+    shop: Stack, tmp_path: Path
+) -> None:
+    run(shop, "keys", "audit", "--generate")
+    shop.browser().get("/login/proven")
+    copy = tmp_path / "heads.jsonl"
+    signed = answer(shop, "audit", "head", "--sign", "--copy-to", str(copy))
+    assert signed["copied"] == signed["head"]["number"]
+    good = answer(shop, "audit", "verify", "--heads", str(copy))
+    assert good["valid"]
+    assert good["entries"] >= 1
+    event = answer(shop, "audit", "list", "--user", "proven")["events"][0]["id"]
+    proof = tmp_path / "proof.json"
+    proof.write_text(run(shop, "audit", "prove", str(event)).stdout)
+    checked = answer(shop, "audit", "prove", "--check", str(proof), "--heads", str(copy))
+    assert checked["id"] == event
+    assert run(shop, "audit", "consistency", "1", str(copy)).returncode == 0
+
+    move_event(shop, event, 1)
+    done = run(shop, "--json", "audit", "verify")
+    move_event(shop, event, -1)
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert found["first_bad_id"] == event
+    assert found["first_bad"]["fault"] == "changed"
+    assert answer(shop, "audit", "verify")["valid"]

@@ -19,7 +19,10 @@ def browser(shop: Stack) -> Browser:
 
 
 def events(shop: Stack, user: str) -> list[str]:
-    rows = shop.sql(f"SELECT type FROM audit_events WHERE user_id = '{user}' ORDER BY id")
+    rows = shop.sql(
+        "SELECT type FROM audit_events WHERE subject IN"
+        f" (SELECT user_tag FROM sessions WHERE user_id = '{user}') ORDER BY id"
+    )
     return [row[0] for row in rows]
 
 

@@ -6,6 +6,7 @@
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
 #include "sql/sql.hpp"
+#include "support/audit_sealer.hpp"
 
 #include <array>
 #include <memory>
@@ -27,7 +28,7 @@ public:
         sql::DatabaseSettings settings;
         settings.counters = &counters_;
         database_ = sql::make_database(options, {}, settings).value();
-        archive_ = sql::make_archive(database_);
+        archive_ = sql::make_archive(database_, audit_sealer());
     }
     ~ArchiveClient() { runtime_.stop(); }
     ArchiveClient(const ArchiveClient&) = delete;

@@ -23,7 +23,15 @@ import stack
 
 UNPRIVILEGED = "nobody"
 # What a fault may lock: everything a login, an ending or a copy writes.
-TABLES = ("sessions", "revocations", "shards", "user_epochs", "records", "audit_events")
+TABLES = (
+    *("sessions", "revocations", "shards", "user_epochs", "records"),
+    *("audit_trail", "audit_subjects", "audit_events"),
+)
+# Types and users. The user stands sealed in an event; its subject is the tag of the user's sessions.
+EVENTS = (
+    "SELECT type, COALESCE((SELECT MIN(user_id) FROM sessions WHERE user_tag = subject), '')"
+    " FROM audit_events ORDER BY id"
+)
 DISK_MB = 400
 SECONDS_TO_START = 60.0
 

@@ -1,4 +1,5 @@
 // vedfolnir audit list
+#include "commands/audit_proof.hpp"
 #include "commands/commands.hpp"
 #include "text.hpp"
 
@@ -137,6 +138,7 @@ void add_audit(CLI::App& app, Chosen& chosen) {
     command->callback([&chosen, arguments] {
         chosen.action = [arguments](Context& context) { return list(context, *arguments); };
     });
+    add_audit_proof(*audit, chosen);
 }
 
 }  // namespace vedfolnir::cli

@@ -1,8 +1,11 @@
-// vedfolnir keys generate
+// vedfolnir keys generate | audit
 #include "config/keys.hpp"
 
 #include "commands/commands.hpp"
+#include "compose/audit_keys.hpp"
+#include "compose/state_dir.hpp"
 #include "crypto/random.hpp"
+#include "model/hex.hpp"
 
 #include <fmt/format.h>
 
@@ -86,6 +89,41 @@ ExitCode generate(const Context& context, const Arguments& arguments) {
     return ExitCode::ok;
 }
 
+ExitCode audit_key(const Context& context, bool make) {
+    ExitCode code{};
+    const auto settings = context.valid_settings(code);
+    if (!settings) return code;
+    const auto state_dir = compose::state_dir_of(settings->options.state_dir);
+    if (!state_dir) return context.console.fail(state_dir.error());
+    const auto path = compose::audit_key_path(*settings, *state_dir);
+    if (make && settings->audit.key_file.empty()) {
+        if (auto folder = compose::make_private_dir(*state_dir); !folder)
+            return context.console.fail(folder.error());
+    }
+    if (make) {
+        if (auto made = compose::make_audit_key(path); !made)
+            return context.console.fail(made.error());
+    }
+    const auto key = compose::audit_key(*settings, *state_dir);
+    if (!key) return context.console.fail(key.error());
+    if (!*key) {
+        return context.console.fail(ExitCode::failed, "not_found",
+                                    fmt::format("there is no audit key in {}", path),
+                                    "vedfolnir keys audit --generate makes one");
+    }
+    const auto verify = (*key)->verify_key();
+    const auto text = model::hex_encode(verify.bytes());
+    if (context.console.json) {
+        context.console.print(boost::json::object{{"file", path},
+                                                  {"key", verify.id()},
+                                                  {"public_key", text},
+                                                  {"public_key_pem", verify.pem()}});
+    } else {
+        context.console.print(text);
+    }
+    return ExitCode::ok;
+}
+
 }  // namespace
 
 void add_keys(CLI::App& app, Chosen& chosen) {
@@ -102,6 +140,13 @@ void add_keys(CLI::App& app, Chosen& chosen) {
         ->type_name("FILE");
     command->callback([&chosen, arguments] {
         chosen.action = [arguments](Context& context) { return generate(context, *arguments); };
+    });
+    auto* audit = keys->add_subcommand(
+        "audit", "Print the public half of the key that signs the audit trail's heads");
+    auto make = std::make_shared<bool>(false);
+    audit->add_flag("--generate", *make, "Make the key first");
+    audit->callback([&chosen, make] {
+        chosen.action = [make](Context& context) { return audit_key(context, *make); };
     });
 }
 

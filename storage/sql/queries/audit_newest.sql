@@ -1,6 +1,6 @@
 -- Purpose: events of all users, newest first.
 -- Parameters: type_low and type_high (inclusive), since, until (exclusive), before_id, page (rows at most).
-SELECT id, at_ms, type, handle, user_id, actor, detail, operation
+SELECT id, partition_id, leaf_index, at_ms, type, handle, operation, operation_part, subject, personal, leaf_hash
 FROM audit_events
 WHERE type >= :type_low AND type <= :type_high
   AND at_ms >= :since AND at_ms < :until AND id < :before_id

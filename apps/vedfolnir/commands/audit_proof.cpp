@@ -1,0 +1,321 @@
+// vedfolnir audit verify | prove | consistency | head
+#include "commands/audit_proof.hpp"
+
+#include "compose/audit_desk.hpp"
+#include "compose/audit_keys.hpp"
+#include "text.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+namespace vedfolnir::cli {
+namespace {
+
+namespace json = boost::json;
+using compose::AuditDesk;
+
+struct VerifyArguments {
+    compose::VerifyOrder order;
+};
+
+struct ProveArguments {
+    std::uint64_t event = 0;
+    std::string check;
+    std::string public_key;
+    std::string heads;
+};
+
+struct ConsistencyArguments {
+    std::string first;
+    std::string second;
+    std::string public_key;
+};
+
+struct HeadArguments {
+    bool sign = false;
+    std::string copy_to;
+};
+
+/// On stderr, once something takes longer than two seconds, and every two seconds from then on.
+compose::Progress progress_on_stderr() {
+    using Clock = std::chrono::steady_clock;
+    return [next = Clock::now() + Seconds{2}](std::uint64_t done, std::uint64_t total) mutable {
+        if (Clock::now() < next) return;
+        next = Clock::now() + Seconds{2};
+        fmt::print(stderr, "{} of {} entries\n", done, total);
+    };
+}
+
+json::object finding_json(const audit::Finding& finding) {
+    return {{"fault", audit::to_string(finding.fault)},
+            {"partition", finding.partition},
+            {"first_index", finding.first},
+            {"last_index", finding.last},
+            {"text", finding.text}};
+}
+
+std::string place_of(const audit::Finding& finding) {
+    if (finding.first == finding.last)
+        return fmt::format("partition {}, index {}", finding.partition, finding.first);
+    return fmt::format("partition {}, an index from {} to {}", finding.partition, finding.first,
+                       finding.last);
+}
+
+void print(const Context& context, const compose::VerifyReport& report) {
+    const bool good = report.findings.empty();
+    if (context.console.json) {
+        json::array findings;
+        for (const auto& finding : report.findings) findings.push_back(finding_json(finding));
+        json::array notes;
+        for (const auto& note : report.notes) notes.emplace_back(note);
+        json::value first;
+        json::value id;
+        if (!good) first = finding_json(report.findings.front());
+        if (report.first_bad_id) id = *report.first_bad_id;
+        context.console.print(json::object{{"valid", good},
+                                           {"entries", report.entries},
+                                           {"partitions", report.partitions},
+                                           {"heads", report.heads},
+                                           {"first_bad", std::move(first)},
+                                           {"first_bad_id", std::move(id)},
+                                           {"findings", std::move(findings)},
+                                           {"notes", std::move(notes)}});
+        return;
+    }
+    for (const auto& note : report.notes) context.console.warn(note);
+    if (good) {
+        context.console.print(
+            fmt::format("{} entries in {} partitions are as they were written ({} heads).",
+                        report.entries, report.partitions, report.heads),
+            Colour::green);
+        return;
+    }
+    context.console.print(
+        fmt::format("The first bad entry: {}.", place_of(report.findings.front())), Colour::red);
+    Table table({"FAULT", "PARTITION", "FROM", "TO", "WHAT"});
+    for (const auto& finding : report.findings) {
+        table.add({std::string(audit::to_string(finding.fault)),
+                   fmt::format("{}", finding.partition), fmt::format("{}", finding.first),
+                   fmt::format("{}", finding.last), finding.text});
+    }
+    context.console.print(table);
+}
+
+ExitCode verify(const Context& context, const VerifyArguments& arguments) {
+    ExitCode code{};
+    const auto settings = context.existing_settings(code);
+    if (!settings) return code;
+    const auto desk = AuditDesk::open(*settings);
+    if (!desk) return context.console.fail(desk.error());
+    const auto report = (*desk)->verify(arguments.order, progress_on_stderr());
+    if (!report) return context.console.fail(report.error());
+    print(context, *report);
+    return report->findings.empty() ? ExitCode::ok : ExitCode::failed;
+}
+
+ExitCode no_key(const Context& context) {
+    return context.console.fail(ExitCode::usage, "key_unavailable",
+                                "there is no audit key to check with",
+                                "name the public key with --public-key FILE");
+}
+
+/// Where the heads of a copy are named, the proof must rest on one of them. Empty: it does.
+Result<std::string> not_in_copy(const std::string& file, const audit::SignedHead& head) {
+    if (file.empty()) return std::string();
+    const auto heads = compose::read_heads(file, true);
+    if (!heads) return heads.error();
+    if (std::ranges::find(*heads, head) != heads->end()) return std::string();
+    return fmt::format("head {} of the proof is not in {}", head.head.number, file);
+}
+
+ExitCode check_proof(const Context& context, const ProveArguments& arguments) {
+    ExitCode code{};
+    const auto settings = context.valid_settings(code);
+    if (!settings) return code;
+    const auto desk = AuditDesk::open(*settings);
+    if (!desk) return context.console.fail(desk.error());
+    const auto text = config::read_file(arguments.check);
+    if (!text) return context.console.fail(text.error());
+    const auto proof = audit::parse_inclusion(*text);
+    if (!proof) return context.console.fail(proof.error());
+    const auto key = (*desk)->verify_key(arguments.public_key);
+    if (!key) return context.console.fail(key.error());
+    if (!*key) return no_key(context);
+    auto wrong = Result<std::string>(audit::refusal(*proof, **key));
+    if (wrong->empty()) wrong = not_in_copy(arguments.heads, proof->head);
+    if (!wrong) return context.console.fail(wrong.error());
+    if (!wrong->empty()) return context.console.fail(ExitCode::failed, "not_proven", *wrong);
+    const auto& position = proof->entry.position;
+    if (context.console.json) {
+        context.console.print(json::object{{"valid", true},
+                                           {"id", position.id},
+                                           {"partition", position.partition},
+                                           {"index", position.index},
+                                           {"head", proof->head.head.number}});
+    } else {
+        context.console.print(fmt::format("Event {} ({}) is entry {} of partition {}, by head {}.",
+                                          position.id, proof->entry.type, position.index,
+                                          position.partition, proof->head.head.number),
+                              Colour::green);
+    }
+    return ExitCode::ok;
+}
+
+ExitCode prove(const Context& context, const ProveArguments& arguments) {
+    if ((arguments.event != 0) == !arguments.check.empty()) {
+        return context.console.fail(ExitCode::usage, "usage",
+                                    "name an event to prove, or a proof to check",
+                                    "vedfolnir audit prove --help");
+    }
+    if (!arguments.check.empty()) return check_proof(context, arguments);
+    ExitCode code{};
+    const auto settings = context.existing_settings(code);
+    if (!settings) return code;
+    const auto desk = AuditDesk::open(*settings);
+    if (!desk) return context.console.fail(desk.error());
+    const auto proof = (*desk)->prove(arguments.event);
+    if (!proof) return context.console.fail(proof.error());
+    context.console.print(audit::proof_text(*proof));
+    return ExitCode::ok;
+}
+
+/// A head by its number, or the last one of a file.
+Result<audit::SignedHead> head_of(AuditDesk& desk, const std::string& word) {
+    std::uint64_t number = 0;
+    const auto end = word.data() + word.size();
+    if (const auto read = std::from_chars(word.data(), end, number);
+        read.ec == std::errc{} && read.ptr == end)
+        return desk.head(number);
+    auto heads = compose::read_heads(word, true);
+    if (!heads) return std::move(heads).error();
+    if (heads->empty()) return Error{Errc::bad_value, fmt::format("{} holds no head", word)};
+    return std::move(heads->back());
+}
+
+ExitCode consistency(const Context& context, const ConsistencyArguments& arguments) {
+    ExitCode code{};
+    const auto settings = context.existing_settings(code);
+    if (!settings) return code;
+    const auto desk = AuditDesk::open(*settings);
+    if (!desk) return context.console.fail(desk.error());
+    const auto first = head_of(**desk, arguments.first);
+    if (!first) return context.console.fail(first.error());
+    const auto second = head_of(**desk, arguments.second);
+    if (!second) return context.console.fail(second.error());
+    const auto key = (*desk)->verify_key(arguments.public_key);
+    if (!key) return context.console.fail(key.error());
+    if (!*key) return no_key(context);
+    const auto proof = (*desk)->prove(*first, *second);
+    if (!proof) return context.console.fail(proof.error());
+    if (const auto wrong = audit::refusal(*proof, **key); !wrong.empty())
+        return context.console.fail(ExitCode::failed, "not_proven", wrong,
+                                    "vedfolnir audit verify names the first bad entry");
+    if (context.console.json) {
+        context.console.print(audit::proof_text(*proof));
+    } else {
+        context.console.print(fmt::format("Head {} ({} entries) grew out of head {} ({} entries).",
+                                          second->head.number, second->head.size,
+                                          first->head.number, first->head.size),
+                              Colour::green);
+    }
+    return ExitCode::ok;
+}
+
+ExitCode head(const Context& context, const HeadArguments& arguments) {
+    ExitCode code{};
+    const auto settings = context.existing_settings(code);
+    if (!settings) return code;
+    const auto desk = AuditDesk::open(*settings);
+    if (!desk) return context.console.fail(desk.error());
+    auto copy_to = arguments.copy_to;
+    if (copy_to.empty() && arguments.sign) copy_to = settings->audit.heads_file;
+    const auto report = (*desk)->heads(arguments.sign, copy_to);
+    if (!report) return context.console.fail(report.error());
+    if (!report->last) {
+        return context.console.fail(ExitCode::failed, "not_found", "no head was signed yet",
+                                    "vedfolnir audit head --sign");
+    }
+    const auto text = audit::head_text(*report->last);
+    if (context.console.json) {
+        context.console.print(json::object{
+            {"head", json::parse(text)}, {"made", report->made}, {"copied", report->copied}});
+        return ExitCode::ok;
+    }
+    context.console.print(text);
+    return ExitCode::ok;
+}
+
+CLI::Option* add_public_key(CLI::App& command, std::string& into) {
+    return command
+        .add_option("--public-key", into,
+                    "File with the public key; without it, that of the configured audit key")
+        ->type_name("FILE")
+        ->check(named());
+}
+
+template <class Arguments>
+CLI::App* add(CLI::App& audit, Chosen& chosen, const char* name, const char* about,
+              std::shared_ptr<Arguments> arguments,
+              ExitCode (*run)(const Context&, const Arguments&)) {
+    auto* command = audit.add_subcommand(name, about);
+    command->callback([&chosen, arguments, run] {
+        chosen.action = [arguments, run](Context& context) { return run(context, *arguments); };
+    });
+    return command;
+}
+
+}  // namespace
+
+void add_audit_proof(CLI::App& audit, Chosen& chosen) {
+    auto verifying = std::make_shared<VerifyArguments>();
+    auto* command =
+        add(audit, chosen, "verify", "Check every entry and head, and name the first bad one",
+            verifying, verify);
+    command
+        ->add_option("--heads", verifying->order.heads_files,
+                     "Copies of signed heads to compare with")
+        ->type_name("FILE")
+        ->check(named());
+    add_public_key(*command, verifying->order.public_key_file);
+
+    auto proving = std::make_shared<ProveArguments>();
+    command = add(audit, chosen, "prove",
+                  "Prove that an event is in the trail, or check such a proof", proving, prove);
+    command->add_option("EVENT", proving->event, "Id of the event");
+    command->add_option("--check", proving->check, "Check the proof in this file instead")
+        ->type_name("FILE")
+        ->check(named());
+    command->add_option("--heads", proving->heads, "The proof must rest on a head of this copy")
+        ->type_name("FILE")
+        ->check(named());
+    add_public_key(*command, proving->public_key);
+
+    auto comparing = std::make_shared<ConsistencyArguments>();
+    command = add(audit, chosen, "consistency", "Prove that one head grew out of another",
+                  comparing, consistency);
+    command
+        ->add_option("HEAD1", comparing->first,
+                     "Number of a head, or a file whose last line is one")
+        ->required()
+        ->check(named());
+    command->add_option("HEAD2", comparing->second, "The later one")->required()->check(named());
+    add_public_key(*command, comparing->public_key);
+
+    auto heading = std::make_shared<HeadArguments>();
+    command = add(audit, chosen, "head", "The newest signed head", heading, head);
+    command->add_flag("--sign", heading->sign, "Sign what no head covers yet");
+    command
+        ->add_option("--copy-to", heading->copy_to,
+                     "Append all heads that are not in this file yet")
+        ->type_name("FILE")
+        ->check(named());
+}
+
+}  // namespace vedfolnir::cli

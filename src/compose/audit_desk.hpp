@@ -1,0 +1,115 @@
+// What an operator does with the audit trail's proof: verify, prove, sign. One database, its keys, and files beside it.
+#pragma once
+
+#include "audit/proof.hpp"
+#include "audit/verifier.hpp"
+#include "config/settings.hpp"
+#include "runtime/run_sync.hpp"
+#include "runtime/runtime.hpp"
+#include "sql/audit_trail.hpp"
+#include "sql/sql.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vedfolnir::compose {
+
+/// Told from time to time while something long runs: entries done, and of how many.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+struct VerifyOrder {
+    std::vector<std::string> heads_files;  ///< Copies that must exist.
+    std::string public_key_file;           ///< Empty: the public half of the configured key.
+};
+
+struct VerifyReport {
+    std::uint64_t entries = 0;
+    std::size_t partitions = 0;
+    std::size_t heads = 0;
+    std::vector<audit::Finding>
+        findings;  ///< The first bad entry first; empty: all is as it was written.
+    std::optional<std::uint64_t> first_bad_id;
+    std::vector<std::string> notes;  ///< What this verification could not cover.
+};
+
+struct HeadReport {
+    std::optional<audit::SignedHead> last;
+    std::size_t made = 0;
+    std::size_t copied = 0;
+};
+
+/// Calls block, each statement under the configured timeout. Not thread-safe.
+class AuditDesk {
+public:
+    /// Opens nothing yet. Errors: bad_options, key_unavailable.
+    [[nodiscard]] static Result<std::unique_ptr<AuditDesk>> open(const config::Settings& settings);
+    ~AuditDesk();
+    AuditDesk(const AuditDesk&) = delete;
+    AuditDesk& operator=(const AuditDesk&) = delete;
+
+    /// Reads everything, and remembers what it saw if that was good. Errors: those of reading, key_unavailable (heads but no
+    /// key to check them with), bad_value (a copy that is none).
+    [[nodiscard]] Result<VerifyReport> verify(const VerifyOrder& order, const Progress& progress);
+
+    /// That entry `id` is in the trail, by the newest head that covers it. Errors: bad_value (no such entry, or no head
+    /// covers it yet).
+    [[nodiscard]] Result<audit::InclusionProof> prove(std::uint64_t id);
+    /// That `second` grew out of `first`, both of one partition. Errors: bad_value.
+    [[nodiscard]] Result<audit::ConsistencyProof> prove(const audit::SignedHead& first,
+                                                        const audit::SignedHead& second);
+    [[nodiscard]] Result<audit::SignedHead> head(std::uint64_t number);
+
+    /// The newest head; with `sign`, after signing what no head covers yet; with `copy_to`, after appending there what
+    /// it does not hold yet. Errors: key_unavailable, audit_unavailable, conflict (the copy holds another head).
+    [[nodiscard]] Result<HeadReport> heads(bool sign, const std::string& copy_to);
+
+    /// The public half of the configured key, or of `file`. Empty: there is none.
+    [[nodiscard]] Result<std::optional<crypto::VerifyKey>> verify_key(const std::string& file);
+
+private:
+    AuditDesk(config::Settings settings, std::string state_dir,
+              std::shared_ptr<sql::Database> database);
+
+    template <class T>
+    [[nodiscard]] Result<T> read(std::function<T(sql::Connection&)> work) {
+        const auto deadline = call_deadline();
+        return runtime::run_sync(runtime_, database_->read<T>(std::move(work), deadline), deadline);
+    }
+    template <class T>
+    [[nodiscard]] Result<T> write(std::function<T(sql::Connection&)> work) {
+        const auto deadline = call_deadline();
+        return runtime::run_sync(runtime_, database_->write<T>(std::move(work), deadline),
+                                 deadline);
+    }
+    [[nodiscard]] Deadline call_deadline() const;
+
+    [[nodiscard]] Result<std::vector<audit::SignedHead>> all_heads(std::uint64_t after);
+    [[nodiscard]] std::string seen_path() const;
+    [[nodiscard]] Result<void> remember(const sql::TrailState& state,
+                                        const std::vector<audit::SignedHead>& heads);
+    [[nodiscard]] Result<std::vector<audit::HeadSource>> copies(const VerifyOrder& order,
+                                                                VerifyReport& report);
+    [[nodiscard]] Result<void> walk(const sql::TrailState& state,
+                                    const std::vector<audit::Checkpoint>& checkpoints,
+                                    VerifyReport& report, const Progress& progress);
+    [[nodiscard]] Result<void> walk_partition(const sql::PartitionState& partition,
+                                              const std::vector<audit::Checkpoint>& checkpoints,
+                                              std::uint64_t total, VerifyReport& report,
+                                              const Progress& progress);
+    [[nodiscard]] Result<std::vector<audit::Hash>> path(const sql::PartitionState& partition,
+                                                        std::vector<audit::Range> ranges,
+                                                        std::uint64_t size);
+    [[nodiscard]] Result<sql::PartitionState> partition(std::uint64_t number);
+    [[nodiscard]] Result<std::size_t> copy_heads(const std::string& path);
+
+    config::Settings settings_;
+    std::string state_dir_;
+    runtime::Runtime runtime_;
+    std::shared_ptr<sql::Database> database_;
+};
+
+}  // namespace vedfolnir::compose

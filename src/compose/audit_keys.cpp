@@ -1,0 +1,134 @@
+#include "compose/audit_keys.hpp"
+
+#include "compose/state_dir.hpp"
+#include "config/text.hpp"
+#include "model/bytes.hpp"
+#include "model/hex.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace vedfolnir::compose {
+namespace {
+
+Result<crypto::SigningKey> signing_key(const std::string& path, const std::string& raw) {
+    auto key = crypto::SigningKey::from_seed(model::as_bytes(raw));
+    if (key) return std::move(*key);
+    return Error{Errc::key_unavailable,
+                 fmt::format("the audit key {} has {} bytes, it must have 32", path, raw.size())};
+}
+
+/// Empty: all of it is written and on disk. Else what went wrong.
+std::string write_synced(int file, std::string_view text) {
+    while (!text.empty()) {
+        const auto written = ::write(file, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return std::strerror(errno);
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return ::fsync(file) == 0 ? std::string() : std::strerror(errno);
+}
+
+}  // namespace
+
+Result<audit::SharedSealer> make_sealer(const KeyOptions& keys) {
+    auto ring = crypto::KeyRing::open(keys);
+    if (!ring) return std::move(ring).error();
+    return std::make_shared<const audit::Sealer>(std::move(*ring),
+                                                 std::make_shared<crypto::KernelRandom>());
+}
+
+std::string audit_key_path(const config::Settings& settings, const std::string& state_dir) {
+    return settings.audit.key_file.empty() ? state_dir + "/" + audit_key_file
+                                           : settings.audit.key_file;
+}
+
+Result<std::optional<crypto::SigningKey>> audit_key(const config::Settings& settings,
+                                                    const std::string& state_dir) {
+    const auto path = audit_key_path(settings, state_dir);
+    auto raw = kept_secret(path);
+    if (!raw) return std::move(raw).error();
+    if (raw->empty() && settings.options.development && settings.audit.key_file.empty()) {
+        raw = make_secret(path);
+        if (!raw) return std::move(raw).error();
+    }
+    if (raw->empty()) return std::optional<crypto::SigningKey>();
+    auto key = signing_key(path, *raw);
+    if (!key) return std::move(key).error();
+    return std::optional(std::move(*key));
+}
+
+Result<crypto::SigningKey> make_audit_key(const std::string& path) {
+    std::error_code failed;
+    if (std::filesystem::exists(path, failed)) {
+        return Error{Errc::key_unavailable,
+                     fmt::format("{} exists already; an audit key is never overwritten", path)};
+    }
+    auto raw = make_secret(path);
+    if (!raw) return std::move(raw).error();
+    return signing_key(path, *raw);
+}
+
+Result<crypto::VerifyKey> public_key_of(const std::string& path) {
+    auto text = config::read_file(path);
+    if (!text) return std::move(text).error();
+    crypto::PublicKey bytes{};
+    if (model::hex_decode(config::trimmed(*text), bytes)) return crypto::VerifyKey(bytes);
+    return Error{Errc::key_unavailable,
+                 fmt::format("{} is not a public audit key: 64 hexadecimal digits, as "
+                             "vedfolnir keys audit prints them",
+                             path)};
+}
+
+Result<std::vector<audit::SignedHead>> read_heads(const std::string& path, bool must_exist) {
+    std::vector<audit::SignedHead> heads;
+    std::error_code failed;
+    if (!must_exist && !std::filesystem::exists(path, failed)) return heads;
+    std::ifstream file(path);
+    if (!file) return Error{Errc::bad_options, fmt::format("{}: {}", path, std::strerror(errno))};
+    std::string line;
+    for (std::size_t number = 1; std::getline(file, line); ++number) {
+        if (config::trimmed(line).empty()) continue;
+        auto head = audit::parse_head(line);
+        if (!head) {
+            return Error{Errc::bad_value, fmt::format("{}, line {}: this is no signed head: {}",
+                                                      path, number, head.error().detail)};
+        }
+        heads.push_back(std::move(*head));
+    }
+    return heads;
+}
+
+Result<void> append_heads(const std::string& path, const std::vector<audit::SignedHead>& heads) {
+    std::string text;
+    for (const auto& head : heads) text += audit::head_text(head) + "\n";
+    const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    const auto why = file < 0 ? std::string(std::strerror(errno)) : write_synced(file, text);
+    if (file >= 0) ::close(file);
+    if (why.empty()) return {};
+    return Error{Errc::audit_unavailable,
+                 fmt::format("the signed heads could not be copied to {}: {}; they are in the "
+                             "database, the next copy makes up for it",
+                             path, why)};
+}
+
+Result<void> replace_file(const std::string& path, const std::string& text) {
+    const auto draft = fmt::format("{}.{}", path, ::getpid());
+    const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    auto why = file < 0 ? std::string(std::strerror(errno)) : write_synced(file, text);
+    if (file >= 0) ::close(file);
+    if (why.empty() && std::rename(draft.c_str(), path.c_str()) != 0) why = std::strerror(errno);
+    if (why.empty()) return {};
+    ::unlink(draft.c_str());
+    return Error{Errc::bad_options, fmt::format("{}: {}", path, why)};
+}
+
+}  // namespace vedfolnir::compose

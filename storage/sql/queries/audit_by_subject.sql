@@ -1,0 +1,10 @@
+-- Purpose: events of one user, newest first.
+-- Parameters: subject, type_low and type_high (inclusive), since, until (exclusive), before_id, page (rows at
+--   most).
+SELECT id, partition_id, leaf_index, at_ms, type, handle, operation, operation_part, subject, personal, leaf_hash
+FROM audit_events
+WHERE subject = :subject
+  AND type >= :type_low AND type <= :type_high
+  AND at_ms >= :since AND at_ms < :until AND id < :before_id
+ORDER BY id DESC
+LIMIT :page

@@ -1,0 +1,6 @@
+-- Purpose: the keys that seal what the trail says of subjects from now on.
+-- Parameters: batch (a JSON array of objects with subject).
+SELECT audit_subjects.subject, audit_subjects.key_id, audit_subjects.sealed_key
+FROM JSON_TABLE(:batch, '$[*]' COLUMNS (
+         subject VARCHAR(32) PATH '$.subject')) fresh
+JOIN audit_subjects ON audit_subjects.subject = fresh.subject

@@ -1,0 +1,5 @@
+-- Purpose: the rows that sessions_close_expired or sessions_close_gone closed, in the same transaction.
+-- Parameters: operation as there.
+SELECT ended_ms, handle, user_id FROM sessions
+WHERE end_operation = :operation
+ORDER BY ended_ms, handle
