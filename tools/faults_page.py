@@ -22,7 +22,7 @@ Line = dict[str, Any]
 
 HEAD = """# What happens in each fault
 
-Generated from a run of the tests by `python3 tools/faults_page.py`; do not edit.
+Generated from runs of the tests by `python3 tools/faults_page.py`; do not edit.
 
 In each run an application with two workers is under load while one thing is broken on purpose, for some hundred
 answers, and then mended. Visitors log in, read, write and log out as fast as they are answered, and look back at what
