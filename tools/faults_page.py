@@ -29,8 +29,8 @@ answers, and then mended. Visitors log in, read, write and log out as fast as th
 they left, through either worker. When no worker goes by the database any more and no journal waits, as many answers
 follow. Then everything is compared with what was acknowledged, and when (`tests/fault/stage.py`, `history.py`).
 
-Repeat it: `./x test fault`, each fault on one pairing of stores; `./x test full`, all of them on every pairing; `./x test
-soak`, faults at random under one load. A run prints its seed; `VEDFOLNIR_TEST_SEED` sets it.
+Repeat it: `./x test fault`, each fault on one pairing of stores; `./x test full`, all of them on every pairing;
+`./x test soak`, faults at random under one load. A run prints its seed; `VEDFOLNIR_TEST_SEED` sets it.
 What each state means for users is in [failure modes](../internals/failure_modes.md), what to do in the
 [runbooks](README.md).
 """
