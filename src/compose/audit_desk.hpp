@@ -6,6 +6,7 @@
 #include "config/settings.hpp"
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
+#include "sql/audit_retention.hpp"
 #include "sql/audit_trail.hpp"
 #include "sql/sql.hpp"
 
@@ -66,6 +67,10 @@ public:
     /// The newest head; with `sign`, after signing what no head covers yet; with `copy_to`, after appending there what
     /// it does not hold yet. Errors: key_unavailable, audit_unavailable, conflict (the copy holds another head).
     [[nodiscard]] Result<HeadReport> heads(bool sign, const std::string& copy_to);
+
+    /// Makes unreadable for ever what the trail says of a user. Errors: those of writing, key_unavailable.
+    [[nodiscard]] Result<sql::ErasureReceipt> erase(const std::string& user_id,
+                                                    const std::string& actor);
 
     /// The public half of the configured key, or of `file`. Empty: there is none.
     [[nodiscard]] Result<std::optional<crypto::VerifyKey>> verify_key(const std::string& file);

@@ -51,4 +51,27 @@ std::uint32_t drop_old_partitions(Connection& db, const Auditor& auditor, TimePo
     return removed;
 }
 
+ErasureReceipt erase_subject(Connection& db, const Auditor& auditor, const UserTag& subject,
+                             const std::string& actor) {
+    // Nobody seals anything under the key meanwhile.
+    static_cast<void>(lock_trail(db));
+    ErasureReceipt receipt;
+    receipt.subject = hex(subject.bytes);
+    const Params params{{"subject", receipt.subject}};
+    receipt.entries =
+        static_cast<std::uint64_t>(db.query("audit_subject_count", 1, params).at(0).integer(0));
+    // Overwritten before it goes: the freed place in the file does not keep it.
+    db.execute("audit_subject_blank",
+               {{"subject", receipt.subject}, {"blank", std::string(80, '0')}});
+    receipt.had_key = db.execute("audit_subject_remove", params) > 0;
+    async::AuditEvent event;
+    event.at = auditor.now;
+    event.type = "audit.erased";
+    event.actor = actor;
+    event.detail =
+        fmt::format(R"({{"subject":"{}","entries":{}}})", receipt.subject, receipt.entries);
+    write_events(db, auditor, {{std::move(event)}});
+    return receipt;
+}
+
 }  // namespace vedfolnir::sql

@@ -1,4 +1,4 @@
-// What removes something from the audit trail: whole partitions, never single entries.
+// What removes something from the audit trail: whole partitions, or the key of a subject; never single entries.
 #pragma once
 
 #include "sql/audit_writer.hpp"
@@ -15,5 +15,16 @@ namespace vedfolnir::sql {
 /// partition that goes, an event is written first; its size, frontier and heads stay. Not of one under a hold.
 [[nodiscard]] std::uint32_t drop_old_partitions(Connection& db, const Auditor& auditor,
                                                 TimePoint before, std::uint32_t limit);
+
+struct ErasureReceipt {
+    std::string subject;
+    bool had_key = false;  ///< False: nothing was written of this subject since it was last erased.
+    std::uint64_t entries = 0;  ///< That name the subject, erased before or now.
+};
+
+/// Deletes the subject's key: what the trail says of it is unreadable from here on, and verifies as before. An event says
+/// so, by the subject alone.
+[[nodiscard]] ErasureReceipt erase_subject(Connection& db, const Auditor& auditor,
+                                           const UserTag& subject, const std::string& actor);
 
 }  // namespace vedfolnir::sql

@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <random>
 
@@ -58,6 +59,7 @@ protected:
     [[nodiscard]] std::unique_ptr<AuditDesk> desk() const {
         config::Settings settings;
         settings.options.development = true;
+        settings.options.keys.keys.push_back({1, std::string(32, 'k')});  // as audit_sealer
         settings.options.state_dir = folder_.path();
         settings.options.sql.url = url_;
         settings.options.sql.statement_timeout = patience;
@@ -239,6 +241,32 @@ TEST_P(AuditEngines, swapped_heads_are_named) {
             fmt::format("UPDATE audit_heads SET number = {} WHERE number = {}", a, b),
             fmt::format("UPDATE audit_heads SET number = {} WHERE number = -1", b)});
     expect_first(verify(), Fault::head_forged, per_batch * (a - 1), per_batch * b - 1);
+}
+
+// ids: R15 C27 S53
+TEST_P(AuditEngines, an_erased_user_is_unreadable_and_everything_verifies) {
+    const auto key = desk()->verify_key("").value().value();
+    const auto proof = desk()->prove(2).value();  // an event of user 1
+    const auto named = [&](const std::string& user) {
+        const auto events = client_->audit();
+        return std::ranges::count(events, user, &async::AuditEvent::user_id);
+    };
+    const auto before = named("user 1");
+    const auto others = named("user 2");
+    ASSERT_GT(before, 0);
+    const auto receipt = desk()->erase("user 1", "operator:test").value();
+    EXPECT_TRUE(receipt.had_key);
+    EXPECT_GE(receipt.entries, static_cast<std::uint64_t>(before));
+    EXPECT_EQ(named("user 1"), 0);
+    EXPECT_EQ(named("user 2"), others);
+    EXPECT_FALSE(desk()->erase("user 1", "operator:test").value().had_key);
+    EXPECT_THAT(verify({copy()}).findings, IsEmpty());
+    EXPECT_EQ(audit::refusal(proof, key), "");
+    // Who comes back gets another key; what was erased stays so.
+    ASSERT_TRUE(write_events(batches));
+    EXPECT_GT(named("user 1"), 0);
+    EXPECT_LT(named("user 1"), before);
+    EXPECT_THAT(verify({copy()}).findings, IsEmpty());
 }
 
 // ids: S27 S53

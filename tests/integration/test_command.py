@@ -240,3 +240,17 @@ def test_the_audit_trail_is_signed_copied_proven_and_an_edit_is_named(
     assert found["first_bad_id"] == event
     assert found["first_bad"]["fault"] == "changed"
     assert answer(shop, "audit", "verify")["valid"]
+
+
+@pytest.mark.ids("R15", "C27", "S53")
+def test_an_erased_user_is_unreadable_and_the_trail_verifies(shop: Stack) -> None:
+    shop.browser().get("/login/forgotten")
+    (event,) = answer(shop, "audit", "list", "--user", "forgotten")["events"]
+    assert run(shop, "audit", "erase", "--user", "forgotten").returncode == 2
+    receipt = answer(shop, "audit", "erase", "--user", "forgotten", "--yes")
+    assert (receipt["erased"], receipt["entries"]) == (True, 1)
+    assert not answer(shop, "audit", "erase", "--user", "forgotten", "--yes")["erased"]
+    (erased,) = [row for row in answer(shop, "audit", "list")["events"] if row["id"] == event["id"]]
+    assert (erased["type"], erased["user_id"], erased["actor"]) == (event["type"], None, "")
+    assert erased["detail"] == {"erased": True, "subject": receipt["subject"]}
+    assert answer(shop, "audit", "verify")["valid"]

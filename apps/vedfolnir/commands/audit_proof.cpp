@@ -1,4 +1,4 @@
-// vedfolnir audit verify | prove | consistency | head
+// vedfolnir audit verify | prove | consistency | head | erase
 #include "commands/audit_proof.hpp"
 
 #include "compose/audit_desk.hpp"
@@ -41,6 +41,11 @@ struct ConsistencyArguments {
 struct HeadArguments {
     bool sign = false;
     std::string copy_to;
+};
+
+struct EraseArguments {
+    std::string user;
+    bool yes = false;
 };
 
 /// On stderr, once something takes longer than two seconds, and every two seconds from then on.
@@ -252,6 +257,35 @@ ExitCode head(const Context& context, const HeadArguments& arguments) {
     return ExitCode::ok;
 }
 
+ExitCode erase(const Context& context, const EraseArguments& arguments) {
+    if (!arguments.yes) {
+        return context.console.fail(ExitCode::usage, "usage",
+                                    "what is erased is unreadable for ever, for everybody",
+                                    "repeat it with --yes");
+    }
+    ExitCode code{};
+    const auto settings = context.existing_settings(code);
+    if (!settings) return code;
+    const auto desk = AuditDesk::open(*settings);
+    if (!desk) return context.console.fail(desk.error());
+    const auto receipt = (*desk)->erase(arguments.user, operator_name());
+    if (!receipt) return context.console.fail(receipt.error());
+    if (context.console.json) {
+        context.console.print(json::object{{"subject", receipt->subject},
+                                           {"erased", receipt->had_key},
+                                           {"entries", receipt->entries}});
+    } else if (receipt->had_key) {
+        context.console.print(fmt::format(
+            "The key of subject {} is deleted: what {} entries say of that person cannot "
+            "be read any more.",
+            receipt->subject, receipt->entries));
+    } else {
+        context.console.print(
+            fmt::format("Subject {} has no key: nothing is left to erase.", receipt->subject));
+    }
+    return ExitCode::ok;
+}
+
 CLI::Option* add_public_key(CLI::App& command, std::string& into) {
     return command
         .add_option("--public-key", into,
@@ -307,6 +341,12 @@ void add_audit_proof(CLI::App& audit, Chosen& chosen) {
         ->check(named());
     command->add_option("HEAD2", comparing->second, "The later one")->required()->check(named());
     add_public_key(*command, comparing->public_key);
+
+    auto erasing = std::make_shared<EraseArguments>();
+    command = add(audit, chosen, "erase", "Make unreadable for ever what the trail says of a user",
+                  erasing, erase);
+    command->add_option("--user", erasing->user, "User id")->required()->check(named());
+    command->add_flag("--yes", erasing->yes, "Do it");
 
     auto heading = std::make_shared<HeadArguments>();
     command = add(audit, chosen, "head", "The newest signed head", heading, head);

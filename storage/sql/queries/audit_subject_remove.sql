@@ -1,0 +1,3 @@
+-- Purpose: forgets a subject's key.
+-- Parameters: subject.
+DELETE FROM audit_subjects WHERE subject = :subject
