@@ -85,9 +85,8 @@ def write() -> ResponseReturnValue:
 
 
 def use_flask_session(app: Flask) -> Callable[[], None]:
-    from flask_session import Session  # noqa: PLC0415
-
     import redis  # noqa: PLC0415
+    from flask_session import Session  # noqa: PLC0415
 
     app.config["SESSION_TYPE"] = "redis"
     app.config["SESSION_REDIS"] = redis.Redis.from_url(os.environ["REDIS_URL"])

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import requests
 import stack
-
 from redis.client import Monitor, Redis
 
 REQUESTS = 20

@@ -23,10 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
-
-import redis
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "3_apps"

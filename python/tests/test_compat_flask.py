@@ -9,13 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import redis
 from compat_database import Database, User
 from flask import Flask, g, session
 from flask.testing import FlaskClient
 from vedfolnir import compat
 from vedfolnir.compat import session_aware_decorators
-
-import redis
 
 SESSION_OPTIONS = {"SESSION_STORAGE": "memory", "VEDFOLNIR_ENV": "testing"}
 

@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+import redis as redis_client
 import stack
 from stage import Fault, Stage
 from support.losing_proxy import Illness
-
-import redis as redis_client
 
 Broken = Callable[[Stage], AbstractContextManager[None]]
 FLAPS = int(os.environ.get("VEDFOLNIR_TEST_FLAPS") or 10)

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import stack
 from support import evidence
 from vedfolnir import _core
-
-import redis
 
 # 32 random bytes, used nowhere else.
 KEY = "q3tHc0Kx9mN1v7ZfWb2sYpEoRj5uLdGi8aXkTnQwV4M="

@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable
 
 import pytest
+import redis
 from conftest import Stack
 from redis_session_manager import RedisSessionManager
-
-import redis
 
 
 @pytest.fixture(scope="module")

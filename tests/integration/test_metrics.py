@@ -177,7 +177,9 @@ def buckets(shop: Shop, operation: str) -> list[tuple[float, float]]:
     )
 
 
-def upper_bound_of_p99(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> float:
+def upper_bound_of_p99(
+    before: list[tuple[float, float]], after: list[tuple[float, float]]
+) -> float:
     counts = [(bound, count - old) for (bound, count), (_, old) in zip(after, before, strict=True)]
     return next(bound for bound, count in counts if count >= 0.99 * counts[-1][1])
 
