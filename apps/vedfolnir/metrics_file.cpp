@@ -2,6 +2,7 @@
 
 #include "compose/operator_log.hpp"
 #include "compose/overview.hpp"
+#include "ops/health.hpp"
 
 #include <fmt/format.h>
 
@@ -56,6 +57,7 @@ void MetricsFile::write_when_due(const SessionManager& manager) {
     if (!left || *left > Millis{0}) return;
     due_ = std::chrono::steady_clock::now() + options_.interval;
     auto sources = compose::look_around(manager);
+    sources.health = ops::assess(sources, manager.options().health);
     sources.process = ops::ProcessFigures{manager.counters(), manager.timings()};
     const auto written = replace_file(options_.file, ops::metrics_text(sources));
     if (!written && !failed_)

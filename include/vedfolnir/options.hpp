@@ -180,6 +180,28 @@ struct MetricsOptions {
     Seconds interval{60};  ///< How often it is written.
 };
 
+/// From where on a figure is no longer healthy: above `warn`, above `critical`.
+struct HealthLimit {
+    double warn = 0;
+    double critical = 0;
+};
+
+/// The limits of `vedfolnir health` (docs/operate/monitoring.md).
+struct HealthOptions {
+    HealthLimit response_ms{1000, 5000};  ///< Of a question to Redis or SQL.
+    HealthLimit sessions{1000, 5000};     ///< Live ones, of logged-in users.
+    HealthLimit cleanup_lag_seconds{3600, 7200};
+    HealthLimit redis_memory_percent{75, 90};  ///< Of `maxmemory`.
+    double redis_fragmentation = 1.5;          ///< Above it: warn.
+    /// Below it: warn. 0: never, because background work looks into empty sets, and Redis counts each as a miss.
+    double redis_hit_rate_percent = 0;
+    double redis_clients = 100;  ///< Above it: warn.
+    double redis_save_age_seconds =
+        86400;                     ///< Of the last snapshot, where there is no append-only file.
+    double stale_sessions = 50;    ///< Live ones that began over 7 days ago: warn.
+    double ancient_sessions = 10;  ///< ... over 30 days ago: critical.
+};
+
 enum class StoreKind : std::uint8_t { redis, memory, sql };
 
 struct ManagerOptions {
@@ -195,6 +217,7 @@ struct ManagerOptions {
     JobOptions jobs;
     JournalOptions journal;
     MetricsOptions metrics;
+    HealthOptions health;
     Millis request_budget{1000};  ///< Total time one load or commit may take.
     /// An operation that took so long is reported in the operator's log. Zero: none is.
     std::chrono::microseconds slow_operation{250'000};

@@ -19,6 +19,7 @@ struct StoreInfo {
     std::optional<std::uint64_t> used_memory_peak;  ///< Bytes.
     std::optional<std::uint64_t> max_memory;        ///< Bytes; 0: no limit.
     std::optional<double> fragmentation;            ///< Memory of the process over memory in use.
+    std::optional<std::uint64_t> append_only_file;  ///< 1: it is switched on.
     std::optional<std::uint64_t> evicted_keys, expired_keys;
     std::optional<std::uint64_t> last_save;  ///< Of a snapshot on disk, seconds since 1970.
 };

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace vedfolnir::ops {
 
@@ -25,12 +26,29 @@ struct JournalFigures {
     std::optional<TimePoint> oldest{};
 };
 
+enum class HealthStatus : std::uint8_t {
+    healthy,
+    warn,
+    critical,
+    unknown  ///< The check could not run.
+};
+
+struct HealthCheck {
+    std::string id;  ///< Stable, for instance `redis.memory`.
+    HealthStatus status = HealthStatus::unknown;
+    std::string message;
+    std::optional<double> value{}, warn{}, critical{};  ///< What was found, and its limits.
+};
+
 /// What the stores say, for all processes. Empty: the store was not asked, did not answer, or has no such figure.
 struct StoreFigures {
     std::optional<bool> redis_up{};  ///< Empty: sessions do not stand in Redis.
     std::optional<bool> sql_up{};    ///< Empty: there is no SQL.
     std::optional<StoreInfo> redis{};
-    std::optional<std::uint64_t> sessions_live{};  ///< Of logged-in users.
+    std::optional<Millis> redis_time{}, sql_time{};   ///< What the first answer took.
+    std::optional<std::uint64_t> sessions_live{};     ///< Of logged-in users.
+    std::optional<std::uint64_t> sessions_stale{};    ///< Those that began over 7 days ago.
+    std::optional<std::uint64_t> sessions_ancient{};  ///< Those that began over 30 days ago.
     std::optional<FallbackStatus> fallback{};
     std::optional<JobsReport> jobs{};
 };
@@ -41,6 +59,7 @@ struct MetricSources {
     std::optional<ProcessFigures> process{};
     std::optional<StoreFigures> stores{};
     std::optional<JournalFigures> journal{};
+    std::optional<std::vector<HealthCheck>> health{};
 };
 
 /// The text format of Prometheus, version 0.0.4.

@@ -63,6 +63,7 @@ StoreInfo read_server_info(std::string_view info) {
     found.fragmentation = ratio(info, "mem_fragmentation_ratio");
     found.evicted_keys = figure(info, "evicted_keys");
     found.expired_keys = figure(info, "expired_keys");
+    found.append_only_file = figure(info, "aof_enabled");
     found.last_save = figure(info, "rdb_last_save_time");
     return found;
 }

@@ -27,6 +27,7 @@ void add_doctor(CLI::App& app, Chosen& chosen);
 void add_emergency(CLI::App& app, Chosen& chosen);
 void add_fallback(CLI::App& app, Chosen& chosen);
 void add_fsck(CLI::App& app, Chosen& chosen);
+void add_health(CLI::App& app, Chosen& chosen);
 void add_inspect(CLI::App& app, Chosen& chosen);
 void add_jobs(CLI::App& app, Chosen& chosen);
 void add_journal(CLI::App& app, Chosen& chosen);

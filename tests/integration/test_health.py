@@ -1,0 +1,112 @@
+"""vedfolnir health, and the same in the daemon's file: Redis stopped is red, SQL stopped degrades."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stack
+from test_metrics import Shop, of_text, shop  # noqa: F401
+from test_serve import Daemon
+
+FAILED, UNAVAILABLE = 1, 3
+
+
+def health(settings: dict[str, str], code: int = 0) -> Any:
+    done = subprocess.run(
+        [str(stack.CLI), "--json", "health"],
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return json.loads(done.stdout)
+
+
+def statuses(answer: Any) -> dict[str, str]:
+    return {check["id"]: check["status"] for check in answer["checks"]}
+
+
+@pytest.mark.ids("S67")
+def test_stopped_redis_is_red_within_one_interval_and_green_again(
+    shop: Shop,  # noqa: F811
+) -> None:
+    shop.browser().get("/login/1")
+    path = shop.folder / "vedfolnir.prom"
+    settings = {
+        **shop.environment,
+        "VEDFOLNIR_METRICS_FILE": str(path),
+        "SESSION_METRICS_INTERVAL_SECONDS": "1",
+    }
+
+    def told(check: str) -> float | None:
+        if not path.exists():
+            return None
+        key = ("vedfolnir_health_status", (("check", check),))
+        return of_text(path.read_text()).get(key)
+
+    with Daemon(shop.folder / "daemon.log", settings) as daemon:
+        stack.wait_until(daemon.leads, "the daemon works")
+        stack.wait_until(lambda: told("redis") == 0, "Redis is healthy")
+        stack.wait_until(lambda: told("cleanup.lag") == 0, "cleanup ran")
+        answer = health(settings)
+        ill = [check for check in answer["checks"] if check["status"] != "healthy"]
+        assert ill == [], ill
+        assert answer["status"] == "healthy"
+
+        shop.redis.stop()
+        stack.wait_until(lambda: told("redis") == 2, "Redis is red", 10)
+        answer = health(settings, UNAVAILABLE)
+        assert answer["status"] == "critical"
+        assert statuses(answer)["redis"] == "critical"
+        assert statuses(answer)["redis.memory"] == "unknown"
+        assert statuses(answer)["sql"] == "healthy"
+
+        shop.redis.start()
+        stack.wait_until(lambda: told("redis") == 0, "Redis is healthy again", 40)
+
+
+@pytest.mark.ids("S67")
+def test_sql_that_does_not_answer_degrades(shop: Shop) -> None:  # noqa: F811
+    shop.browser().get("/login/1")
+    database = shop.folder / "state" / "sessions.db"
+    for path in Path(database.parent).glob("sessions.db-*"):
+        path.unlink()
+    os.truncate(database, 0)
+    database.write_bytes(b"this is no database" * 500)
+    answer = health(shop.environment, UNAVAILABLE)
+    found = statuses(answer)
+    assert found["sql"] == "warn"
+    assert found["redis"] == "healthy"
+    assert found["sessions"] == found["cleanup.lag"] == found["jobs"] == "unknown"
+    assert answer["status"] == "warn"
+
+
+@pytest.mark.ids("S69", "S64")
+def test_limits_come_from_the_environment_and_evictions_are_said(
+    shop: Shop,  # noqa: F811
+) -> None:
+    for number in range(3):
+        shop.browser().get(f"/login/{number}")
+    limited = {**shop.environment, "VEDFOLNIR_HEALTH_SESSIONS_WARN": "2"}
+    assert statuses(health(shop.environment))["sessions"] == "healthy"
+    (check,) = [c for c in health(limited)["checks"] if c["id"] == "sessions"]
+    assert (check["status"], check["value"], check["warn"]) == ("warn", 3, 2)
+    limited["VEDFOLNIR_HEALTH_SESSIONS_CRITICAL"] = "2"
+    answer = health(limited, FAILED)
+    assert statuses(answer)["sessions"] == answer["status"] == "critical"
+
+    with shop.redis.client() as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("maxmemory", client.info("memory")["used_memory"] + 200_000)
+        for number in range(1000):
+            client.set(f"ballast:{number}", "x" * 1000)
+        assert client.info("stats")["evicted_keys"] > 0
+        client.config_set("maxmemory", 1 << 30)
+    assert statuses(health(shop.environment))["redis.evictions"] == "warn"
