@@ -66,7 +66,7 @@ class Command:
 def blocks_of(page: str) -> list[list[Command]]:
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
     found = []
-    for block in re.findall(r"^```(?:console|sh)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         commands: list[Command] = []
         for line in block.splitlines():
             if line.startswith("$ "):
