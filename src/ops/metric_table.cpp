@@ -327,9 +327,10 @@ constexpr std::array table{
     Metric{"vedfolnir_job_last_success_timestamp_seconds", Type::Gauge, stores, "job",
            "When it last ended well, since 1970; 0: never.", job_success},
     // Stores
-    Metric{"vedfolnir_health_status", Type::Gauge, stores, "check",
-           "A check of `vedfolnir health`: 0 healthy, 1 warn, 2 critical, 3 unknown. Told by the daemon's file only.",
-           health},
+    Metric{
+        "vedfolnir_health_status", Type::Gauge, stores, "check",
+        "A check of `vedfolnir health`: 0 healthy, 1 warn, 2 critical, 3 unknown. Told by the daemon's file only.",
+        health},
     Metric{"vedfolnir_sessions_live", Type::Gauge, stores, "",
            "Sessions of logged-in users that are live by SQL.", sessions_live},
     Metric{"vedfolnir_redis_up", Type::Gauge, stores, "", "1 if Redis answers.",
