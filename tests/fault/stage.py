@@ -26,13 +26,11 @@ VISITORS = 12
 WORKERS = 2
 THREADS = 8
 # While the fault lasts, and again after it.
-ANSWERS = int(os.environ.get("VEDFOLNIR_TEST_ANSWERS") or 300)
+ANSWERS = int(os.environ.get("VEDFOLNIR_TEST_ANSWERS") or 600)
 # A pending ending is seen by the other workers of the host within this (src/manager/watch.cpp), and a slow machine.
 PENDING_BOUND = 0.25 + 2.0
 # What a load or a commit may take (request_budget), and what is around it on a busy machine.
 P99_BOUND = 1.0 + 0.5
-# Whoever is the first to meet a database that hangs waits for the statement timeout (docs/internals/failure_modes.md).
-P99_BOUND_SQL_AWAY = 2.0 + 0.5
 RECOVERY_BOUND = 60.0
 IDS_SEARCHED = 30
 
@@ -202,9 +200,7 @@ def judge(on: Stage, ident: str, what: str, recovery: float, bound: float) -> Ve
         "I2: acknowledged logins lost": history.vanished(names, audit),
         "I4: not in the audit exactly once": history.miscounted(names, audit),
         "I5: found at rest": found_at_rest(on),
-        "I6: slower than declared": slow(
-            figures.percentile(0.99), P99_BOUND_SQL_AWAY if bound > 0 else P99_BOUND
-        ),
+        "I6: slower than declared": slow(figures.percentile(0.99)),
         "thrown out": figures.false_logouts,
         "the last acknowledged write is not there": behind,
         "neither answered nor unknown": [
@@ -237,8 +233,8 @@ def judge(on: Stage, ident: str, what: str, recovery: float, bound: float) -> Ve
     )
 
 
-def slow(p99: float, bound: float) -> list[str]:
-    return [f"p99 {p99:.2f} s"] if p99 > bound else []
+def slow(p99: float) -> list[str]:
+    return [f"p99 {p99:.2f} s"] if p99 > P99_BOUND else []
 
 
 def grown(before: Usage, after: Usage) -> list[str]:
