@@ -2,9 +2,9 @@
 #include "audit/entry.hpp"
 #include "compose/audit_desk.hpp"
 #include "compose/audit_keys.hpp"
-#include "model/hex.hpp"
 #include "sql/audit_retention.hpp"
 #include "support/archive_client.hpp"
+#include "support/audit_forger.hpp"
 #include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -90,23 +90,6 @@ protected:
         });
         ASSERT_TRUE(done) << done.error().detail;
     }
-    /// What somebody does who may write everything but signatures.
-    void recompute() {
-        const auto done = client_->write<bool>([](sql::Connection& db) {
-            audit::Frontier tree;
-            for (auto& row : sql::list_stored(db, 0, total, total)) {
-                row.entry.commitment = audit::commitment_to(row.personal);
-                const auto leaf = audit::leaf_hash(audit::canonical_bytes(row.entry));
-                tree.append(leaf);
-                db.statement(fmt::format("UPDATE audit_events SET leaf_hash = '{}' WHERE id = {}",
-                                         model::hex_encode(leaf), row.entry.position.id));
-            }
-            db.statement(fmt::format("UPDATE audit_trail SET size = {}, frontier = '{}'",
-                                     tree.size(), tree.text()));
-            return true;
-        });
-        ASSERT_TRUE(done) << done.error().detail;
-    }
     static void expect_first(const compose::VerifyReport& report, Fault fault, std::uint64_t first,
                              std::uint64_t last) {
         ASSERT_FALSE(report.findings.empty());
@@ -165,7 +148,7 @@ TEST_P(AuditEngines, an_edit_with_all_hashes_made_to_fit_is_narrowed_down_to_two
     const auto index = draw(0, covered - 1);
     tamper(
         {fmt::format("UPDATE audit_events SET type = 'session.ended' WHERE id = {}", index + 1)});
-    recompute();
+    make_hashes_fit(*client_, total);
     const auto head = index - index % per_batch;
     expect_first(verify(), Fault::rewritten, head, head + per_batch - 1);
 }
@@ -208,7 +191,7 @@ TEST_P(AuditEngines, a_cut_tail_is_named_by_the_tree_and_by_the_copied_head) {
     const auto left = draw(1, covered - 1);
     tamper({fmt::format("DELETE FROM audit_events WHERE id > {}", left)});
     expect_first(verify(), Fault::missing, left, left);
-    recompute();
+    make_hashes_fit(*client_, total);
     tamper({fmt::format("DELETE FROM audit_heads WHERE size > {}", left)});
     EXPECT_THAT(verify().findings, IsEmpty()) << "without memory a cut is invisible";
     expect_first(verify({copy()}), Fault::missing, left, left);
@@ -222,7 +205,7 @@ TEST_P(AuditEngines, a_fork_is_found_against_the_copied_heads) {
     const auto left = per_batch * draw(1, batches - 2);
     tamper({fmt::format("DELETE FROM audit_events WHERE id > {}", left),
             fmt::format("DELETE FROM audit_heads WHERE size > {}", left)});
-    recompute();
+    make_hashes_fit(*client_, total);
     for (std::uint64_t batch = 0; batch < 2; ++batch) {
         ASSERT_TRUE(write_events(batches + batch));
         ASSERT_TRUE(desk()->heads(true, ""));

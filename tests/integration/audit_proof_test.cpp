@@ -2,8 +2,8 @@
 #include "audit/entry.hpp"
 #include "compose/audit_desk.hpp"
 #include "compose/audit_keys.hpp"
-#include "model/hex.hpp"
 #include "support/archive_client.hpp"
+#include "support/audit_forger.hpp"
 #include "support/child.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -142,25 +142,9 @@ protected:
         EXPECT_EQ(report.first_bad_id, first + 1);
     }
 
-    /// What somebody does who may write everything but signatures: hashes and tree made to fit the rows again.
     void recompute() {
         ArchiveClient client(database());
-        const auto done = client.write<bool>([](sql::Connection& db) {
-            auto rows = sql::list_stored(db, 0, events, events);
-            audit::Frontier tree;
-            for (auto& row : rows) {
-                row.entry.commitment = audit::commitment_to(row.personal);
-                const auto leaf = audit::leaf_hash(audit::canonical_bytes(row.entry));
-                tree.append(leaf);
-                if (leaf == row.leaf) continue;
-                db.statement(fmt::format("UPDATE audit_events SET leaf_hash = '{}' WHERE id = {}",
-                                         model::hex_encode(leaf), row.entry.position.id));
-            }
-            db.statement(fmt::format("UPDATE audit_trail SET size = {}, frontier = '{}'",
-                                     tree.size(), tree.text()));
-            return true;
-        });
-        ASSERT_TRUE(done) << done.error().detail;
+        make_hashes_fit(client, events);
     }
 
     static TemporaryFolder* original;
