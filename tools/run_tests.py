@@ -14,7 +14,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mutants
@@ -33,6 +33,8 @@ SEEDS = 1000
 # 200 ms away and 200 ms there, for a minute.
 FLAPS = 150
 SOAK_MINUTES = 10.0
+# Of each failure, in the summary at the end.
+FAILURE_LINES = 12
 
 
 @dataclass
@@ -40,10 +42,14 @@ class Outcome:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    failures: list[str] = field(default_factory=list)
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(
-            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.failures + other.failures,
         )
 
 
@@ -76,12 +82,23 @@ def run(command: Sequence[str | Path], timeout: float = LAYER_SECONDS_MAX, **ext
             process.wait()
 
 
+def failure_text(case: ElementTree.Element) -> str:
+    """The test's name and the end of what it said: pytest tells the story first, and the error last."""
+    said = [
+        node.text or node.get("message", "")
+        for node in (*case.iter("failure"), *case.iter("error"))
+    ]
+    lines = "\n".join(said).strip().splitlines()[-FAILURE_LINES:]
+    return "\n    ".join([f"{case.get('classname')}.{case.get('name')}", *lines])
+
+
 def junit_outcome(path: Path) -> Outcome:
     """Counts the cases of a JUnit file, as GoogleTest and pytest write them."""
     outcome = Outcome()
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
             outcome.failed += 1
+            outcome.failures.append(failure_text(case))
         elif case.find("skipped") is not None or case.get("status") == "notrun":
             outcome.skipped += 1
         else:
@@ -311,6 +328,9 @@ def steps_of(layer: str, seeds: int) -> Iterator[Step]:
 
 
 def report(rows: list[tuple[str, float, Outcome]]) -> None:
+    for name, _, outcome in rows:
+        for failure in outcome.failures:
+            print(f"\n{name}: failed: {failure}")
     print(f"\n{'layer':<32} {'minutes':>8} {'passed':>8} {'failed':>8} {'skipped':>8}")
     for name, seconds, outcome in rows:
         counts = f"{outcome.passed:>8} {outcome.failed:>8} {outcome.skipped:>8}"

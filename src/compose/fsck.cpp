@@ -116,9 +116,11 @@ private:
             if (!scanned) co_return scanned.error();
             cursor = scanned->cursor;
             for (redis::Surveyed& key : scanned->keys) {
-                if (!sets) ++report_.keys;
-                if (!sets && key.kind == Kind::record) records.push_back(std::move(key));
-                if (!sets) continue;
+                if (!sets) {
+                    ++report_.keys;
+                    if (key.kind == Kind::record) records.push_back(std::move(key));
+                    continue;
+                }
                 const auto checked = co_await check_set(std::move(key));
                 if (!checked) co_return checked.error();
             }

@@ -459,6 +459,16 @@ Task<TouchStatus> Resilient::touch(StoreKey key, Millis ttl, Deadline deadline) 
     co_return co_await write_away<TouchStatus>(key, call, deadline);
 }
 
+/// Whether the hot store was not told yet of what stands here under `key`. Asked before something is written here: each write has
+/// to be told, and as long as there is a new one the fallback is not over.
+Task<bool> Resilient::is_ahead(StoreKey key, Deadline deadline) {
+    if (!ahead_) co_return false;
+    unknowns_.remove(key);  // another host may have written it since
+    const auto kept = co_await ask(key, deadline);
+    if (!kept) co_return kept.error();
+    co_return kept->ahead;
+}
+
 Task<bool> Resilient::erase(StoreKey key, std::string note, Millis note_ttl, Deadline deadline) {
     if (!started_) co_await start();
     auto call = [this, key, &note, note_ttl, deadline] {
@@ -470,9 +480,11 @@ Task<bool> Resilient::erase(StoreKey key, std::string note, Millis note_ttl, Dea
         auto reply = co_await parts_.hot->erase(key, std::move(copy), note_ttl, first.until);
         heard(first, reply);
         if (!reply && !falls_back(reply.error())) co_return reply;
-        // What is ahead here must not be put back later.
-        if (reply && !ahead_) co_return reply;
         if (reply) {
+            const auto waits = co_await is_ahead(key, deadline);
+            if (!waits) co_return waits.error();
+            if (!*waits) co_return reply;
+            // It must not be put back later.
             auto here = co_await write_away<bool>(key, call, deadline);
             if (!here) co_return here;
             co_return *reply || *here;
@@ -492,6 +504,11 @@ Task<async::EndReply> Resilient::end(async::EndOrder order, Deadline deadline) {
         co_return co_await end_away(std::move(order), deadline);
     // SQL does not know of this ending: what is ahead here has to go by itself.
     if (!reply || !ahead_ || order.sequence > 0 || order.whole_user) co_return reply;
+    if (order.keys.size() == 1) {
+        const auto waits = co_await is_ahead(order.keys.front(), deadline);
+        if (!waits) co_return waits.error();
+        if (!*waits) co_return reply;
+    }
     const auto here = co_await end_away(std::move(order), deadline);
     if (!here) co_return here.error();
     reply->removed = std::max(reply->removed, here->removed);

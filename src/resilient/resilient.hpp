@@ -188,6 +188,7 @@ private:
                                                             std::string record, Millis ttl,
                                                             async::SaveReply reply,
                                                             Deadline deadline);
+    [[nodiscard]] async::Task<bool> is_ahead(StoreKey key, Deadline deadline);
     [[nodiscard]] async::Task<async::EndReply> end_away(async::EndOrder order, Deadline deadline);
     /// The calls of the database in place of the hot store, within the bulkhead.
     template <class T, class Call>

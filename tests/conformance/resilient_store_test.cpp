@@ -156,5 +156,81 @@ INSTANTIATE_TEST_SUITE_P(Resilient, StoreSuite,
                                          factory("redis_away", Hot::away, done_by_the_archive())),
                          store_name);
 
+/// One record waits in the database for a hot store that is well, and is not told of it (`leads_back`).
+class SomethingAhead : public testing::Test {
+protected:
+    SomethingAhead() {
+        server().admin({"FLUSHALL"});
+        RedisOptions redis;
+        redis.unix_socket = server().socket_path();
+        SqlOptions sql;
+        sql.url = "sqlite:///" + folder_.file("sessions.db");
+        database_ = sql::make_database(sql, {}).value();
+        kept_ = sql::make_fallback(database_, test::audit_sealer());
+        EXPECT_TRUE(run(kept_->create(ahead, record(), Millis{60'000}, soon())));
+        const auto hot = redis::make_store(runtime_.executor(), redis, nullptr);
+        FallbackOptions options;
+        options.hot_timeout = Millis{5000};
+        options.leads_back = false;
+        store_ = resilient::Resilient::make(
+            runtime_.executor(),
+            {hot, hot, hot, kept_, sql::make_archive(database_, test::audit_sealer())},
+            {options, Lifetimes{}, {}, {}}, &counters_);
+        EXPECT_TRUE(run(store_->status(soon())));
+        EXPECT_TRUE(run(store_->create(other, record(), Millis{60'000}, soon())));
+        EXPECT_EQ(counters_.fallback_writes, 0U);
+    }
+    ~SomethingAhead() override {
+        store_.reset();
+        database_->close();
+    }
+
+    static std::string record() {
+        model::RecordHeader header;
+        header.handle.bytes.back() = 7;
+        header.generation = 1;
+        return model::pack_header(header) + "sealed";
+    }
+    static Deadline soon() { return deadline_in(Millis{10'000}); }
+    template <class T>
+    Result<T> run(async::Task<T> task) {
+        return runtime::run_sync(runtime_, std::move(task), soon());
+    }
+
+    static constexpr StoreKey ahead{.shard = 1, .digest = {1}};
+    static constexpr StoreKey other{.shard = 1, .digest = {2}};
+    runtime::Runtime runtime_;
+    runtime::AtomicCounters counters_;
+    TemporaryFolder folder_;
+    std::shared_ptr<sql::Database> database_;
+    std::shared_ptr<async::FallbackStore> kept_;
+    std::shared_ptr<resilient::Resilient> store_;
+};
+
+// ids: S36 S81
+TEST_F(SomethingAhead, erasing_another_record_leaves_nothing_more_to_be_told) {
+    EXPECT_TRUE(run(store_->erase(other, {}, Millis{0}, soon())).value());
+    EXPECT_EQ(counters_.fallback_writes, 0U);
+    EXPECT_EQ(run(kept_->ahead(std::nullopt, 10, soon())).value().size(), 1U);
+}
+
+// ids: S36 S81 I1
+TEST_F(SomethingAhead, erasing_that_record_erases_it_in_both) {
+    EXPECT_TRUE(run(store_->erase(ahead, {}, Millis{0}, soon())).value());
+    EXPECT_EQ(counters_.fallback_writes, 1U);
+    EXPECT_EQ(run(store_->load(ahead, soon())).value(), std::nullopt);
+}
+
+// ids: S36 S81
+TEST_F(SomethingAhead,
+       ending_another_session_that_sql_does_not_know_leaves_nothing_more_to_be_told) {
+    async::EndOrder order;
+    order.shard = other.shard;
+    order.keys = {other};
+    EXPECT_EQ(run(store_->end(order, soon())).value().removed, 1U);
+    EXPECT_EQ(counters_.fallback_writes, 0U);
+    EXPECT_EQ(run(kept_->ahead(std::nullopt, 10, soon())).value().size(), 1U);
+}
+
 }  // namespace
 }  // namespace vedfolnir::test

@@ -74,13 +74,17 @@ protected:
                   SQLITE_OK);
         sqlite3_close(db);
         ASSERT_EQ(members.size(), count);
+        // Long enough ago to be due, and not so long that a login of the same shard would take a few away by itself.
+        const auto ago = std::chrono::system_clock::now() - std::chrono::hours(1);
+        const auto due_at =
+            std::to_string(std::chrono::duration_cast<Millis>(ago.time_since_epoch()).count());
         const auto expiry = only_key("*:expiry");
         const auto index = only_key("*:user:*");
         for (std::size_t at = 0; at < members.size(); at += 1000) {
             std::vector<std::string> due{"ZADD", expiry};
             std::vector<std::string> listed{"ZADD", index};
             for (std::size_t i = at; i < std::min(at + 1000, members.size()); ++i) {
-                due.insert(due.end(), {"1", members[i]});
+                due.insert(due.end(), {due_at, members[i]});
                 listed.insert(listed.end(), {"4000000000000", members[i]});
             }
             ASSERT_FALSE(server.admin(due).failed());

@@ -278,6 +278,8 @@ INSTANTIATE_TEST_SUITE_P(Engine, UpkeepOnMariaDb, testing::Values(SqlEngine::mys
 
 // ids: S35 S74
 TEST_P(UpkeepOnMariaDb, batch_reads_as_many_rows_as_it_has_whatever_the_table_holds) {
+    // The database counts its rows when it finds time; a plan by counts of an empty table must do as well.
+    SqlServer::shared(GetParam()).shell()->run("SET GLOBAL innodb_stats_auto_recalc = OFF");
     for (std::uint32_t first = 0; first < 6 * many; first += many)
         ASSERT_EQ(put(first, many, 1), many);
     const auto shell = SqlServer::shared(GetParam()).shell();

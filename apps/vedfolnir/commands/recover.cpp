@@ -30,7 +30,7 @@ public:
     void show(const compose::RecoverReport& report, std::uint64_t all) {
         if (!on_) return;
         fmt::print(stderr, "\r{} of {} copies, {} restored", report.seen, all, report.restored);
-        std::fflush(stderr);
+        static_cast<void>(std::fflush(stderr));  // only a picture of what is under way
         shown_ = true;
     }
     ~Progress() {

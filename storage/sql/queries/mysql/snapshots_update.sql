@@ -1,9 +1,9 @@
 -- Purpose: snapshots in place of older ones; not where the stored record is newer, was written here or is a note, nor of
 --   what ended.
--- Plan: the batch drives. With `= 0` planners walk an index of all records, and the batch for each of them.
+-- Plan: the batch drives, whatever the planner counted last. With `= 0` planners walk an index of all records, and the
+--   batch for each of them.
 -- Parameters: batch (a JSON array of objects with the columns of records that are named below).
-UPDATE records
-JOIN JSON_TABLE(:batch, '$[*]' COLUMNS (
+UPDATE JSON_TABLE(:batch, '$[*]' COLUMNS (
          store_key VARCHAR(25) PATH '$.store_key',
          user_tag VARCHAR(32) PATH '$.user_tag',
          handle VARCHAR(32) PATH '$.handle',
@@ -13,6 +13,7 @@ JOIN JSON_TABLE(:batch, '$[*]' COLUMNS (
          expires_ms BIGINT PATH '$.expires_ms',
          bytes LONGTEXT PATH '$.bytes',
          clock BIGINT PATH '$.clock')) fresh
+STRAIGHT_JOIN records
   ON fresh.store_key = records.store_key
 SET records.generation = fresh.generation,
     records.epoch = fresh.epoch,
