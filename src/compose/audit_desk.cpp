@@ -213,13 +213,17 @@ Result<HeadReport> AuditDesk::heads(bool sign, const std::string& copy_to) {
     return report;
 }
 
-Result<sql::ErasureReceipt> AuditDesk::erase(const std::string& user_id, const std::string& actor) {
+Result<audit::SharedSealer> AuditDesk::sealer() const {
     auto options = settings_.options;
     if (auto completed = complete(options); !completed) return std::move(completed).error();
-    const auto sealer = make_sealer(options.keys);
-    if (!sealer) return sealer.error();
+    return make_sealer(options.keys);
+}
+
+Result<sql::ErasureReceipt> AuditDesk::erase(const std::string& user_id, const std::string& actor) {
+    const auto with = sealer();
+    if (!with) return with.error();
     return write<sql::ErasureReceipt>(
-        [sealer = *sealer, now = database_->now(), user_id, actor](sql::Connection& db) {
+        [sealer = *with, now = database_->now(), user_id, actor](sql::Connection& db) {
             return sql::erase_subject(db, {*sealer, now}, sealer->subject_of(user_id), actor);
         });
 }

@@ -9,6 +9,8 @@
 #include "sql/audit_retention.hpp"
 #include "sql/audit_trail.hpp"
 #include "sql/sql.hpp"
+#include "vedfolnir/async/archive.hpp"
+#include "vedfolnir/session_manager.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -43,6 +45,15 @@ struct HeadReport {
     std::size_t copied = 0;
 };
 
+/// One entry as it is exported: as found, with its commitment, and opened.
+struct ExportedEntry {
+    audit::StoredEntry stored;
+    async::AuditEvent event;
+};
+
+/// Takes one entry after the other. An error ends the export with it.
+using ExportSink = std::function<Result<void>(const ExportedEntry&)>;
+
 /// Calls block, each statement under the configured timeout. Not thread-safe.
 class AuditDesk {
 public:
@@ -72,6 +83,18 @@ public:
     [[nodiscard]] Result<sql::ErasureReceipt> erase(const std::string& user_id,
                                                     const std::string& actor);
 
+    /// Hands out what matches `filter` (its trace, limit and before_id do not count), oldest first, up to what is there
+    /// now; how many entries that were. Errors: those of reading and of `sink`, key_unavailable, internal (an entry that
+    /// nobody wrote).
+    [[nodiscard]] Result<std::uint64_t> export_entries(const AuditFilter& filter,
+                                                       const ExportSink& sink,
+                                                       const Progress& progress);
+
+    /// Where heads are copied to by these settings; empty: nowhere.
+    [[nodiscard]] const std::string& heads_file() const noexcept {
+        return settings_.audit.heads_file;
+    }
+
     /// The public half of the configured key, or of `file`. Empty: there is none.
     [[nodiscard]] Result<std::optional<crypto::VerifyKey>> verify_key(const std::string& file);
 
@@ -91,6 +114,7 @@ private:
                                  deadline);
     }
     [[nodiscard]] Deadline call_deadline() const;
+    [[nodiscard]] Result<audit::SharedSealer> sealer() const;
 
     [[nodiscard]] Result<std::vector<audit::SignedHead>> all_heads(std::uint64_t after);
     [[nodiscard]] std::string seen_path() const;

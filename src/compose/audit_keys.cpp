@@ -1,5 +1,6 @@
 #include "compose/audit_keys.hpp"
 
+#include "compose/files.hpp"
 #include "compose/state_dir.hpp"
 #include "config/text.hpp"
 #include "model/bytes.hpp"
@@ -8,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -24,17 +24,6 @@ Result<crypto::SigningKey> signing_key(const std::string& path, const std::strin
     if (key) return std::move(*key);
     return Error{Errc::key_unavailable,
                  fmt::format("the audit key {} has {} bytes, it must have 32", path, raw.size())};
-}
-
-/// Empty: all of it is written and on disk. Else what went wrong.
-std::string write_synced(int file, std::string_view text) {
-    while (!text.empty()) {
-        const auto written = ::write(file, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return std::strerror(errno);
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return ::fsync(file) == 0 ? std::string() : std::strerror(errno);
 }
 
 }  // namespace
@@ -118,17 +107,6 @@ Result<void> append_heads(const std::string& path, const std::vector<audit::Sign
                  fmt::format("the signed heads could not be copied to {}: {}; they are in the "
                              "database, the next copy makes up for it",
                              path, why)};
-}
-
-Result<void> replace_file(const std::string& path, const std::string& text) {
-    const auto draft = fmt::format("{}.{}", path, ::getpid());
-    const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    auto why = file < 0 ? std::string(std::strerror(errno)) : write_synced(file, text);
-    if (file >= 0) ::close(file);
-    if (why.empty() && std::rename(draft.c_str(), path.c_str()) != 0) why = std::strerror(errno);
-    if (why.empty()) return {};
-    ::unlink(draft.c_str());
-    return Error{Errc::bad_options, fmt::format("{}: {}", path, why)};
 }
 
 }  // namespace vedfolnir::compose

@@ -35,7 +35,4 @@ inline constexpr const char* audit_key_file = "audit.key";
 [[nodiscard]] Result<void> append_heads(const std::string& path,
                                         const std::vector<audit::SignedHead>& heads);
 
-/// Writes `text` beside its place and moves it there, synced and with mode 0600. Errors: bad_options.
-[[nodiscard]] Result<void> replace_file(const std::string& path, const std::string& text);
-
 }  // namespace vedfolnir::compose

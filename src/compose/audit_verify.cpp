@@ -2,7 +2,7 @@
 #include "audit/json_fields.hpp"
 #include "compose/audit_desk.hpp"
 #include "compose/audit_keys.hpp"
-#include "compose/state_dir.hpp"
+#include "compose/files.hpp"
 #include "model/hex.hpp"
 
 #include <boost/json/parse.hpp>

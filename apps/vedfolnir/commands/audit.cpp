@@ -1,10 +1,10 @@
 // vedfolnir audit list
+#include "commands/audit_keep.hpp"
 #include "commands/audit_proof.hpp"
-#include "commands/commands.hpp"
+#include "commands/audit_view.hpp"
 #include "text.hpp"
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
 #include <memory>
@@ -17,12 +17,8 @@ namespace json = boost::json;
 constexpr std::uint32_t page_max = 1000;
 
 struct Arguments {
-    std::string user;
-    std::string type;
-    std::string handle;
+    EventArguments events;
     std::string trace;
-    std::string since;
-    std::string until;
     std::uint32_t limit = 100;
     std::uint64_t before = 0;
 };
@@ -37,9 +33,7 @@ json::object entry_json(const AuditEntry& entry) {
                      {"detail", nullptr}};
     if (entry.handle) out["handle"] = entry.handle->text();
     if (!entry.user_id.empty()) out["user_id"] = entry.user_id;
-    boost::system::error_code failed;
-    auto detail = json::parse(entry.detail, failed);
-    out["detail"] = failed ? json::value(json::string(entry.detail)) : std::move(detail);
+    out["detail"] = detail_json(entry.detail);
     return out;
 }
 
@@ -69,35 +63,20 @@ void print(const Context& context, const std::vector<AuditEntry>& entries, bool 
 }
 
 ExitCode list(const Context& context, const Arguments& arguments) {
-    AuditFilter filter{.user_id = arguments.user,
-                       .type = arguments.type,
-                       .limit = arguments.limit,
-                       .before_id = arguments.before};
-    if (!arguments.handle.empty()) {
-        filter.handle = Handle::parse(arguments.handle);
-        if (!filter.handle) return wrong(context, "a handle is 32 hexadecimal digits");
-    }
+    ExitCode code{};
+    auto filter = event_filter(context, arguments.events, code);
+    if (!filter) return code;
+    filter->limit = arguments.limit;
+    filter->before_id = arguments.before;
     if (!arguments.trace.empty()) {
-        filter.trace = TraceId::parse(arguments.trace);
-        if (!filter.trace)
+        filter->trace = TraceId::parse(arguments.trace);
+        if (!filter->trace)
             return wrong(context,
                          "a trace id is 32 lower-case hexadecimal digits, not all of them 0");
     }
-    const auto now = wall_clock_now();
-    for (const auto& [text, into] :
-         {std::pair{&arguments.since, &filter.since}, std::pair{&arguments.until, &filter.until}}) {
-        if (text->empty()) continue;
-        *into = parse_time(*text, now);
-        if (!*into)
-            return wrong(
-                context,
-                fmt::format("'{}' is neither a UTC time (2025-11-23T10:00:00Z) nor an age (2h)",
-                            *text));
-    }
-    ExitCode code{};
     const auto manager = context.open_existing(code);
     if (!manager) return code;
-    const auto entries = manager->audit(filter);
+    const auto entries = manager->audit(*filter);
     if (!entries) return context.console.fail(entries.error());
     print(context, *entries, entries->size() == arguments.limit);
     return ExitCode::ok;
@@ -110,26 +89,10 @@ void add_audit(CLI::App& app, Chosen& chosen) {
     audit->require_subcommand(1);
     auto arguments = std::make_shared<Arguments>();
     auto* command = audit->add_subcommand("list", "Events, newest first");
-    command->add_option("--user", arguments->user, "Only events of this user id")
-        ->type_name("USER")
-        ->check(named());
-    command
-        ->add_option("--type", arguments->type,
-                     "Only this type, or a beginning such as 'session.*'")
-        ->type_name("TYPE")
-        ->check(named());
-    command->add_option("--handle", arguments->handle, "Only events of this session")
-        ->type_name("HANDLE")
-        ->check(named());
+    add_event_options(*command, arguments->events);
     command
         ->add_option("--trace", arguments->trace, "Only events of the request with this trace id")
         ->type_name("ID")
-        ->check(named());
-    command->add_option("--since", arguments->since, "Not older than this UTC time or age (2h, 3d)")
-        ->type_name("TIME")
-        ->check(named());
-    command->add_option("--until", arguments->until, "Not younger than this UTC time or age")
-        ->type_name("TIME")
         ->check(named());
     command->add_option("--limit", arguments->limit, "At most this many (up to 1000)")
         ->check(CLI::Range(1U, page_max));
@@ -139,6 +102,7 @@ void add_audit(CLI::App& app, Chosen& chosen) {
         chosen.action = [arguments](Context& context) { return list(context, *arguments); };
     });
     add_audit_proof(*audit, chosen);
+    add_audit_keep(*audit, chosen);
 }
 
 }  // namespace vedfolnir::cli

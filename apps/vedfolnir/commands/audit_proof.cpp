@@ -1,7 +1,7 @@
 // vedfolnir audit verify | prove | consistency | head | erase
 #include "commands/audit_proof.hpp"
 
-#include "compose/audit_desk.hpp"
+#include "commands/audit_view.hpp"
 #include "compose/audit_keys.hpp"
 #include "text.hpp"
 
@@ -11,8 +11,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
-#include <cstdio>
 #include <memory>
 
 namespace vedfolnir::cli {
@@ -47,16 +45,6 @@ struct EraseArguments {
     std::string user;
     bool yes = false;
 };
-
-/// On stderr, once something takes longer than two seconds, and every two seconds from then on.
-compose::Progress progress_on_stderr() {
-    using Clock = std::chrono::steady_clock;
-    return [next = Clock::now() + Seconds{2}](std::uint64_t done, std::uint64_t total) mutable {
-        if (Clock::now() < next) return;
-        next = Clock::now() + Seconds{2};
-        fmt::print(stderr, "{} of {} entries\n", done, total);
-    };
-}
 
 json::object finding_json(const audit::Finding& finding) {
     return {{"fault", audit::to_string(finding.fault)},
@@ -115,11 +103,9 @@ void print(const Context& context, const compose::VerifyReport& report) {
 
 ExitCode verify(const Context& context, const VerifyArguments& arguments) {
     ExitCode code{};
-    const auto settings = context.existing_settings(code);
-    if (!settings) return code;
-    const auto desk = AuditDesk::open(*settings);
-    if (!desk) return context.console.fail(desk.error());
-    const auto report = (*desk)->verify(arguments.order, progress_on_stderr());
+    const auto desk = open_desk(context, code);
+    if (!desk) return code;
+    const auto report = desk->verify(arguments.order, progress_on_stderr());
     if (!report) return context.console.fail(report.error());
     print(context, *report);
     return report->findings.empty() ? ExitCode::ok : ExitCode::failed;
@@ -181,11 +167,9 @@ ExitCode prove(const Context& context, const ProveArguments& arguments) {
     }
     if (!arguments.check.empty()) return check_proof(context, arguments);
     ExitCode code{};
-    const auto settings = context.existing_settings(code);
-    if (!settings) return code;
-    const auto desk = AuditDesk::open(*settings);
-    if (!desk) return context.console.fail(desk.error());
-    const auto proof = (*desk)->prove(arguments.event);
+    const auto desk = open_desk(context, code);
+    if (!desk) return code;
+    const auto proof = desk->prove(arguments.event);
     if (!proof) return context.console.fail(proof.error());
     context.console.print(audit::proof_text(*proof));
     return ExitCode::ok;
@@ -206,18 +190,16 @@ Result<audit::SignedHead> head_of(AuditDesk& desk, const std::string& word) {
 
 ExitCode consistency(const Context& context, const ConsistencyArguments& arguments) {
     ExitCode code{};
-    const auto settings = context.existing_settings(code);
-    if (!settings) return code;
-    const auto desk = AuditDesk::open(*settings);
-    if (!desk) return context.console.fail(desk.error());
-    const auto first = head_of(**desk, arguments.first);
+    const auto desk = open_desk(context, code);
+    if (!desk) return code;
+    const auto first = head_of(*desk, arguments.first);
     if (!first) return context.console.fail(first.error());
-    const auto second = head_of(**desk, arguments.second);
+    const auto second = head_of(*desk, arguments.second);
     if (!second) return context.console.fail(second.error());
-    const auto key = (*desk)->verify_key(arguments.public_key);
+    const auto key = desk->verify_key(arguments.public_key);
     if (!key) return context.console.fail(key.error());
     if (!*key) return no_key(context);
-    const auto proof = (*desk)->prove(*first, *second);
+    const auto proof = desk->prove(*first, *second);
     if (!proof) return context.console.fail(proof.error());
     if (const auto wrong = audit::refusal(*proof, **key); !wrong.empty())
         return context.console.fail(ExitCode::failed, "not_proven", wrong,
@@ -235,13 +217,11 @@ ExitCode consistency(const Context& context, const ConsistencyArguments& argumen
 
 ExitCode head(const Context& context, const HeadArguments& arguments) {
     ExitCode code{};
-    const auto settings = context.existing_settings(code);
-    if (!settings) return code;
-    const auto desk = AuditDesk::open(*settings);
-    if (!desk) return context.console.fail(desk.error());
+    const auto desk = open_desk(context, code);
+    if (!desk) return code;
     auto copy_to = arguments.copy_to;
-    if (copy_to.empty() && arguments.sign) copy_to = settings->audit.heads_file;
-    const auto report = (*desk)->heads(arguments.sign, copy_to);
+    if (copy_to.empty() && arguments.sign) copy_to = desk->heads_file();
+    const auto report = desk->heads(arguments.sign, copy_to);
     if (!report) return context.console.fail(report.error());
     if (!report->last) {
         return context.console.fail(ExitCode::failed, "not_found", "no head was signed yet",
@@ -264,11 +244,9 @@ ExitCode erase(const Context& context, const EraseArguments& arguments) {
                                     "repeat it with --yes");
     }
     ExitCode code{};
-    const auto settings = context.existing_settings(code);
-    if (!settings) return code;
-    const auto desk = AuditDesk::open(*settings);
-    if (!desk) return context.console.fail(desk.error());
-    const auto receipt = (*desk)->erase(arguments.user, operator_name());
+    const auto desk = open_desk(context, code);
+    if (!desk) return code;
+    const auto receipt = desk->erase(arguments.user, operator_name());
     if (!receipt) return context.console.fail(receipt.error());
     if (context.console.json) {
         context.console.print(json::object{{"subject", receipt->subject},
