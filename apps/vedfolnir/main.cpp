@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
     add_jobs(app, chosen);
     add_metrics(app, chosen);
     add_health(app, chosen);
+    add_report(app, chosen);
     add_serve(app, chosen);
     add_bench(app, chosen);
     add_config(app, chosen);

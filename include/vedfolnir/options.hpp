@@ -163,6 +163,7 @@ struct JobOptions {
     std::uint32_t batches_max = 10;   ///< Steps of one run; the rest follows after a short pause.
     Seconds ended_kept{7 * 86400};    ///< Rows of ended sessions.
     Seconds audit_kept{365 * 86400};  ///< Events.
+    Seconds statistics_kept{1095 * 86400};  ///< Figures of sessions whose rows are gone.
     Seconds restorable_backup{30 * 86400};  ///< Age of the oldest backup that may be restored.
     std::optional<SnapshotOptions> snapshots = SnapshotOptions{};  ///< Redis only. Empty: none.
 };

@@ -54,6 +54,7 @@ void apply_jobs(Resolving& to) {
     apply_snapshots(layers, jobs.snapshots);
     apply_days(layers, "SESSION_EXPIRED_RETENTION_DAYS", jobs.ended_kept);
     apply_days(layers, "SESSION_AUDIT_RETENTION_DAYS", jobs.audit_kept);
+    apply_days(layers, "VEDFOLNIR_STATISTICS_RETENTION_DAYS", jobs.statistics_kept);
     apply_days(layers, "VEDFOLNIR_RESTORABLE_BACKUP_DAYS", jobs.restorable_backup);
 }
 

@@ -247,6 +247,13 @@ constexpr std::array known{
           .about = "Days an event of the audit trail is kept.",
           .min = 1,
           .max = 36500},
+    Known{.name = "VEDFOLNIR_STATISTICS_RETENTION_DAYS",
+          .kind = Kind::integer,
+          .group = Group::cleanup,
+          .fallback = "1095",
+          .about = "Days the figures of sessions are kept whose rows are gone (vedfolnir report).",
+          .min = 1,
+          .max = 36500},
 
     // Cross-tab sync
     Known{.name = "SESSION_SYNC_CHECK_INTERVAL_SECONDS",

@@ -144,7 +144,8 @@ public:
                                    std::max(options_.ended_kept, lifetimes_.clock_skew_max)},
                               Kept{async::Retained::audit, options_.audit_kept},
                               Kept{async::Retained::revocations,
-                                   lifetimes_.clock_skew_max + options_.restorable_backup}};
+                                   lifetimes_.clock_skew_max + options_.restorable_backup},
+                              Kept{async::Retained::statistics, options_.statistics_kept}};
         std::uint32_t batches = options_.batches_max;
         for (const Kept& rows : kept) {
             for (bool full = true; full && batches > 0 && run.goes_on();) {

@@ -2,6 +2,7 @@
 
 #include "sql/audit_trail.hpp"
 #include "sql/rows.hpp"
+#include "sql/statistics.hpp"
 
 #include <fmt/format.h>
 
@@ -64,6 +65,7 @@ ErasureReceipt erase_subject(Connection& db, const Auditor& auditor, const UserT
     db.execute("audit_subject_blank",
                {{"subject", receipt.subject}, {"blank", std::string(80, '0')}});
     receipt.had_key = db.execute("audit_subject_remove", params) > 0;
+    forget_in_statistics(db, subject, auditor.now);
     async::AuditEvent event;
     event.at = auditor.now;
     event.type = "audit.erased";

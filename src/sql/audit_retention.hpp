@@ -23,7 +23,7 @@ struct ErasureReceipt {
 };
 
 /// Deletes the subject's key: what the trail says of it is unreadable from here on, and verifies as before. An event says
-/// so, by the subject alone.
+/// so, by the subject alone. Its figures go, too (statistics.hpp).
 [[nodiscard]] ErasureReceipt erase_subject(Connection& db, const Auditor& auditor,
                                            const UserTag& subject, const std::string& actor);
 

@@ -24,6 +24,11 @@ public:
         text_ += text;
         text_ += '"';
     }
+    /// `json`: a value as it stands in JSON, which holds whatever a text may.
+    void add_json(std::string_view column, std::string_view json) {
+        name(column);
+        text_ += json;
+    }
     [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
     [[nodiscard]] std::string json() const { return text_.empty() ? "[]" : text_ + "}]"; }
 

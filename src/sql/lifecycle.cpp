@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <set>
 
 namespace vedfolnir::sql {
@@ -43,13 +42,6 @@ void lock_shards(Connection& db, const async::LoginOrder& login) {
     std::set<std::uint8_t> shards{login.row.user.shard()};
     if (login.replaced) shards.insert(login.replaced->key.shard);
     lock_shards(db, shards);
-}
-
-OperationId new_operation() {
-    std::random_device source;
-    OperationId id{};
-    std::ranges::generate(id, [&] { return static_cast<std::uint8_t>(source()); });
-    return id;
 }
 
 /// An earlier attempt of this operation was committed: its answer is read back, nothing is written.

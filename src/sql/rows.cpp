@@ -2,6 +2,9 @@
 
 #include "sql/failure.hpp"
 
+#include <algorithm>
+#include <random>
+
 namespace vedfolnir::sql {
 namespace {
 
@@ -18,6 +21,13 @@ std::uint64_t count(const Row& row, std::size_t column) {
 std::optional<std::string> hex(const std::optional<OperationId>& operation) {
     if (!operation) return std::nullopt;
     return hex(*operation);
+}
+
+OperationId new_operation() {
+    std::random_device source;
+    OperationId id{};
+    std::ranges::generate(id, [&] { return static_cast<std::uint8_t>(source()); });
+    return id;
 }
 
 std::pair<std::string, std::string> tags_of_shard(std::uint8_t shard) {

@@ -21,6 +21,8 @@ inline constexpr std::size_t revocation_columns = 5;
     return Handle{bytes}.text();
 }
 [[nodiscard]] std::optional<std::string> hex(const std::optional<OperationId>& operation);
+/// Names what one statement changes for those that follow it.
+[[nodiscard]] OperationId new_operation();
 /// The user tags of a shard lie between: `2a` and `2b`, `ff` and `fg`.
 [[nodiscard]] std::pair<std::string, std::string> tags_of_shard(std::uint8_t shard);
 [[nodiscard]] inline std::int64_t millis(TimePoint time) noexcept {

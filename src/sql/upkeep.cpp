@@ -4,6 +4,7 @@
 #include "sql/failure.hpp"
 #include "sql/lifecycle.hpp"
 #include "sql/rows.hpp"
+#include "sql/statistics.hpp"
 
 #include <algorithm>
 #include <array>
@@ -33,9 +34,11 @@ void act_under(Connection& db, const Ticket& ticket) {
 std::string_view purge_query(Retained rows) {
     switch (rows) {
     case Retained::sessions:
-        return "sessions_purge";
+        break;  // Counted first: purge_sessions.
     case Retained::audit:
         break;  // Whole partitions: drop_old_partitions.
+    case Retained::statistics:
+        return "statistics_purge";
     case Retained::revocations:
         return "revocations_purge";
     case Retained::records:
@@ -139,6 +142,7 @@ async::Task<std::uint32_t> SqlUpkeep::purge(Ticket ticket, Retained rows, TimePo
         act_under(db, ticket);
         if (rows == Retained::audit)
             return drop_old_partitions(db, {*sealer, written}, before, limit);
+        if (rows == Retained::sessions) return purge_sessions(db, before, limit);
         const std::string_view time = rows == Retained::records ? "now" : "before";
         return static_cast<std::uint32_t>(
             db.execute(purge_query(rows), {{time, millis(before)}, {"page", std::int64_t{limit}}}));

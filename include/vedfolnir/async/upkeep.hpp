@@ -107,10 +107,11 @@ struct Ticket {
 
 /// Rows that retention removes.
 enum class Retained : std::uint8_t {
-    sessions,     ///< Ended, and past their absolute end.
+    sessions,  ///< Ended, and past their absolute end. What is counted of them stays, in the same transaction.
     audit,        ///< Events.
     revocations,  ///< Of sessions that cannot be alive any more, in whatever backup.
-    records       ///< Expired copies.
+    records,      ///< Expired copies.
+    statistics    ///< Figures of sessions whose rows are gone.
 };
 
 /// SQL's side. Each call is one transaction. Errors also: denied.

@@ -257,6 +257,8 @@ const Row rows[] = {
      [](const Settings& s) { return s.options.jobs.ended_kept == Seconds(2 * 86400); }},
     {"SESSION_AUDIT_RETENTION_DAYS", "90",
      [](const Settings& s) { return s.options.jobs.audit_kept == Seconds(90 * 86400); }},
+    {"VEDFOLNIR_STATISTICS_RETENTION_DAYS", "400",
+     [](const Settings& s) { return s.options.jobs.statistics_kept == Seconds(400 * 86400); }},
     {"VEDFOLNIR_INDEX_SECRET", "U0k4ZPzq1yTcVw7hRb3nXo9dLm5sKf2eGa8iYjQvN6E=",
      [](const Settings& s) { return s.options.keys.index_secret.size() == 32; }},
 };

@@ -1,0 +1,49 @@
+// Figures of sessions that outlive their rows (docs/adr/0016).
+//
+// A session is counted from its row as long as that is kept, and from `session_statistics` afterwards: the transaction that
+// removes the row adds it there. So nothing is counted twice or lost, however often a purge is cut short or repeated.
+#pragma once
+
+#include "model/statistics.hpp"
+#include "sql/connection.hpp"
+#include "vedfolnir/types.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vedfolnir::sql {
+
+// Each runs inside the caller's transaction and throws Failure.
+
+/// Counts and removes ended sessions, longest ended first, of whom both end and absolute end lie before `before`; how many,
+/// at most `limit`.
+[[nodiscard]] std::uint32_t purge_sessions(Connection& db, TimePoint before, std::uint32_t limit);
+
+/// The user's own figures go, and sessions that began until now are nobody's when their rows go. Those of all users stay.
+void forget_in_statistics(Connection& db, const UserTag& user, TimePoint now);
+
+struct StatisticsQuery {
+    model::Dimension by = model::Dimension::all;
+    bool each_day = false;  ///< Else the whole time in one.
+    TimePoint since{};      ///< A day's beginning, as is `until`, which is excluded.
+    TimePoint until{};
+    TimePoint now{};
+    std::string name;  ///< Not empty: of this one only; a user's tag, a platform or a reason.
+};
+
+/// At most so many names (times days, times classes of length) are added up.
+inline constexpr std::uint32_t counted_rows_max = 500'000;
+
+/// Throws Failure also: too_large.
+[[nodiscard]] std::vector<model::Counted> read_statistics(Connection& db,
+                                                          const StatisticsQuery& query);
+
+struct LiveSessions {
+    model::Lengths ages;
+    std::uint64_t users = 0;
+    std::uint64_t users_with_several = 0;
+};
+[[nodiscard]] LiveSessions read_live_sessions(Connection& db, TimePoint now);
+
+}  // namespace vedfolnir::sql
