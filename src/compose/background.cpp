@@ -12,12 +12,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 #include <unistd.h>
 #include <utility>
 
 namespace vedfolnir::compose {
 namespace {
+
+constexpr Millis batch_timeout{2'000};
 
 /// Names this process among all that share the stores, now and later.
 std::string holder_name() {
@@ -26,6 +29,12 @@ std::string holder_name() {
     host.resize(host.find('\0') == std::string::npos ? host.size() : host.find('\0'));
     std::random_device random;
     return fmt::format("{}:{}:{:08x}", host, ::getpid(), random());
+}
+
+/// A batch is many commands; nobody waits for it as for a page. The lease has deadlines of its own.
+RedisOptions patient(RedisOptions options) {
+    options.request_timeout = std::max(options.request_timeout, batch_timeout);
+    return options;
 }
 
 /// Lines of `key=value` for machines, readable for people.
@@ -60,7 +69,7 @@ Result<Background> make_background(boost::asio::any_io_executor executor,
     auto sql = std::make_shared<sql::SqlUpkeep>(*database, sealer);
     std::shared_ptr<redis::RedisUpkeep> redis;
     if (options.store == StoreKind::redis)
-        redis = std::make_shared<redis::RedisUpkeep>(executor, options.redis);
+        redis = std::make_shared<redis::RedisUpkeep>(executor, patient(options.redis));
 
     const jobs::Stores stores{redis, sql, &counters, operator_log()};
     std::vector<jobs::Job> work;

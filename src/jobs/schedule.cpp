@@ -38,4 +38,14 @@ LeaseTimes lease_times(Millis replaced_within) noexcept {
     return {ttl, ttl / 3, replaced_within / 10};
 }
 
+void StepSize::took(std::uint32_t entries, std::chrono::steady_clock::duration time) noexcept {
+    using Seconds = std::chrono::duration<double>;
+    if (entries < now_ / 2) return;
+    const double fits = entries * (Seconds(step_time) / std::max(Seconds(time), Seconds(1e-6)));
+    // Not more than doubled: one quick step may be luck.
+    const double next = std::min(fits, 2.0 * now_);
+    now_ =
+        static_cast<std::uint32_t>(std::clamp(next, 1.0 * least_, 1.0 * least_ * step_growth_max));
+}
+
 }  // namespace vedfolnir::jobs

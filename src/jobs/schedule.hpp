@@ -3,6 +3,7 @@
 
 #include "vedfolnir/types.hpp"
 
+#include <chrono>
 #include <cstdint>
 
 namespace vedfolnir::jobs {
@@ -33,5 +34,24 @@ struct LeaseTimes {
     Millis spread;  ///< Others ask again this much after the end, at most.
 };
 [[nodiscard]] LeaseTimes lease_times(Millis replaced_within) noexcept;
+
+/// A step of cleaning up is one transaction, for which every other writer of the same SQLite file waits.
+constexpr std::chrono::milliseconds step_time{40};
+/// How far a step may grow beyond its configured size while there is a backlog.
+constexpr std::uint32_t step_growth_max = 20;
+
+/// The size of the next step: as much as `step_time` allows, at least the configured size and at most `step_growth_max`
+/// times that.
+class StepSize {
+public:
+    explicit StepSize(std::uint32_t configured) noexcept : least_(configured), now_(configured) {}
+    [[nodiscard]] std::uint32_t now() const noexcept { return now_; }
+    /// What a step of `entries` took. One that was far from full says little, and is left out.
+    void took(std::uint32_t entries, std::chrono::steady_clock::duration time) noexcept;
+
+private:
+    std::uint32_t least_;
+    std::uint32_t now_;
+};
 
 }  // namespace vedfolnir::jobs

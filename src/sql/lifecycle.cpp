@@ -283,24 +283,12 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request,
     return receipt;
 }
 
-/// Closes rows by one statement, with an event each.
-std::uint32_t close_as_expired(Connection& db, const Auditor& auditor, std::string_view query,
-                               Params params) {
-    // Names what this call closes, also where another one works beside it.
-    const auto operation = hex(new_operation());
-    params.emplace_back("reason", std::string(to_string(EndReason::expired)));
-    params.emplace_back("operation", operation);
-    if (db.execute(query, std::move(params)) == 0) return 0;
-    std::vector<NewEvent> events;
-    for (const auto& row : db.query("sessions_closed_by", 3, {{"operation", operation}})) {
-        auto event = runtime::expired_event();
-        event.at = moment(row.integer(0));
-        event.handle = read_handle(row, 1);
-        event.user_id = row.text(2);
-        events.push_back({std::move(event)});
-    }
-    write_events(db, auditor, events);
-    return static_cast<std::uint32_t>(events.size());
+NewEvent expired_event_of(const Handle& handle, TimePoint ended, std::string user_id) {
+    auto event = runtime::expired_event();
+    event.at = ended;
+    event.handle = handle;
+    event.user_id = std::move(user_id);
+    return {std::move(event)};
 }
 
 std::string gone_rows(const std::vector<async::Gone>& gone) {
@@ -376,28 +364,48 @@ std::uint32_t raise_sequences(Connection& db, const Auditor& auditor,
 
 std::uint32_t close_expired(Connection& db, const Auditor& auditor, TimePoint now,
                             std::uint32_t limit) {
-    return close_as_expired(db, auditor, "sessions_close_expired",
-                            {{"now", millis(now)}, {"page", std::int64_t{limit}}});
+    // Names what this call closes, also where another one works beside it.
+    const auto operation = hex(new_operation());
+    if (db.execute("sessions_close_expired",
+                   {{"now", millis(now)},
+                    {"page", std::int64_t{limit}},
+                    {"reason", std::string(to_string(EndReason::expired))},
+                    {"operation", operation}}) == 0)
+        return 0;
+    std::vector<NewEvent> events;
+    for (const auto& row : db.query("sessions_closed_by", 3, {{"operation", operation}}))
+        events.push_back(
+            expired_event_of(read_handle(row, 1), moment(row.integer(0)), row.text(2)));
+    write_events(db, auditor, events);
+    return static_cast<std::uint32_t>(events.size());
 }
 
-std::uint32_t close_gone(Connection& db, const Auditor& auditor,
-                         const std::vector<async::Gone>& gone, TimePoint now) {
-    return close_as_expired(db, auditor, "sessions_close_gone",
-                            {{"batch", gone_rows(gone)}, {"now", millis(now)}});
-}
-
-void keep_closed(Connection& db, std::vector<async::Gone>& gone) {
+std::uint32_t close_gone(Connection& db, const Auditor& auditor, std::vector<async::Gone>& gone,
+                         TimePoint now) {
+    const auto operation = hex(new_operation());
+    const auto batch = gone_rows(gone);
+    db.execute("sessions_close_gone", {{"batch", batch},
+                                       {"now", millis(now)},
+                                       {"reason", std::string(to_string(EndReason::expired))},
+                                       {"operation", operation}});
     std::map<Handle, UserTag> users;
     std::set<Handle> open;
-    for (const auto& row : db.query("sessions_users", 3, {{"batch", gone_rows(gone)}})) {
-        users.emplace(read_handle(row, 0), read_tag(row, 1));
-        if (row.integer(2) != 0) open.insert(read_handle(row, 0));
+    std::vector<NewEvent> events;
+    for (const auto& row :
+         db.query("sessions_gone", 5, {{"batch", batch}, {"operation", operation}})) {
+        const auto handle = read_handle(row, 0);
+        users.emplace(handle, read_tag(row, 1));
+        if (row.integer(2) != 0) open.insert(handle);
+        if (row.cell(3))
+            events.push_back(expired_event_of(handle, moment(row.integer(3)), row.text(4)));
     }
     std::erase_if(gone, [&](const async::Gone& session) { return open.contains(session.handle); });
     for (async::Gone& session : gone) {
         const auto known = users.find(session.handle);
         if (known != users.end()) session.user = known->second;
     }
+    write_events(db, auditor, events);
+    return static_cast<std::uint32_t>(events.size());
 }
 
 bool record_change(Connection& db, const Auditor& auditor, const Handle& handle,

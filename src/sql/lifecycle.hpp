@@ -26,11 +26,10 @@ namespace vedfolnir::sql {
 [[nodiscard]] std::uint32_t close_expired(Connection& db, const Auditor& auditor, TimePoint now,
                                           std::uint32_t limit);
 /// Closes the rows of sessions whose record the hot store let go, as expired and with an event each; not where a row was
-/// closed before, its session lives under another key, or `records` holds a copy that is still alive. How many.
+/// closed before, its session lives under another key, or `records` holds a copy that is still alive. How many. Takes out
+/// of `gone` those that are open all the same, and fills in whose sessions the others are, as far as that is known here.
 [[nodiscard]] std::uint32_t close_gone(Connection& db, const Auditor& auditor,
-                                       const std::vector<async::Gone>& gone, TimePoint now);
-/// Leaves out those that are open all the same, and fills in whose sessions the others are, as far as that is known here.
-void keep_closed(Connection& db, std::vector<async::Gone>& gone);
+                                       std::vector<async::Gone>& gone, TimePoint now);
 [[nodiscard]] bool record_change(Connection& db, const Auditor& auditor, const Handle& handle,
                                  const std::string& platform, const async::AuditEvent& event);
 [[nodiscard]] async::ReplayReceipt replay(Connection& db, const Auditor& auditor,

@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 
 /// How many of SQLite's instructions run between two looks at the limit: well under a millisecond.
 constexpr int instructions_per_check = 4000;
+/// Of a writer, at most; several times what a batch of a background job changes.
+constexpr int writer_cache_kib = 32 * 1024;
 
 sqlite_api::sqlite3* native(soci::session& connection) {
     return static_cast<soci::sqlite3_session_backend*>(connection.get_backend())->conn_;
@@ -168,6 +170,10 @@ void SqliteDialect::greet(Connection& fresh, Role role) {
         return;
     }
     fresh.statement("PRAGMA synchronous = FULL");
+    // What a batch changes stays in memory until its commit, and so do the pages as they were before each statement: else
+    // SQLite writes both to files in between.
+    fresh.statement("PRAGMA cache_size = " + std::to_string(-writer_cache_kib));
+    fresh.statement("PRAGMA temp_store = MEMORY");
     const auto mode = fresh.statement("PRAGMA journal_mode = WAL", 1).value_or("none");
     if (mode != "wal") {
         throw Failure(Errc::bad_options,

@@ -116,8 +116,7 @@ async::Task<SqlUpkeep::Closed> SqlUpkeep::close_gone(Ticket ticket, std::vector<
         Closed closed;
         closed.gone = gone;
         if (gone.empty()) return closed;
-        closed.closed = sql::close_gone(db, {*sealer, written}, gone, now);
-        keep_closed(db, closed.gone);
+        closed.closed = sql::close_gone(db, {*sealer, written}, closed.gone, now);
         return closed;
     };
     return database_->write_alone<Closed>(std::move(work), deadline);

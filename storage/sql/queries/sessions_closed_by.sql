@@ -1,4 +1,4 @@
--- Purpose: the rows that sessions_close_expired or sessions_close_gone closed, in the same transaction.
+-- Purpose: the rows that sessions_close_expired or scope_close closed, in the same transaction.
 -- Parameters: operation as there.
 SELECT ended_ms, handle, user_id FROM sessions
 WHERE end_operation = :operation

@@ -44,5 +44,28 @@ TEST(Schedule, others_ask_again_before_the_promised_time_is_over) {
     }
 }
 
+// ids: S26 F29
+TEST(StepSize, grows_while_steps_are_quick_and_shrinks_when_one_is_slow) {
+    StepSize size(100);
+    EXPECT_EQ(size.now(), 100U);
+    size.took(100, step_time / 100);
+    EXPECT_EQ(size.now(), 200U) << "doubled at most";
+    size.took(200, step_time / 2);
+    EXPECT_EQ(size.now(), 400U);
+    size.took(400, step_time * 2);
+    EXPECT_EQ(size.now(), 200U) << "what fits into the time";
+    size.took(3, step_time * 10);
+    EXPECT_EQ(size.now(), 200U) << "a step with little to do says little";
+}
+
+// ids: S26 F29
+TEST(StepSize, stays_within_its_bounds) {
+    StepSize size(100);
+    for (int i = 0; i < 20; ++i) size.took(size.now(), std::chrono::nanoseconds(0));
+    EXPECT_EQ(size.now(), 100U * step_growth_max);
+    for (int i = 0; i < 20; ++i) size.took(size.now(), step_time * 1000);
+    EXPECT_EQ(size.now(), 100U);
+}
+
 }  // namespace
 }  // namespace vedfolnir::jobs
