@@ -53,17 +53,18 @@ private:
 
 }  // namespace
 
-Result<jobs::Abridge> make_abridge(const ManagerOptions& options) {
+Result<runtime::Abridge> make_abridge(const ManagerOptions& options) {
     if (options.jobs.snapshots->keys.empty()) {
-        return jobs::Abridge([](const StoreKey&, std::string record) -> std::optional<std::string> {
-            if (!is_named(record)) return std::nullopt;
-            return record;
-        });
+        return runtime::Abridge(
+            [](const StoreKey&, std::string record) -> std::optional<std::string> {
+                if (!is_named(record)) return std::nullopt;
+                return record;
+            });
     }
     auto ring = crypto::KeyRing::open(options.keys);
     if (!ring) return std::move(ring).error();
     auto abridger = std::make_shared<Abridger>(options, std::move(*ring));
-    return jobs::Abridge(
+    return runtime::Abridge(
         [abridger](const StoreKey& key, std::string record) -> std::optional<std::string> {
             if (!is_named(record)) return std::nullopt;
             return (*abridger)(key, std::move(record));

@@ -1,7 +1,7 @@
 // What a copy in SQL keeps of a record.
 #pragma once
 
-#include "jobs/snapshots.hpp"
+#include "runtime/abridge.hpp"
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/result.hpp"
 
@@ -9,6 +9,6 @@ namespace vedfolnir::compose {
 
 /// Without a policy of keys the sealed bytes as they are; else the same session with those keys only, besides the ones that
 /// say who is logged in, sealed anew; what this process has no key for as it is. Errors: key_unavailable.
-[[nodiscard]] Result<jobs::Abridge> make_abridge(const ManagerOptions& options);
+[[nodiscard]] Result<runtime::Abridge> make_abridge(const ManagerOptions& options);
 
 }  // namespace vedfolnir::compose

@@ -2,6 +2,7 @@
 #include "cache/announcement.hpp"
 #include "cache/cached.hpp"
 #include "compose/audit_keys.hpp"
+#include "compose/abridge.hpp"
 #include "compose/background.hpp"
 #include "compose/operator_log.hpp"
 #include "compose/state_dir.hpp"
@@ -82,6 +83,11 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
     if (options.store == StoreKind::sql) {
         ports.store = sql::make_store(*database);
         return ports;
+    }
+    if (options.jobs.snapshots) {
+        auto abridge = compose::make_abridge(options);
+        if (!abridge) return std::move(abridge).error();
+        ports.copy = std::move(*abridge);
     }
     auto store = redis::make_store(runtime.executor(), options.redis, &counters);
     std::shared_ptr<async::ChangeFeed> feed = store;

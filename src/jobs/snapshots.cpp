@@ -18,7 +18,7 @@ constexpr std::size_t batch_bytes_max = 4U << 20U;
 
 class Snapshots {
 public:
-    Snapshots(SnapshotStores stores, Abridge abridge, std::uint32_t batch)
+    Snapshots(SnapshotStores stores, runtime::Abridge abridge, std::uint32_t batch)
         : stores_(std::move(stores)), abridge_(std::move(abridge)), batch_(batch) {}
 
     Task<JobResult> run(JobRun run) {
@@ -96,13 +96,13 @@ private:
     }
 
     SnapshotStores stores_;
-    Abridge abridge_;
+    runtime::Abridge abridge_;
     std::uint32_t batch_;
 };
 
 }  // namespace
 
-Job snapshots(SnapshotStores stores, Abridge abridge, const SnapshotOptions& options) {
+Job snapshots(SnapshotStores stores, runtime::Abridge abridge, const SnapshotOptions& options) {
     auto job = std::make_shared<Snapshots>(std::move(stores), std::move(abridge), options.batch);
     // Twice within the lag that is promised: a change waits for the next run at most.
     return {.name = "snapshots",

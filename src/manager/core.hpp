@@ -191,6 +191,9 @@ private:
     [[nodiscard]] async::LoginOrder login_order(const Commit& commit, const StoreKey& key,
                                                 Handle handle, OperationId operation,
                                                 bool replaces) const;
+    [[nodiscard]] std::optional<async::Snapshot> copy_of(const StoreKey& key,
+                                                         const std::string& record,
+                                                         Millis ttl) const;
     [[nodiscard]] std::optional<CommitOutcome> login_after_end(const Commit& commit);
     [[nodiscard]] Task<bool> leave_note(StoreKey key, const Commit& commit);
     [[nodiscard]] Task<std::uint32_t> end_replaced(async::EndOrder order, const Commit& commit);
@@ -252,7 +255,8 @@ private:
     [[nodiscard]] Task<bool> write_down(std::vector<async::Deferred> entries, Deadline deadline);
     void note_waiting();
     [[nodiscard]] Task<Granted> grant_login(async::LoginOrder order, Deadline deadline);
-    [[nodiscard]] Task<bool> confirm_login(async::LoginConfirmed confirmed, bool deferred,
+    [[nodiscard]] Task<bool> confirm_login(async::LoginConfirmed confirmed,
+                                           std::optional<async::Snapshot> copy, bool deferred,
                                            Deadline deadline);
     [[nodiscard]] Task<bool> change_platform(async::PlatformChange change, Deadline deadline);
     [[nodiscard]] Task<async::EndReceipt> end_in_archive(async::EndRequest request,

@@ -136,9 +136,11 @@ Task<Core::Granted> Core::grant_login(async::LoginOrder order, Deadline deadline
     co_return granted;
 }
 
-Task<bool> Core::confirm_login(async::LoginConfirmed confirmed, bool deferred, Deadline deadline) {
+Task<bool> Core::confirm_login(async::LoginConfirmed confirmed, std::optional<async::Snapshot> copy,
+                               bool deferred, Deadline deadline) {
     if (!deferred)
-        co_return co_await ports_.archive->confirm_login(confirmed.handle, confirmed.key, deadline);
+        co_return co_await ports_.archive->confirm_login(confirmed.handle, confirmed.key,
+                                                         std::move(copy), deadline);
     std::vector<async::Deferred> entries;
     entries.emplace_back(confirmed);
     co_return co_await write_down(std::move(entries), deadline);

@@ -81,8 +81,8 @@ asio::awaitable<void> Core::apply_late() {
 Task<std::uint32_t> Core::try_late(const Late& late) {
     const Deadline deadline = deadline_in(attempt_budget);
     if (late.login) {
-        const auto confirmed =
-            co_await ports_.archive->confirm_login(*late.login, late.order.keys.front(), deadline);
+        const auto confirmed = co_await ports_.archive->confirm_login(
+            *late.login, late.order.keys.front(), std::nullopt, deadline);
         if (!confirmed) co_return confirmed.error();
         if (*confirmed) co_return 0;
     }

@@ -78,6 +78,14 @@ Task<std::uint32_t> Core::end_replaced(async::EndOrder order, const Commit& comm
     co_return co_await apply(std::move(orders), commit.deadline);
 }
 
+/// What SQL keeps of a new session at once, so that a hot store which loses it a moment later costs nobody a login.
+std::optional<async::Snapshot> Core::copy_of(const StoreKey& key, const std::string& record,
+                                             Millis ttl) const {
+    auto kept = ports_.copy ? ports_.copy(key, record) : std::nullopt;
+    if (!kept) return std::nullopt;
+    return async::Snapshot{key, std::move(*kept), ttl};
+}
+
 /// A late request whose session ended meanwhile. Who authenticated in it begins a new session (empty: try again, under
 /// a new handle). A cleared and refilled session, or one whose `_fresh` rose, is no proof of that: it changes nothing.
 std::optional<CommitOutcome> Core::login_after_end(const Commit& commit) {
@@ -146,6 +154,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
                                       options.plain_records);
     if (!record) co_return record.error();
     const Millis ttl = policy::time_to_live(header, options.lifetimes, commit.now);
+    auto copy = copy_of(key, *record, ttl);
     commit.state->count_command();
     const auto created = co_await ports_.store->create(key, std::move(*record), ttl,
                                                        store_deadline(commit.deadline));
@@ -155,7 +164,8 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     runtime::fail_point("login.created");
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
     const async::LoginConfirmed confirmation{handle, key, user};
-    const auto confirmed = co_await confirm_login(confirmation, granted->deferred, commit.deadline);
+    const auto confirmed =
+        co_await confirm_login(confirmation, std::move(copy), granted->deferred, commit.deadline);
     if (!confirmed) {
         settings_.report("a login could not be confirmed in SQL yet",
                          traced(confirmed.error(), commit.request.trace));

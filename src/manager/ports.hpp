@@ -3,6 +3,7 @@
 
 #include "crypto/key_ring.hpp"
 #include "crypto/random.hpp"
+#include "runtime/abridge.hpp"
 #include "runtime/background.hpp"
 #include "runtime/counters.hpp"
 #include "runtime/near_cache.hpp"
@@ -38,6 +39,8 @@ struct Ports {
     /// Where `store` can stand on the database; null: it cannot.
     std::shared_ptr<async::Recovery> recovery{};
     std::shared_ptr<async::MassEnding> mass_ending{};  ///< Null: the archive has none.
+    /// What the archive keeps of a new login's record beside its row; empty: nothing. See runtime::Abridge.
+    runtime::Abridge copy{};
 };
 
 /// Receives errors that no caller waits for; for the operator's log. Called on the runtime's thread.

@@ -355,7 +355,10 @@ async::Task<async::LoginGrant> MemoryArchive::begin_login(async::LoginOrder orde
     co_return tables_->begin_login(std::move(order));
 }
 
-async::Task<bool> MemoryArchive::confirm_login(Handle handle, StoreKey key, Deadline deadline) {
+/// Has no place for a copy: it is gone with the store beside it.
+async::Task<bool> MemoryArchive::confirm_login(Handle handle, StoreKey key,
+                                               std::optional<async::Snapshot> /*copy*/,
+                                               Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     const std::lock_guard lock(tables_->mutex);
     auto* row = tables_->live_row(handle);

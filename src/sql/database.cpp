@@ -17,6 +17,9 @@
 namespace vedfolnir::sql {
 namespace {
 
+/// Two that met in a deadlock may meet again.
+constexpr int attempts_max = 4;
+
 /// One call, shared by its coroutine and its thread. Exactly one of them decides whether it is
 /// written: the thread that starts the commit, or the coroutine that gives up first.
 struct Call {
@@ -410,14 +413,14 @@ Result<void> Database::Impl::write_with_others(const std::shared_ptr<Member>& fi
 }
 
 Result<void> Database::Impl::execute(Use use, const Work& work, Call& call) {
-    const auto attempt = [&] {
-        return writes(use) ? write(work, call) : read(work, call.limit, use == Use::read);
-    };
     try {
-        auto failed = attempt();
-        if (failed && failed->worth_a_retry && !call.limit.passed()) failed = attempt();
-        if (failed) return failed->error;
-        return {};
+        for (int attempt = 1;; ++attempt) {
+            const auto failed =
+                writes(use) ? write(work, call) : read(work, call.limit, use == Use::read);
+            if (!failed) return {};
+            if (!failed->worth_a_retry || attempt == attempts_max || call.limit.passed())
+                return failed->error;
+        }
     } catch (const std::exception& failure) {
         return dialect->diagnose(failure, nullptr).error;
     }

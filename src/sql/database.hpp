@@ -37,8 +37,8 @@ public:
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
-    /// Runs `work` in a write transaction and commits it durably. `work` may run a second time, after the first attempt
-    /// was undone. Where one connection writes (SQLite), calls that wait at the same time share one commit: each is undone
+    /// Runs `work` in a write transaction and commits it durably. `work` may run up to four times (deadlocks, lost
+    /// connections), each after the attempt before was undone. Where one connection writes (SQLite), calls that wait at the same time share one commit: each is undone
     /// by itself if it fails, and answered after the commit that holds its rows.
     /// Errors: audit_unavailable, bad_options, conflict, denied: nothing was written.
     /// deadline_exceeded: the commit was under way at the deadline and its outcome is unknown;

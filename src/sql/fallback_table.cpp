@@ -80,12 +80,17 @@ Params record_params(const RecordWrite& write, const Fields& fields) {
             {"clock", number(fields.clock)}};
 }
 
-void insert_record(Connection& db, const RecordWrite& write, const Fields& fields) {
+Params new_record_params(const RecordWrite& write, const Fields& fields) {
     auto params = record_params(write, fields);
     std::optional<std::string> user;
     if (!fields.user.anonymous()) user = hex(fields.user.bytes);
     params.emplace_back("user_tag", std::move(user));
     params.emplace_back("handle", fields.handle.text());
+    return params;
+}
+
+void insert_record(Connection& db, const RecordWrite& write, const Fields& fields) {
+    auto params = new_record_params(write, fields);
     params.emplace_back("ahead", std::int64_t{write.ahead});
     db.execute("record_insert", std::move(params));
 }
@@ -325,6 +330,14 @@ FallbackState set_fallback_mode(Connection& db, const Auditor& auditor, Fallback
                    std::string(to_string(mode)) + "\"}";
     static_cast<void>(append_events(db, auditor, {event}));
     return fallback_state(db);
+}
+
+void put_first_copy(Connection& db, const async::Snapshot& copy, TimePoint now) {
+    expect_record(copy.record, "copy of a login");
+    const Fields fields(copy.record);
+    if (fields.capped(copy.ttl, now) <= Millis{0}) return;
+    const RecordWrite write{copy.key, copy.record, copy.ttl, now};
+    db.execute("record_first_copy", new_record_params(write, fields));
 }
 
 std::uint32_t put_snapshots(Connection& db, const std::vector<async::Snapshot>& snapshots,

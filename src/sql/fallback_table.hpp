@@ -40,6 +40,8 @@ namespace vedfolnir::sql {
 [[nodiscard]] FallbackState set_fallback_mode(Connection& db, const Auditor& auditor,
                                               FallbackMode mode, const std::string& actor);
 
+/// Of a login that is being confirmed: its session is open, under this key.
+void put_first_copy(Connection& db, const async::Snapshot& copy, TimePoint now);
 [[nodiscard]] std::uint32_t put_snapshots(Connection& db,
                                           const std::vector<async::Snapshot>& snapshots,
                                           TimePoint now);

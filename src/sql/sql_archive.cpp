@@ -1,6 +1,7 @@
 #include "sql/sql_archive.hpp"
 
 #include "runtime/archive_rules.hpp"
+#include "sql/fallback_table.hpp"
 #include "sql/lifecycle.hpp"
 #include "sql/listings.hpp"
 #include "sql/sql.hpp"
@@ -30,9 +31,14 @@ async::Task<async::LoginGrant> SqlArchive::begin_login(async::LoginOrder order, 
     co_return co_await database_->write<async::LoginGrant>(std::move(work), deadline);
 }
 
-async::Task<bool> SqlArchive::confirm_login(Handle handle, StoreKey key, Deadline deadline) {
-    std::function<bool(Connection&)> work = [handle, key](Connection& db) {
-        return sql::confirm_login(db, handle, key);
+async::Task<bool> SqlArchive::confirm_login(Handle handle, StoreKey key,
+                                            std::optional<async::Snapshot> copy,
+                                            Deadline deadline) {
+    std::function<bool(Connection&)> work = [database = database_.get(), handle, key,
+                                             copy = std::move(copy)](Connection& db) {
+        if (!sql::confirm_login(db, handle, key)) return false;
+        if (copy) put_first_copy(db, *copy, database->now());
+        return true;
     };
     co_return co_await database_->write<bool>(std::move(work), deadline);
 }

@@ -20,6 +20,7 @@ public:
     [[nodiscard]] async::Task<async::LoginGrant> begin_login(async::LoginOrder order,
                                                              Deadline deadline) override;
     [[nodiscard]] async::Task<bool> confirm_login(Handle handle, StoreKey key,
+                                                  std::optional<async::Snapshot> copy,
                                                   Deadline deadline) override;
     [[nodiscard]] async::Task<async::EndReceipt> end(async::EndRequest request,
                                                      Deadline deadline) override;

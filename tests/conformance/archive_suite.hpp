@@ -104,7 +104,7 @@ protected:
     }
     void logged_in(std::uint8_t number, const std::string& user = "alice", Millis after = 0ms) {
         ok(archive().begin_login(login(number, user, 0, after), soon()));
-        EXPECT_TRUE(ok(archive().confirm_login(handle(number), key(number), soon())));
+        EXPECT_TRUE(ok(archive().confirm_login(handle(number), key(number), {}, soon())));
     }
 
     async::EndRequest ending(std::uint8_t op = 0, Millis after = 1min) const {
@@ -219,17 +219,17 @@ TEST_P(ArchiveSuite, unconfirmed_login_stops_counting_after_a_minute) {
     ok(archive().begin_login(login(1), soon()));
     EXPECT_THAT(live("alice", 59s), SizeIs(1));
     EXPECT_THAT(live("alice", 61s), IsEmpty());
-    EXPECT_TRUE(ok(archive().confirm_login(handle(1), key(1), soon())));
+    EXPECT_TRUE(ok(archive().confirm_login(handle(1), key(1), {}, soon())));
     EXPECT_THAT(live("alice", 61s), SizeIs(1));
     EXPECT_TRUE(row(1).confirmed);
 }
 
 // ids: S15
 TEST_P(ArchiveSuite, confirming_what_is_absent_or_ended_answers_false) {
-    EXPECT_FALSE(ok(archive().confirm_login(handle(9), key(9), soon())));
+    EXPECT_FALSE(ok(archive().confirm_login(handle(9), key(9), {}, soon())));
     logged_in(1);
     ok(archive().end(end_key(1), soon()));
-    EXPECT_FALSE(ok(archive().confirm_login(handle(1), key(1), soon())));
+    EXPECT_FALSE(ok(archive().confirm_login(handle(1), key(1), {}, soon())));
 }
 
 // ids: S16 R9
@@ -345,9 +345,9 @@ TEST_P(ArchiveSuite, reauthentication_across_a_concurrent_one_revokes_both_keys)
     EXPECT_EQ(grant.end_replaced->sequence, 3U);
     EXPECT_EQ(row(1).key, key(3));
     // Whose record arrives in the hot store now is told that it has no row any more.
-    EXPECT_FALSE(ok(archive().confirm_login(handle(1), key(2), soon())));
+    EXPECT_FALSE(ok(archive().confirm_login(handle(1), key(2), {}, soon())));
     EXPECT_FALSE(row(1).confirmed);
-    EXPECT_TRUE(ok(archive().confirm_login(handle(1), key(3), soon())));
+    EXPECT_TRUE(ok(archive().confirm_login(handle(1), key(3), {}, soon())));
 }
 
 // ids: R3

@@ -25,7 +25,6 @@ using Clock = std::chrono::steady_clock;
 struct Fate {
     std::string user;
     std::string cookie;
-    Clock::time_point issued{};
     std::optional<Clock::time_point> over{};
     bool unsure =
         false;  ///< Something that could end it failed, and may have been done all the same.
@@ -36,7 +35,7 @@ class Book {
 public:
     std::size_t issued(std::string user, std::string cookie) {
         const std::lock_guard lock(mutex_);
-        fates_.push_back({std::move(user), std::move(cookie), Clock::now(), std::nullopt, false});
+        fates_.push_back({std::move(user), std::move(cookie), std::nullopt, false});
         return fates_.size() - 1;
     }
     void over(std::size_t place) {
@@ -83,8 +82,6 @@ constexpr int per_kind = steps_max / 4;
 constexpr int threads_of_a_process = 2;
 /// For so long other processes may not have heard (failure_modes.md).
 constexpr auto heard_within = std::chrono::seconds(1);
-/// The last word of the dying primary may be read a moment after its death.
-constexpr Millis delivered_within{500};
 
 class FailoverInFlight : public Failover {
 protected:
@@ -203,7 +200,6 @@ TEST_F(FailoverInFlight, what_was_acknowledged_holds_when_the_primary_dies_among
     std::jthread watching([&] { watch(observer, stop); });
     const std::size_t dies_at = steps_max / 4 + random() % (steps_max / 2);
     ASSERT_TRUE(eventually([&] { return next >= dies_at; }, std::chrono::seconds(60)));
-    const auto died = Clock::now();
     fail_over();
     workers.clear();
     const SessionManager fresh = process();
@@ -219,7 +215,6 @@ TEST_F(FailoverInFlight, what_was_acknowledged_holds_when_the_primary_dies_among
     EXPECT_EQ(book.complaints(), "");
 
     int ended = 0;
-    int lost = 0;
     std::map<std::string, int> live;
     for (const Fate& fate : book.all()) {
         const Seen seen = look_patiently(fresh, fate.cookie);
@@ -232,15 +227,9 @@ TEST_F(FailoverInFlight, what_was_acknowledged_holds_when_the_primary_dies_among
                 EXPECT_EQ(look_patiently(*manager, fate.cookie), Seen::none) << fate.user;
             continue;
         }
-        if (fate.unsure || seen == Seen::valid) continue;
-        // Only what was younger than a copy in SQL may be lost with the primary (failure_modes.md).
-        ++lost;
-        const auto age = std::chrono::duration_cast<Millis>(died - fate.issued);
-        EXPECT_LT(age, options().jobs.snapshots->lag_max * 3) << fate.user << " vanished";
-        EXPECT_GT(age, -delivered_within) << fate.user << " was acknowledged by what survived";
+        EXPECT_TRUE(fate.unsure || seen == Seen::valid) << fate.user << " vanished";
     }
     RecordProperty("ended", ended);
-    RecordProperty("lost", lost);
     EXPECT_GT(ended, 2 * per_kind / 4) << "most of it failed: nothing was tested";
     for (const auto& [user, count] : live) EXPECT_LE(count, 2) << user;
 }

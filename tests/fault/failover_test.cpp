@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 // ids: F01 R3 R5 I1 C08
 TEST_F(Failover, logout_that_the_replica_never_heard_of_stays_a_logout) {
     ManagerOptions uncopied = options();
-    uncopied.jobs.run = false;  // copies in SQL would bring late logins back
+    uncopied.jobs.snapshots.reset();  // copies in SQL would bring late logins back
     const SessionManager ending = open(uncopied);
     const std::string cookie = sign_in(ending, "7");
     const std::string other = sign_in(ending, "8");

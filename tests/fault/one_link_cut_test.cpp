@@ -22,6 +22,7 @@ protected:
         ManagerOptions chosen = options();
         chosen.endings.poll_interval = Millis{0};
         chosen.jobs.run = copies;
+        if (!copies) chosen.jobs.snapshots.reset();
         return chosen;
     }
     /// To be called before any other process connects.

@@ -246,7 +246,7 @@ TEST_P(SqlProcesses, forked_child_uses_a_database_of_its_own) {
         runtime::Runtime runtime;
         const auto refused = runtime::run_sync(
             runtime,
-            parent->archive().confirm_login(ArchiveClient::handle(1), ArchiveClient::key(1),
+            parent->archive().confirm_login(ArchiveClient::handle(1), ArchiveClient::key(1), {},
                                             deadline_in(patience)),
             deadline_in(patience));
         if (refused || refused.error().code != Errc::internal) return 1;

@@ -135,7 +135,7 @@ void write_sample(const std::string& url) {
     login.event.operation = operation(1);
     login.event.detail = R"({"device":"Firefox on Linux","place":"192.0.2.7"})";
     run(archive->begin_login(login, soon));
-    run(archive->confirm_login(login.row.handle, login.row.key, soon));
+    run(archive->confirm_login(login.row.handle, login.row.key, {}, soon));
 
     model::RecordHeader header;
     header.handle = login.row.handle;

@@ -349,7 +349,8 @@ TEST_P(SqlServers, deadlock_is_tried_again) {
     const auto second = two.get();
     EXPECT_TRUE(first) << first.error().detail;
     EXPECT_TRUE(second) << second.error().detail;
-    EXPECT_EQ(attempts, 3);
+    // The two may meet again.
+    EXPECT_GE(attempts, 3);
 }
 
 // ids: S4 R3 R5

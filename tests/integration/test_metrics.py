@@ -232,8 +232,10 @@ def test_memory_and_evictions_equal_info(shop: Shop) -> None:
     used = told[prefix + "memory_used_bytes", ()]
     # A connection more or less lies between the two questions.
     assert abs(used - memory["used_memory"]) < 200_000
+    # It moves with every page that the server gets or gives back.
     ratio = told[prefix + "memory_fragmentation_ratio", ()]
-    assert abs(ratio - memory["mem_fragmentation_ratio"]) < 1
+    around = sorted(each["mem_fragmentation_ratio"] for each in (before, memory))
+    assert around[0] / 2 < ratio < around[1] * 2
 
 
 @pytest.mark.ids("S65", "S72")

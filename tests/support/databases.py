@@ -84,6 +84,9 @@ class Server(stack.Process):
         super().__init__(self.folder / "server.log")
         self.data = self.folder / "data"
         self.data.mkdir(0o700)
+        # Its own: a server that starts removes the temporary tables of every other one from a shared folder.
+        self.temporary = self.folder / "tmp"
+        self.temporary.mkdir(0o700)
         self.port = stack.free_port()
         self.password = secrets.token_hex(8)
         self._disk = own_disk
@@ -91,7 +94,7 @@ class Server(stack.Process):
         if own_disk:
             self._mount()
         if os.geteuid() == 0:
-            for path in (self.folder, self.data):
+            for path in (self.folder, self.data, self.temporary):
                 shutil.chown(path, UNPRIVILEGED, _group())
 
     def __enter__(self) -> Server:
@@ -302,6 +305,7 @@ class MariaDb(Server):
             stack.program("mariadb-install-db", "mariadb-server"),
             "--no-defaults",
             f"--datadir={self.data}",
+            f"--tmpdir={self.temporary}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         )
@@ -310,6 +314,7 @@ class MariaDb(Server):
         return (
             *(stack.program("mariadbd", "mariadb-server"), "--no-defaults"),
             *(f"--datadir={self.data}", f"--socket={self.socket}"),
+            f"--tmpdir={self.temporary}",
             *(f"--pid-file={self.folder / 'pid'}", "--bind-address=127.0.0.1"),
             *(f"--port={self.port}", "--skip-name-resolve", "--innodb-flush-method=nosync"),
             *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"),

@@ -228,6 +228,9 @@ SqlServer::SqlServer(SqlEngine engine) : engine_(engine), folder_(temporary_fold
         if (file.path().extension() == ".key") ::chmod(file.path().c_str(), 0600);
         give_away(file.path());
     }
+    // Its own: a MariaDB that starts removes the temporary tables of every other one from a shared folder.
+    fs::create_directory(folder_ / "tmp");
+    give_away(folder_ / "tmp");
     give_away(folder_);
     try {
         initialize();
@@ -277,7 +280,8 @@ void SqlServer::initialize() {
         return;
     }
     run({program("mariadb-install-db", {"/usr/bin"}), "--no-defaults", "--datadir=" + data,
-         "--auth-root-authentication-method=normal", "--skip-test-db"},
+         "--tmpdir=" + (folder_ / "tmp").string(), "--auth-root-authentication-method=normal",
+         "--skip-test-db"},
         log);
 }
 
@@ -307,9 +311,9 @@ std::vector<std::string> SqlServer::command() const {
     }
     return {
         program("mariadbd", {"/usr/sbin"}), "--no-defaults", "--datadir=" + data,
-        "--socket=" + (folder_ / "s").string(), "--pid-file=" + (folder_ / "pid").string(),
-        "--bind-address=127.0.0.1", "--port=" + port, "--skip-name-resolve",
-        "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M",
+        "--tmpdir=" + (folder_ / "tmp").string(), "--socket=" + (folder_ / "s").string(),
+        "--pid-file=" + (folder_ / "pid").string(), "--bind-address=127.0.0.1", "--port=" + port,
+        "--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M",
         "--innodb-flush-method=nosync",
         // What an installation may have: texts that compare without case, unless a table says otherwise.
         "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",

@@ -1,6 +1,7 @@
 // The archive: SQL's part. Authority for endings, user epochs and the audit trail (design section 6).
 #pragma once
 
+#include "vedfolnir/async/restore.hpp"
 #include "vedfolnir/async/store.hpp"
 #include "vedfolnir/result.hpp"
 #include "vedfolnir/types.hpp"
@@ -171,7 +172,10 @@ public:
 
     /// Marks the row confirmed: the hot store acknowledged the record under `key`. False: the session ended meanwhile,
     /// lives under another key by now (a second re-authentication), or is unknown here; the record must go.
+    /// `copy` (of that record; empty: none) is kept in the same commit, unless there is one: what the hot store loses a
+    /// moment later is not lost.
     [[nodiscard]] virtual Task<bool> confirm_login(Handle handle, StoreKey key,
+                                                   std::optional<Snapshot> copy,
                                                    Deadline deadline) = 0;
 
     /// Closes rows, takes the shard's next sequences, writes revocations, epoch and events: one commit. A whole user ends

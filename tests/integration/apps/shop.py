@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -89,6 +90,10 @@ def pages(app: Flask) -> None:
         with suppress(vedfolnir.Error):
             manager.ping()
         return jsonify(pid=os.getpid(), active=manager.counters().fallback_active)
+
+    @app.get("/clock")
+    def clock() -> str:
+        return str(time.time())
 
     @app.get("/pid")
     def pid() -> str:
