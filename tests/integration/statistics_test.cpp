@@ -98,7 +98,7 @@ protected:
         order.row.platform = story.platform;
         order.row.place = story.place;
         run(client().archive().begin_login(order, soon()));
-        run(client().archive().confirm_login(order.row.handle, order.row.key, soon()));
+        run(client().archive().confirm_login(order.row.handle, order.row.key, {}, soon()));
     }
     void end(std::uint32_t number, const Story& story) {
         async::EndRequest request;
