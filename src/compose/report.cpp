@@ -46,10 +46,9 @@ Result<Report> make_report(const config::Settings& settings, const ReportOrder& 
     if (!tag) return tag.error();
     const auto state_dir = state_dir_of(settings.options.state_dir);
     if (!state_dir) return state_dir.error();
-    sql::DatabaseSettings how;
-    how.statement_timeout = report_timeout;
-    how.readers = 1;
-    const auto database = sql::make_database(settings.options.sql, *state_dir, how);
+    auto options = settings.options.sql;
+    options.statement_timeout = report_timeout;
+    const auto database = sql::make_database(options, *state_dir, {.readers = 1, .clock = {}});
     if (!database) return database.error();
     runtime::Runtime runtime;
     const auto deadline = deadline_in(report_timeout);
