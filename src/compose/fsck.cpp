@@ -96,6 +96,18 @@ public:
         co_return behind;
     }
 
+    /// In numbers.
+    Task<std::uint32_t> tell(std::string detail, Deadline deadline) {
+        async::AuditEvent event;
+        event.at = now_;
+        event.type = "fsck.done";
+        event.actor = wanted_.actor;
+        event.detail = std::move(detail);
+        std::vector<async::AuditEvent> events;
+        events.push_back(std::move(event));
+        return archive_->append(std::move(events), deadline);
+    }
+
 private:
     [[nodiscard]] Deadline soon() const {
         return std::min(deadline_, deadline_in(options_.redis.connect_timeout + batch_timeout +
@@ -487,11 +499,15 @@ Result<ops::FsckReport> fsck(const ManagerOptions& options, const FsckOptions& w
     auto report = compared
                       ? runtime::run_sync<ops::FsckReport>(runtime, checker.run(deadline), deadline)
                       : Result<ops::FsckReport>(compared.error());
-    runtime.stop();
-    (*database)->close();
     if (report) {
         for (ops::Finding& mark : marks) report->add(std::move(mark));
+        const Deadline soon = deadline_in(options.sql.statement_timeout);
+        const auto told =
+            runtime::run_sync<std::uint32_t>(runtime, checker.tell(report->json(), soon), soon);
+        if (!told) report->untold = told.error().detail;
     }
+    runtime.stop();
+    (*database)->close();
     return report;
 }
 

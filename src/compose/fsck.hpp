@@ -5,15 +5,19 @@
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/result.hpp"
 
+#include <string>
+
 namespace vedfolnir::compose {
 
 struct FsckOptions {
     bool repair = false;
+    std::string actor;  ///< For the audit trail.
     Millis budget{3'600'000};
 };
 
-/// Blocks. Safe beside running applications: what looks wrong only because something is under way is given time. Errors:
-/// store_unavailable, audit_unavailable, bad_options, unsupported (no Redis).
+/// Blocks. Safe beside running applications: what looks wrong only because something is under way is given time. What was
+/// found, in numbers, is an event of the audit trail. Errors: store_unavailable, audit_unavailable, bad_options,
+/// unsupported (no Redis).
 [[nodiscard]] Result<ops::FsckReport> fsck(const ManagerOptions& options,
                                            const FsckOptions& wanted);
 

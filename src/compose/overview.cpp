@@ -1,6 +1,7 @@
 #include "compose/overview.hpp"
 
 #include "journal/file_journal.hpp"
+#include "ops/fsck.hpp"
 
 #include <chrono>
 #include <utility>
@@ -29,6 +30,18 @@ std::optional<std::uint64_t> live_sessions(const SessionManager& manager,
     return count ? std::optional(count->sessions) : std::nullopt;
 }
 
+std::optional<ops::FsckFigures> last_fsck(const SessionManager& manager) {
+    AuditFilter filter;
+    filter.type = "fsck.done";
+    filter.limit = 1;
+    const auto events = manager.audit(filter);
+    if (!events) return std::nullopt;
+    if (events->empty()) return ops::FsckFigures{};
+    const auto left = ops::defects_left(events->front().detail);
+    if (!left) return std::nullopt;
+    return ops::FsckFigures{events->front().at, *left};
+}
+
 ops::StoreFigures stores_of(const SessionManager& manager) {
     ops::StoreFigures figures;
     const ManagerOptions& options = manager.options();
@@ -48,6 +61,7 @@ ops::StoreFigures stores_of(const SessionManager& manager) {
     figures.sessions_ancient = live_sessions(manager, std::chrono::days(30));
     figures.fallback = answered(manager.fallback_status());
     figures.jobs = answered(manager.jobs());
+    figures.fsck = last_fsck(manager);
     return figures;
 }
 

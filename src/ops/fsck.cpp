@@ -1,5 +1,9 @@
 #include "ops/fsck.hpp"
 
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
 #include <array>
 #include <utility>
 
@@ -48,6 +52,29 @@ void FsckReport::add(Finding finding) {
     ++defects;
     if (finding.repaired) ++repaired;
     if (findings.size() < findings_max) findings.push_back(std::move(finding));
+}
+
+std::string FsckReport::json() const {
+    boost::json::object kinds;
+    for (const auto& [defect, count] : found) kinds[to_string(defect)] = count;
+    return boost::json::serialize(boost::json::object{
+        {"defects", defects}, {"repaired", repaired}, {"found", std::move(kinds)}});
+}
+
+std::optional<std::uint64_t> defects_left(std::string_view json) {
+    boost::system::error_code failed;
+    const auto parsed = boost::json::parse(json, failed);
+    if (failed || !parsed.is_object()) return std::nullopt;
+    const auto number = [&](std::string_view name) -> std::optional<std::uint64_t> {
+        const auto* value = parsed.get_object().if_contains(name);
+        if (value == nullptr || !value->is_number()) return std::nullopt;
+        const auto read = value->try_to_number<std::uint64_t>();
+        return read ? std::optional(*read) : std::nullopt;
+    };
+    const auto defects = number("defects");
+    const auto repaired = number("repaired");
+    if (!defects || !repaired || *repaired > *defects) return std::nullopt;
+    return *defects - *repaired;
 }
 
 }  // namespace vedfolnir::ops

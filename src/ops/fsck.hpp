@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,9 +47,15 @@ struct FsckReport {
     std::uint64_t defects = 0, repaired = 0;
     /// More records do not open than do: the key ring may not be the application's, and none of them was removed.
     bool key_ring_doubtful = false;
+    std::string untold;  ///< Why the audit trail does not tell of it; empty: it does.
 
     void add(Finding finding);
     [[nodiscard]] bool clean() const noexcept { return defects == repaired; }
+    /// The numbers, as an object: `defects`, `repaired`, and how many of each kind.
+    [[nodiscard]] std::string json() const;
 };
+
+/// From what FsckReport::json told; empty: it is none.
+[[nodiscard]] std::optional<std::uint64_t> defects_left(std::string_view json);
 
 }  // namespace vedfolnir::ops

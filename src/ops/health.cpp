@@ -206,6 +206,20 @@ void of_journal(const MetricSources& from, Checks& to) {
                        fmt::format("{} entries wait for SQL on this host", from.journal->entries)));
 }
 
+void of_fsck(const StoreFigures& stores, TimePoint now, Checks& to) {
+    if (!stores.redis_up) return;
+    if (!stores.fsck) return to.push_back(unknown("orphans", "the audit trail did not say"));
+    if (!stores.fsck->at) return;
+    const auto age =
+        std::chrono::duration<double, std::ratio<3600>>(now - *stores.fsck->at).count();
+    to.push_back(above("orphans", static_cast<double>(stores.fsck->left), 0, HealthStatus::warn,
+                       fmt::format("vedfolnir fsck left {} defects {:.1f} h ago; --repair puts "
+                                   "them right",
+                                   stores.fsck->left, age)));
+    if (stores.fsck->left == 0)
+        to.back().message = fmt::format("vedfolnir fsck left no defect {:.1f} h ago", age);
+}
+
 }  // namespace
 
 std::string_view to_string(HealthStatus status) noexcept {
@@ -231,6 +245,7 @@ std::vector<HealthCheck> assess(const MetricSources& sources, const HealthOption
                                 limits.response_ms, HealthStatus::warn));
         of_sessions(*sources.stores, limits, checks);
         of_jobs(*sources.stores, limits, checks);
+        of_fsck(*sources.stores, sources.now, checks);
     }
     of_fallback(*sources.stores, checks);
     of_journal(sources, checks);

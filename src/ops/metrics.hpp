@@ -20,6 +20,12 @@ struct ProcessFigures {
     Timings timings{};
 };
 
+/// What the last `vedfolnir fsck` found.
+struct FsckFigures {
+    std::optional<TimePoint> at{};  ///< Empty: it never ran.
+    std::uint64_t left = 0;         ///< Defects that it left.
+};
+
 /// What waits for SQL on this host's disk.
 struct JournalFigures {
     std::uint64_t entries = 0;
@@ -51,6 +57,7 @@ struct StoreFigures {
     std::optional<std::uint64_t> sessions_ancient{};  ///< Those that began over 30 days ago.
     std::optional<FallbackStatus> fallback{};
     std::optional<JobsReport> jobs{};
+    std::optional<FsckFigures> fsck{};
 };
 
 /// An empty part: its metrics are left out.

@@ -55,6 +55,13 @@ def end_behind_its_back(shop: Stack, shard: bytes, digest: bytes) -> None:
         assert done.rowcount == 1
 
 
+def lose_copy(shop: Stack, shard: bytes, digest: bytes) -> None:
+    """What came with the login; with it the session would come back when it is asked for."""
+    key = f"{shard.decode()}:{digest.decode()}"
+    with closing(sqlite3.connect(shop.folder / "state" / "sessions.db", timeout=20)) as db, db:
+        assert db.execute("DELETE FROM records WHERE store_key = ?", (key,)).rowcount == 1
+
+
 def plant(shop: Stack) -> None:
     """One of each, beside sessions that are sound."""
     for user in USERS:
@@ -69,6 +76,8 @@ def plant(shop: Stack) -> None:
         client.setrange(records[1], 130, b"\0" * 8)
         # Its row stays open, its index entry and its change lead nowhere.
         client.delete(records[2])
+        for lost in records[1:3]:
+            lose_copy(shop, lost[-26:-24], lost[-22:])
         changed = shards[2] + b"dirty"
         client.zadd(changed, dict.fromkeys(client.zrange(changed, 0, -1), 1))
         assert client.persist(indexes[3]) == 1

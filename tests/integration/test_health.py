@@ -110,3 +110,26 @@ def test_limits_come_from_the_environment_and_evictions_are_said(
         assert client.info("stats")["evicted_keys"] > 0
         client.config_set("maxmemory", 1 << 30)
     assert statuses(health(shop.environment))["redis.evictions"] == "warn"
+
+
+@pytest.mark.ids("S69", "S68")
+def test_what_fsck_left_is_a_warning_until_it_is_repaired(shop: Shop) -> None:  # noqa: F811
+    def fsck(*words: str, code: int = 0) -> None:
+        settings = {**shop.environment, "REDIS_URL": shop.redis.tools_url}
+        done = subprocess.run(
+            [str(stack.CLI), "fsck", *words], env=settings, capture_output=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+
+    shop.browser().get("/login/1")
+    assert "orphans" not in statuses(health(shop.environment)), "it never ran"
+    fsck()
+    assert statuses(health(shop.environment))["orphans"] == "healthy"
+    with shop.redis.client() as client:
+        for key in client.scan_iter("*:user:*"):
+            client.persist(key)
+    fsck(code=FAILED)
+    (check,) = [c for c in health(shop.environment)["checks"] if c["id"] == "orphans"]
+    assert (check["status"], check["value"], check["warn"]) == ("warn", 1, 0)
+    fsck("--repair")
+    assert statuses(health(shop.environment))["orphans"] == "healthy"

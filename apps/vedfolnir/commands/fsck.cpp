@@ -66,7 +66,8 @@ ExitCode fsck(const Context& context, bool repair) {
     if (!settings) return code;
     if (const auto completed = compose::complete(settings->options); !completed)
         return context.console.fail(completed.error());
-    const auto report = compose::fsck(settings->options, {.repair = repair});
+    const auto report =
+        compose::fsck(settings->options, {.repair = repair, .actor = operator_name()});
     if (!report) return context.console.fail(report.error());
     if (context.console.json)
         print_json(context, *report, repair);
@@ -76,6 +77,8 @@ ExitCode fsck(const Context& context, bool repair) {
         context.console.warn(
             "more records do not open than do: is VEDFOLNIR_KEY the application's? None of them was removed");
     }
+    if (!report->untold.empty())
+        context.console.warn("the audit trail does not tell of this run: " + report->untold);
     return report->clean() ? ExitCode::ok : ExitCode::failed;
 }
 

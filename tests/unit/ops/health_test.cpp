@@ -1,3 +1,4 @@
+#include "ops/fsck.hpp"
 #include "ops/health.hpp"
 
 #include <gtest/gtest.h>
@@ -33,6 +34,7 @@ MetricSources well() {
     stores.redis_time = stores.sql_time = Millis(2);
     stores.sessions_live = stores.sessions_stale = stores.sessions_ancient = 0;
     stores.fallback = FallbackStatus{};
+    stores.fsck = FsckFigures{now - std::chrono::hours(3), 0};
     stores.jobs = JobsReport{.leader = "host:1", .jobs = {cleanup}, .now = now};
     MetricSources sources;
     sources.now = now;
@@ -81,6 +83,7 @@ const std::vector<Crossing> crossings{
      [](auto& s) { s.jobs->jobs[0].lag = Seconds(7201); }, warn, critical},
     {"cleanup.lag", [](auto& s) { s.jobs->jobs[0].next_due = now - Seconds(7200); },
      [](auto& s) { s.jobs->jobs[0].next_due = now - Seconds(7201); }, warn, critical},
+    {"orphans", [](auto&) {}, [](auto& s) { s.fsck->left = 1; }, healthy, warn},
     {"jobs", [](auto&) {}, [](auto& s) { s.jobs->jobs[0].outcome = "failed"; }, healthy, warn},
     {"jobs", [](auto&) {}, [](auto& s) { s.jobs->leader.clear(); }, healthy, warn},
     {"redis.memory", [](auto& s) { s.redis->used_memory = 750UL << 20U; },
@@ -133,6 +136,26 @@ TEST(health, the_hit_rate_warns_below_a_limit_that_is_set) {
     EXPECT_EQ(status_of(sources, "redis.hit_rate", {.redis_hit_rate_percent = 80}), warn);
     sources.stores->redis->keyspace_misses = 200;
     EXPECT_EQ(status_of(sources, "redis.hit_rate", {.redis_hit_rate_percent = 80}), healthy);
+}
+
+// ids: S69
+TEST(health, what_fsck_left_is_judged_only_where_it_ran) {
+    auto sources = well();
+    sources.stores->fsck.reset();
+    EXPECT_EQ(status_of(sources, "orphans"), unknown);
+    sources.stores->fsck = FsckFigures{};
+    for (const auto& check : assess(sources, {})) EXPECT_NE(check.id, "orphans");
+}
+
+// ids: S69 S68
+TEST(health, what_fsck_tells_is_read_back) {
+    FsckReport report;
+    report.add({Defect::index_orphan, "here", true});
+    report.add({Defect::row_unclosed, "there", false});
+    EXPECT_EQ(defects_left(report.json()), 1U);
+    for (const char* other :
+         {"", "{}", "[]", R"({"defects":"1","repaired":0})", R"({"defects":1,"repaired":2})"})
+        EXPECT_FALSE(defects_left(other)) << other;
 }
 
 // ids: S67
