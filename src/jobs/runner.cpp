@@ -1,8 +1,9 @@
 #include "jobs/runner.hpp"
 
+#include "runtime/unattended.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -42,11 +43,12 @@ void Runner::start() {
             self->loops_ = self->jobs_.size() + 1;
             for (std::size_t i = 0; i < self->jobs_.size(); ++i) {
                 asio::co_spawn(
-                    self->settings_.executor, [self, i] { return self->work(i); }, asio::detached);
+                    self->settings_.executor, [self, i] { return self->work(i); },
+                    runtime::unattended("a background job"));
             }
             co_await self->keep_lease();
         },
-        asio::detached);
+        runtime::unattended("the lease of background work"));
 }
 
 void Runner::changed() {

@@ -1,9 +1,9 @@
 #include "manager/core.hpp"
 #include "manager/describe.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -61,7 +61,7 @@ void Core::note_event(async::AuditEvent event) {
     draining_ = true;
     asio::co_spawn(
         settings_.executor, [self = shared_from_this()] { return self->drain_events(); },
-        asio::detached);
+        runtime::unattended("writing audit events"));
 }
 
 /// The first `count` events go into the journal, each with a name by which SQL knows it again.

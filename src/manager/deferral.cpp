@@ -3,10 +3,10 @@
 #include "manager/describe.hpp"
 #include "runtime/archive_rules.hpp"
 #include "runtime/fail_point.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -64,7 +64,7 @@ bool Core::start_replay() {
     asio::co_spawn(
         settings_.executor,
         [self = shared_from_this()] { return self->replay_journal(deadline_in(replay_budget)); },
-        asio::detached);
+        runtime::unattended("the replay of the journal"));
     return true;
 }
 

@@ -1,10 +1,10 @@
 // Endings that the hot store did not take: tried again until it does. They wait in memory only; after the end of the
 // process those that SQL holds are found by comparing the marks.
 #include "manager/core.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -52,7 +52,7 @@ void Core::add_late(Late late) {
     applying_late_ = true;
     asio::co_spawn(
         settings_.executor, [self = shared_from_this()] { return self->apply_late(); },
-        asio::detached);
+        runtime::unattended("trying endings again"));
 }
 
 /// In turns: whatever fails goes to the end of the queue, so that one order cannot keep the others waiting.

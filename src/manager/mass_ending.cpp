@@ -1,10 +1,10 @@
 // Ending many sessions at once: one decision in SQL, then every shard of the hot store at the same time.
 #include "manager/core.hpp"
 #include "manager/describe.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -116,7 +116,7 @@ asio::awaitable<bool> Core::apply_everywhere(std::vector<async::EndOrder> orders
              deadline]() mutable -> asio::awaitable<void> {
                 joint->one_is_done(co_await self->apply_shard(std::move(its_orders), deadline));
             },
-            asio::detached);
+            runtime::unattended("telling Redis of endings"));
     }
     co_await joint->all_done.async_wait(asio::as_tuple(asio::use_awaitable));
     co_return joint->running == 0 && joint->complete;

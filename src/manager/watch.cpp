@@ -1,9 +1,9 @@
 // What a process learns without being asked: endings that others wrote to SQL or into this host's journal.
 #include "manager/core.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -29,7 +29,8 @@ constexpr int failed_polls_min = 2;
 void Core::start() {
     if (settings_.options.endings.poll_interval <= Millis{0}) return;
     asio::co_spawn(
-        settings_.executor, [self = shared_from_this()] { return self->watch(); }, asio::detached);
+        settings_.executor, [self = shared_from_this()] { return self->watch(); },
+        runtime::unattended("the watch over endings in SQL"));
 }
 
 asio::awaitable<void> Core::watch() {

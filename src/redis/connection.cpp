@@ -4,11 +4,11 @@
 #include "redis/greeting.hpp"
 #include "redis/library.hpp"
 #include "redis/tls.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -280,7 +280,8 @@ std::optional<Failure> Connection::Impl::start() {
     }
     become(State::connecting);
     asio::co_spawn(
-        executor, [self = shared_from_this()] { return self->run(); }, asio::detached);
+        executor, [self = shared_from_this()] { return self->run(); },
+        runtime::unattended("the connection to Redis"));
     return {};
 }
 
@@ -323,7 +324,8 @@ asio::awaitable<std::optional<Failure>> Connection::Impl::attempt() {
     if (handler) {
         auto pushes = read_pushes(handler);
         fresh->connection.set_receive_response(pushes);
-        asio::co_spawn(executor, discard_pushes(fresh), asio::detached);
+        asio::co_spawn(executor, discard_pushes(fresh),
+                       runtime::unattended("reading what Redis pushes"));
     }
     const auto hello = greeting_request(options);
     count(hello);

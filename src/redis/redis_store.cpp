@@ -4,9 +4,9 @@
 #include "model/record.hpp"
 #include "redis/greeting.hpp"
 #include "redis/server_info.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 
 #include <algorithm>
 #include <array>
@@ -403,7 +403,7 @@ void RedisStore::refresh_clock() {
                 co_await self->call(std::move(request), deadline_in(self->refresh_timeout_)));
             self->refreshing_ = false;
         },
-        asio::detached);
+        runtime::unattended("reading the clock of Redis"));
 }
 
 void RedisStore::listen(std::weak_ptr<async::ChangeListener> listener) {

@@ -1,9 +1,9 @@
 // Looks after the state beside the requests: polls the mode, probes a store that failed, and leads it back.
 #include "resilient/resilient.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -60,7 +60,8 @@ asio::awaitable<void> Resilient::start() {
     started_ = true;
     co_await poll(settings_.options.hot_timeout);
     timer_ = std::make_shared<asio::steady_timer>(executor_);
-    asio::co_spawn(executor_, keep_watch(weak_from_this(), timer_), asio::detached);
+    asio::co_spawn(executor_, keep_watch(weak_from_this(), timer_),
+                   runtime::unattended("the watch over the fallback"));
 }
 
 void Resilient::wake() {
