@@ -91,37 +91,54 @@ private:
         return archive_->append(std::move(events), soon());
     }
 
+    /// Two ranges of shards at the same time: the hot store works on a batch of one while the answers of the other are read.
     Task<bool> all() {
         const auto count = co_await copies_.count(soon());
         if (!count) co_return count.error();
         const auto began = std::chrono::steady_clock::now();
-        auto copies = co_await copies_.copies({}, page_size(), soon());
+        // Both are named: GCC 12 destroys temporaries inside a co_await twice.
+        auto lower = range({}, 0x7f, *count, began);
+        auto upper = range("80", 0xff, *count, began);
+        auto both = std::move(lower) && std::move(upper);
+        const auto [one, other] = co_await std::move(both);
+        if (!one) co_return one.error();
+        co_return other;
+    }
+
+    /// The copies behind `after`, up to those of shard `last_shard`.
+    Task<bool> range(std::string after, std::uint8_t last_shard, std::uint64_t count,
+                     std::chrono::steady_clock::time_point began) {
+        auto copies = co_await copies_.copies(std::move(after), page_size(), soon());
         for (;;) {
             if (!copies) co_return copies.error();
             if (std::chrono::steady_clock::now() >= deadline_)
                 co_return Error{Errc::deadline_exceeded, "recover: the time for it is over"};
+            const auto of_others = std::ranges::find_if(
+                *copies, [&](const Copy& copy) { return copy.key.shard > last_shard; });
+            const bool last = copies->size() < page_size() || of_others != copies->end();
+            copies->erase(of_others, copies->end());
             report_.seen += copies->size();
-            const bool last = copies->size() < page_size();
-            const auto after = last ? std::string() : copies->back().key.text();
+            const auto next_after = last ? std::string() : copies->back().key.text();
             auto putting = put_back(std::move(*copies));
             if (last) {
                 const auto put = co_await std::move(putting);
-                if (wanted_.progress) wanted_.progress(report_, *count);
+                if (wanted_.progress) wanted_.progress(report_, count);
                 co_return put;
             }
-            // One store reads while the other writes. Both are named: GCC 12 destroys temporaries inside a co_await twice.
-            auto reading = copies_.copies(after, page_size(), soon());
+            auto reading = copies_.copies(next_after, page_size(), soon());
             auto both = std::move(reading) && std::move(putting);
             auto [next, put] = co_await std::move(both);
             if (!put) co_return put.error();
-            if (wanted_.progress) wanted_.progress(report_, *count);
+            if (wanted_.progress) wanted_.progress(report_, count);
             co_await keep_pace(began);
             copies = std::move(next);
         }
     }
 
+    /// Of each of the two ranges.
     [[nodiscard]] std::uint32_t page_size() const {
-        return wanted_.per_second == 0 ? page : std::min(page, wanted_.per_second);
+        if (wanted_.per_second == 0) return page;
+        return std::clamp(wanted_.per_second / 2, 1U, page);
     }
 
     /// No faster than permitted, over all that was seen so far.
