@@ -14,6 +14,7 @@ vedfolnir_plain_library(
     Vedfolnir::Soci soci/soci.h soci_core soci_sqlite3 soci_postgresql soci_mysql sqlite3)
 vedfolnir_plain_library(Vedfolnir::Libpq libpq-fe.h pq)
 vedfolnir_plain_library(Vedfolnir::Libmariadb mysql.h mariadb)
+vedfolnir_plain_library(Vedfolnir::Zstd zstd.h zstd)
 vedfolnir_plain_library(Vedfolnir::Toml toml++/toml.h)
 vedfolnir_plain_library(Vedfolnir::Prometheus prometheus/text_serializer.h prometheus-cpp-core)
 if(VEDFOLNIR_CLI)

@@ -120,6 +120,7 @@ THIRD_PARTY = {
     "soci": (re.compile(r"#include <(soci/|sqlite3|libpq|mysql)"), {"sql"}),
     "msgpack": (re.compile(r"#include <msgpack"), {"model"}),
     "prometheus": (re.compile(r"#include <prometheus/"), {"ops"}),
+    "zstd": (re.compile(r"#include <zstd"), {"compose"}),
     "toml": (re.compile(r"#include <toml\+\+/"), {"config", "crypto"}),
 }
 PUBLIC_OWN = re.compile(

@@ -168,6 +168,14 @@ struct JobOptions {
     std::optional<SnapshotOptions> snapshots = SnapshotOptions{};  ///< Redis only. Empty: none.
 };
 
+/// What proves the audit trail and must not lie in its database: the key, copies of heads, archives.
+struct AuditOptions {
+    std::string key_file;     ///< Signs heads. Empty: `audit.key` in the state folder.
+    std::string heads_file;   ///< Each signed head is appended there, too. Empty: nowhere.
+    std::string archive_dir;  ///< Months that are over are kept there as files. Empty: nowhere.
+    Seconds sign_interval{60};  ///< Background work signs what is new so often. Zero: never.
+};
+
 /// The journal on this host's disk, which holds what SQL could not take.
 struct JournalOptions {
     std::size_t bytes_max = 64UL * 1024 * 1024;
@@ -216,6 +224,7 @@ struct ManagerOptions {
     SizeLimits limits;
     EndingLimits endings;
     JobOptions jobs;
+    AuditOptions audit;
     JournalOptions journal;
     MetricsOptions metrics;
     HealthOptions health;

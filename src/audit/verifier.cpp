@@ -151,24 +151,45 @@ std::optional<Finding> PartitionVerifier::compare_with_checkpoints() {
     return std::nullopt;
 }
 
-std::optional<Finding> PartitionVerifier::add(const StoredEntry& stored) {
+std::optional<Finding> PartitionVerifier::check_place(const Position& position,
+                                                      bool readable) const {
     const auto index = tree_.size();
-    const auto& position = stored.entry.position;
     if (position.id > first_id_ + index)
         return finding(Fault::missing, fmt::format("entry {} is not there", first_id_ + index));
     if (position.id < first_id_ + index)
         return finding(Fault::added,
                        fmt::format("entry {} stands where it never was", position.id));
-    if (!stored.readable || position.partition != partition_ || position.index != index)
+    if (!readable || position.partition != partition_ || position.index != index)
         return finding(Fault::changed, fmt::format("entry {} is not as written", position.id));
+    return std::nullopt;
+}
+
+std::optional<Finding> PartitionVerifier::append(std::uint64_t id, const Hash& made,
+                                                 const Hash& stored) {
+    if (made != stored)
+        return finding(Fault::changed, fmt::format("entry {} does not match its hash", id));
+    tree_.append(made);
+    return compare_with_checkpoints();
+}
+
+std::optional<Finding> PartitionVerifier::add(const StoredEntry& stored) {
+    const auto& position = stored.entry.position;
+    if (auto misplaced = check_place(position, stored.readable)) return misplaced;
     auto entry = stored.entry;
     entry.commitment = commitment_to(stored.personal);
-    const auto leaf = leaf_hash(canonical_bytes(entry));
-    if (leaf != stored.leaf)
+    return append(position.id, leaf_hash(canonical_bytes(entry)), stored.leaf);
+}
+
+std::optional<Finding> PartitionVerifier::add(std::string_view canonical, std::string_view personal,
+                                              const Hash& leaf) {
+    const auto entry = parse_entry(canonical);
+    if (!entry)
         return finding(Fault::changed,
-                       fmt::format("entry {} does not match its hash", position.id));
-    tree_.append(leaf);
-    return compare_with_checkpoints();
+                       fmt::format("entry {} is not as written", first_id_ + tree_.size()));
+    const auto& position = entry->position;
+    const bool committed = entry->commitment == commitment_to(personal);
+    if (auto misplaced = check_place(position, committed)) return misplaced;
+    return append(position.id, leaf_hash(canonical), leaf);
 }
 
 std::optional<Finding> PartitionVerifier::finish(std::uint64_t size,

@@ -60,6 +60,9 @@ public:
                       std::span<const Checkpoint> checkpoints);
 
     [[nodiscard]] std::optional<Finding> add(const StoredEntry& stored);
+    /// The same for an entry whose canonical bytes were kept.
+    [[nodiscard]] std::optional<Finding> add(std::string_view canonical, std::string_view personal,
+                                             const Hash& leaf);
     /// `size` and `frontier`: what the database keeps about the tree.
     [[nodiscard]] std::optional<Finding> finish(std::uint64_t size,
                                                 std::string_view frontier) const;
@@ -68,6 +71,9 @@ public:
 
 private:
     [[nodiscard]] Finding finding(Fault fault, std::string text) const;
+    [[nodiscard]] std::optional<Finding> check_place(const Position& position, bool readable) const;
+    [[nodiscard]] std::optional<Finding> append(std::uint64_t id, const Hash& made,
+                                                const Hash& stored);
     [[nodiscard]] std::optional<Finding> compare_with_checkpoints();
 
     std::uint64_t partition_;

@@ -21,6 +21,19 @@ Error no_signing_key(const std::string& path) {
                     path)};
 }
 
+Error was_dropped(std::uint64_t partition) {
+    return {
+        Errc::bad_value,
+        fmt::format("the entries of partition {} were dropped; the proofs made before still hold",
+                    partition)};
+}
+
+Error not_of(const audit::SignedHead& head) {
+    return {Errc::bad_value,
+            fmt::format("the entries are not those of head {}; vedfolnir audit verify says which",
+                        head.head.number)};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AuditDesk>> AuditDesk::open(const config::Settings& settings) {
@@ -89,13 +102,7 @@ Result<sql::PartitionState> AuditDesk::partition(std::uint64_t number) {
         std::ranges::find(state->partitions, number, &sql::PartitionState::partition);
     if (found == state->partitions.end())
         return Error{Errc::bad_value, fmt::format("there is no partition {}", number)};
-    if (found->dropped) {
-        return Error{
-            Errc::bad_value,
-            fmt::format(
-                "the entries of partition {} were archived; the proofs made before still hold",
-                number)};
-    }
+    if (found->dropped) return was_dropped(number);
     return std::move(*found);
 }
 
@@ -113,6 +120,8 @@ Result<std::vector<audit::Hash>> AuditDesk::path(const sql::PartitionState& part
         for (const auto& leaf : *page) prover.add(leaf);
         after += page->size();
     }
+    // What retention removed meanwhile would be missing in it.
+    if (auto there = this->partition(partition.partition); !there) return std::move(there).error();
     auto path = prover.path();
     if (path) return std::move(*path);
     return Error{Errc::bad_value, "entries are missing; vedfolnir audit verify says which"};
@@ -122,7 +131,7 @@ Result<audit::InclusionProof> AuditDesk::prove(std::uint64_t id) {
     auto stored = read<std::optional<audit::StoredEntry>>(
         [id](sql::Connection& db) { return sql::find_stored(db, id); });
     if (!stored) return std::move(stored).error();
-    if (!*stored) return Error{Errc::bad_value, fmt::format("there is no event {}", id)};
+    if (!*stored) return no_event(id);
     audit::InclusionProof proof;
     proof.entry = (*stored)->entry;
     proof.entry.commitment = audit::commitment_to((*stored)->personal);
@@ -146,7 +155,21 @@ Result<audit::InclusionProof> AuditDesk::prove(std::uint64_t id) {
                     proof.head.head.size);
     if (!way) return std::move(way).error();
     proof.path = std::move(*way);
+    const auto leaf = audit::leaf_hash(audit::canonical_bytes(proof.entry));
+    if (!audit::verify_inclusion(leaf, position.index, proof.head.head.size, proof.path,
+                                 proof.head.head.root))
+        return not_of(proof.head);
     return proof;
+}
+
+Error AuditDesk::no_event(std::uint64_t id) {
+    auto state = read<sql::TrailState>(sql::read_state);
+    if (!state) return std::move(state).error();
+    for (const auto& partition : state->partitions) {
+        if (id < partition.first_id || id >= partition.first_id + partition.size) continue;
+        if (partition.dropped) return was_dropped(partition.partition);
+    }
+    return {Errc::bad_value, fmt::format("there is no event {}", id)};
 }
 
 Result<audit::ConsistencyProof> AuditDesk::prove(const audit::SignedHead& first,
@@ -163,6 +186,9 @@ Result<audit::ConsistencyProof> AuditDesk::prove(const audit::SignedHead& first,
     auto way =
         path(*in, audit::consistency_ranges(first.head.size, second.head.size), second.head.size);
     if (!way) return std::move(way).error();
+    if (!audit::verify_consistency(first.head.size, second.head.size, first.head.root,
+                                   second.head.root, *way))
+        return not_of(second);
     return audit::ConsistencyProof{std::move(*way), first, second};
 }
 
@@ -217,6 +243,30 @@ Result<audit::SharedSealer> AuditDesk::sealer() const {
     auto options = settings_.options;
     if (auto completed = complete(options); !completed) return std::move(completed).error();
     return make_sealer(options.keys);
+}
+
+Result<sql::HoldReceipt> AuditDesk::hold(const std::vector<std::uint64_t>& partitions,
+                                         const std::string& reason, const std::string& actor) {
+    const auto with = sealer();
+    if (!with) return with.error();
+    return write<sql::HoldReceipt>(
+        [sealer = *with, now = database_->now(), partitions, reason, actor](sql::Connection& db) {
+            return sql::hold_partitions(db, {*sealer, now}, partitions, reason, actor);
+        });
+}
+
+Result<std::vector<std::uint64_t>> AuditDesk::release(const std::vector<std::uint64_t>& partitions,
+                                                      const std::string& actor) {
+    const auto with = sealer();
+    if (!with) return with.error();
+    return write<std::vector<std::uint64_t>>(
+        [sealer = *with, now = database_->now(), partitions, actor](sql::Connection& db) {
+            return sql::release_partitions(db, {*sealer, now}, partitions, actor);
+        });
+}
+
+Result<std::map<std::uint64_t, std::string>> AuditDesk::holds() {
+    return read<std::map<std::uint64_t, std::string>>(sql::read_holds);
 }
 
 Result<sql::ErasureReceipt> AuditDesk::erase(const std::string& user_id, const std::string& actor) {

@@ -3,6 +3,7 @@
 
 #include "audit/proof.hpp"
 #include "audit/verifier.hpp"
+#include "compose/audit_archiver.hpp"
 #include "config/settings.hpp"
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +69,15 @@ public:
     /// key to check them with), bad_value (a copy that is none).
     [[nodiscard]] Result<VerifyReport> verify(const VerifyOrder& order, const Progress& progress);
 
+    /// The same for archives, without the database and what was seen before. Errors: as above; bad_value (it is none).
+    [[nodiscard]] Result<VerifyReport> verify_archives(const std::vector<std::string>& files,
+                                                       const VerifyOrder& order,
+                                                       const Progress& progress);
+
+    /// Writes archives of closed months into `folder`, or the configured one. Errors: as AuditArchiver::run; key_unavailable.
+    [[nodiscard]] Result<ArchiveReport> archive(const std::string& folder, const std::string& actor,
+                                                const Progress& progress);
+
     /// That entry `id` is in the trail, by the newest head that covers it. Errors: bad_value (no such entry, or no head
     /// covers it yet).
     [[nodiscard]] Result<audit::InclusionProof> prove(std::uint64_t id);
@@ -78,6 +89,16 @@ public:
     /// The newest head; with `sign`, after signing what no head covers yet; with `copy_to`, after appending there what
     /// it does not hold yet. Errors: key_unavailable, audit_unavailable, conflict (the copy holds another head).
     [[nodiscard]] Result<HeadReport> heads(bool sign, const std::string& copy_to);
+
+    /// Entries of these partitions stay, whatever their age. Errors: those of writing, key_unavailable.
+    [[nodiscard]] Result<sql::HoldReceipt> hold(const std::vector<std::uint64_t>& partitions,
+                                                const std::string& reason,
+                                                const std::string& actor);
+    /// Ends holds; those that there were. Errors: as above.
+    [[nodiscard]] Result<std::vector<std::uint64_t>> release(
+        const std::vector<std::uint64_t>& partitions, const std::string& actor);
+    /// Partition and reason.
+    [[nodiscard]] Result<std::map<std::uint64_t, std::string>> holds();
 
     /// Makes unreadable for ever what the trail says of a user. Errors: those of writing, key_unavailable.
     [[nodiscard]] Result<sql::ErasureReceipt> erase(const std::string& user_id,
@@ -92,7 +113,7 @@ public:
 
     /// Where heads are copied to by these settings; empty: nowhere.
     [[nodiscard]] const std::string& heads_file() const noexcept {
-        return settings_.audit.heads_file;
+        return settings_.options.audit.heads_file;
     }
 
     /// The public half of the configured key, or of `file`. Empty: there is none.
@@ -122,6 +143,10 @@ private:
                                         const std::vector<audit::SignedHead>& heads);
     [[nodiscard]] Result<std::vector<audit::HeadSource>> copies(const VerifyOrder& order,
                                                                 VerifyReport& report);
+    [[nodiscard]] Result<void> verify_archive(const std::string& file,
+                                              const std::vector<audit::HeadSource>& copies,
+                                              const crypto::VerifyKey& key, VerifyReport& report,
+                                              const Progress& progress);
     [[nodiscard]] Result<void> walk(const sql::TrailState& state,
                                     const std::vector<audit::Checkpoint>& checkpoints,
                                     VerifyReport& report, const Progress& progress);
@@ -129,16 +154,21 @@ private:
                                               const std::vector<audit::Checkpoint>& checkpoints,
                                               std::uint64_t total, VerifyReport& report,
                                               const Progress& progress);
+    /// Retention may have dropped it since the state was read.
+    [[nodiscard]] Result<bool> is_dropped(std::uint64_t partition);
     [[nodiscard]] Result<std::vector<audit::Hash>> path(const sql::PartitionState& partition,
                                                         std::vector<audit::Range> ranges,
                                                         std::uint64_t size);
     [[nodiscard]] Result<sql::PartitionState> partition(std::uint64_t number);
+    /// Why there is no event of that id.
+    [[nodiscard]] Error no_event(std::uint64_t id);
     [[nodiscard]] Result<std::size_t> copy_heads(const std::string& path);
 
     config::Settings settings_;
     std::string state_dir_;
     runtime::Runtime runtime_;
     std::shared_ptr<sql::Database> database_;
+    std::unique_ptr<AuditArchiver> archiver_;
 };
 
 }  // namespace vedfolnir::compose

@@ -36,8 +36,8 @@ Result<audit::SharedSealer> make_sealer(const KeyOptions& keys) {
 }
 
 std::string audit_key_path(const config::Settings& settings, const std::string& state_dir) {
-    return settings.audit.key_file.empty() ? state_dir + "/" + audit_key_file
-                                           : settings.audit.key_file;
+    return settings.options.audit.key_file.empty() ? state_dir + "/" + audit_key_file
+                                                   : settings.options.audit.key_file;
 }
 
 Result<std::optional<crypto::SigningKey>> audit_key(const config::Settings& settings,
@@ -45,7 +45,7 @@ Result<std::optional<crypto::SigningKey>> audit_key(const config::Settings& sett
     const auto path = audit_key_path(settings, state_dir);
     auto raw = kept_secret(path);
     if (!raw) return std::move(raw).error();
-    if (raw->empty() && settings.options.development && settings.audit.key_file.empty()) {
+    if (raw->empty() && settings.options.development && settings.options.audit.key_file.empty()) {
         raw = make_secret(path);
         if (!raw) return std::move(raw).error();
     }

@@ -138,7 +138,7 @@ Result<std::vector<audit::HeadSource>> AuditDesk::copies(const VerifyOrder& orde
         if (!heads) return std::move(heads).error();
         sources.push_back({path, std::move(*heads)});
     }
-    const auto& configured = settings_.audit.heads_file;
+    const auto& configured = settings_.options.audit.heads_file;
     if (order.heads_files.empty() && !configured.empty()) {
         auto heads = read_heads(configured, false);
         if (!heads) return std::move(heads).error();
@@ -229,8 +229,15 @@ Result<void> AuditDesk::walk(const sql::TrailState& state,
             continue;
         }
         ++report.partitions;
+        const auto found_before = report.findings.size();
         auto walked = walk_partition(partition, checkpoints, total, report, progress);
         if (!walked) return walked;
+        if (report.findings.size() == found_before) continue;
+        const auto gone = is_dropped(partition.partition);
+        if (!gone) return gone.error();
+        if (!*gone) continue;
+        report.findings.resize(found_before);
+        check_dropped(partition, checkpoints, report);
     }
     for (const auto& checkpoint : checkpoints) {
         const bool known = std::ranges::any_of(state.partitions, [&](const auto& partition) {
@@ -242,6 +249,14 @@ Result<void> AuditDesk::walk(const sql::TrailState& state,
                                                        checkpoint.name, checkpoint.partition)));
     }
     return {};
+}
+
+Result<bool> AuditDesk::is_dropped(std::uint64_t partition) {
+    const auto state = read<sql::TrailState>(sql::read_state);
+    if (!state) return state.error();
+    return std::ranges::any_of(state->partitions, [&](const auto& other) {
+        return other.partition == partition && other.dropped;
+    });
 }
 
 Result<void> AuditDesk::walk_partition(const sql::PartitionState& partition,

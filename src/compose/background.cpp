@@ -1,6 +1,7 @@
 #include "compose/background.hpp"
 
 #include "compose/abridge.hpp"
+#include "compose/audit_archiver.hpp"
 #include "compose/operator_log.hpp"
 #include "jobs/cleanup.hpp"
 #include "jobs/runner.hpp"
@@ -66,7 +67,16 @@ Result<Background> make_background(boost::asio::any_io_executor executor,
                                         .readers = 1,
                                         .clock = {}});
     if (!database) return std::move(database).error();
-    auto sql = std::make_shared<sql::SqlUpkeep>(*database, sealer);
+    sql::ArchivedLookup archived;
+    if (!options.audit.archive_dir.empty()) {
+        auto archiver =
+            std::make_shared<AuditArchiver>(*database, sealer, 2 * options.sql.statement_timeout);
+        archived = [archiver, folder = options.audit.archive_dir](
+                       std::vector<sql::PartitionState> partitions, Deadline deadline) {
+            return archiver->archived(folder, std::move(partitions), deadline);
+        };
+    }
+    auto sql = std::make_shared<sql::SqlUpkeep>(*database, sealer, std::move(archived));
     std::shared_ptr<redis::RedisUpkeep> redis;
     if (options.store == StoreKind::redis)
         redis = std::make_shared<redis::RedisUpkeep>(executor, patient(options.redis));

@@ -49,7 +49,7 @@ std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
         files.push_back({"VEDFOLNIR_STATE_DIR", generated, mode_of(generated)});
     }
     const auto signing = state_dir + "/" + audit_key_file;
-    if (settings.audit.key_file.empty() && mode_of(signing))
+    if (settings.options.audit.key_file.empty() && mode_of(signing))
         files.push_back({"VEDFOLNIR_STATE_DIR", signing, mode_of(signing)});
     return files;
 }

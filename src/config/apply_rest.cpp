@@ -163,9 +163,10 @@ void apply_database(Resolving& to) {
 }
 
 void apply_audit(Resolving& to) {
-    auto& audit = to.settings.audit;
+    auto& audit = to.settings.options.audit;
     audit.key_file = to.layers.text("VEDFOLNIR_AUDIT_KEY_FILE").value_or("");
     audit.heads_file = to.layers.text("VEDFOLNIR_AUDIT_HEADS_FILE").value_or("");
+    audit.archive_dir = to.layers.text("VEDFOLNIR_AUDIT_ARCHIVE_DIR").value_or("");
 }
 
 void apply_identity(Resolving& to) {

@@ -88,6 +88,13 @@ constexpr std::array known{
             "A file, best on another machine's disk, to which each signed head is appended. Without a "
             "copy outside the database a rewritten past cannot be noticed."},
     Known{
+        .name = "VEDFOLNIR_AUDIT_ARCHIVE_DIR",
+        .kind = Kind::path,
+        .group = Group::keys,
+        .about =
+            "A folder in which `vedfolnir audit archive` keeps each month of the audit trail that is over as "
+            "a file that proves itself."},
+    Known{
         .name = "FLASK_SECRET_KEY",
         .group = Group::keys,
         .about = "Flask's own signing key.",

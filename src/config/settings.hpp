@@ -54,15 +54,8 @@ struct SecretPath {
     std::string path;
 };
 
-/// Where the proof of the audit trail keeps what must not lie in the database.
-struct AuditSettings {
-    std::string key_file;    ///< Signs heads. Empty: `audit.key` in the state folder.
-    std::string heads_file;  ///< Each signed head is appended there, too. Empty: nowhere.
-};
-
 struct Settings {
     ManagerOptions options;
-    AuditSettings audit;
     std::vector<Setting> values;  ///< Every known variable, in the order of the reference.
     std::vector<std::string> warnings;
     std::vector<std::string>

@@ -226,13 +226,14 @@ public:
             Seconds time;
         };
         // A revocation is kept beyond the life of its sessions for as long as a backup with them might be restored, and
-        // so is the row that says how a session ended.
+        // so is the row that says how a session ended. Events come last: what keeps them from going (an archive that
+        // cannot be looked at) keeps nothing else.
         const std::array kept{Kept{async::Retained::sessions,
                                    std::max(options_.ended_kept, lifetimes_.clock_skew_max)},
-                              Kept{async::Retained::audit, options_.audit_kept},
                               Kept{async::Retained::revocations,
                                    lifetimes_.clock_skew_max + options_.restorable_backup},
-                              Kept{async::Retained::statistics, options_.statistics_kept}};
+                              Kept{async::Retained::statistics, options_.statistics_kept},
+                              Kept{async::Retained::audit, options_.audit_kept}};
         std::uint32_t batches = options_.batches_max;
         for (const Kept& rows : kept) {
             for (bool full = true; full && batches > 0 && run.goes_on();) {

@@ -1,27 +1,36 @@
 #include "sql/audit_retention.hpp"
 
-#include "sql/audit_trail.hpp"
+#include "audit/tree.hpp"
 #include "sql/rows.hpp"
 #include "sql/statistics.hpp"
 
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace vedfolnir::sql {
 namespace {
+
+namespace json = boost::json;
 
 /// From now on its entries count as removed; `remove_entries` does it in batches.
 void drop_partition(Connection& db, const Auditor& auditor, const PartitionState& partition) {
     db.execute("audit_partition_drop",
                {{"partition_id", number(partition.partition)}, {"now", millis(auditor.now)}});
-    async::AuditEvent event;
-    event.at = auditor.now;
-    event.type = "audit.dropped";
-    event.actor = "system";
-    event.detail =
-        fmt::format(R"({{"partition":{},"entries":{}}})", partition.partition, partition.size);
-    write_events(db, auditor, {{std::move(event)}});
+    write_trail_event(
+        db, auditor, "audit.dropped", "system",
+        fmt::format(R"({{"partition":{},"entries":{}}})", partition.partition, partition.size));
+}
+
+/// Its tree, as it is kept, has a head.
+bool is_covered(Connection& db, const PartitionState& partition) {
+    const auto head = covering_head(db, partition);
+    const auto tree = audit::Frontier::parse(partition.size, partition.frontier);
+    return head && tree && head->head.root == tree->root();
 }
 
 std::uint32_t remove_entries(Connection& db, const PartitionState& partition, std::uint32_t limit) {
@@ -37,19 +46,90 @@ std::uint32_t remove_entries(Connection& db, const PartitionState& partition, st
 
 }  // namespace
 
+void write_trail_event(Connection& db, const Auditor& auditor, const std::string& type,
+                       const std::string& actor, std::string detail) {
+    async::AuditEvent event;
+    event.at = auditor.now;
+    event.type = type;
+    event.actor = actor;
+    event.detail = std::move(detail);
+    write_events(db, auditor, {{std::move(event)}});
+}
+
+std::vector<PartitionState> old_partitions(const TrailState& state, TimePoint before) {
+    std::vector<PartitionState> old;
+    std::ranges::copy_if(state.partitions, std::back_inserter(old), [&](const auto& partition) {
+        return !partition.open && !partition.dropped && !partition.hold && partition.closed &&
+               *partition.closed < before;
+    });
+    return old;
+}
+
 std::uint32_t drop_old_partitions(Connection& db, const Auditor& auditor, TimePoint before,
-                                  std::uint32_t limit) {
+                                  std::uint32_t limit,
+                                  const std::optional<std::vector<std::uint64_t>>& archived) {
+    // Before anything is read: nobody adds a hold meanwhile.
+    static_cast<void>(lock_trail(db));
+    const auto state = read_state(db);
+    const bool heads_are_signed = last_head(db).has_value();
+    std::vector<PartitionState> going;
+    std::ranges::copy_if(state.partitions, std::back_inserter(going),
+                         [](const auto& partition) { return partition.dropped.has_value(); });
+    for (auto& partition : old_partitions(state, before)) {
+        if (heads_are_signed && !is_covered(db, partition)) continue;
+        if (archived && !std::ranges::count(*archived, partition.partition)) continue;
+        going.push_back(std::move(partition));
+    }
     std::uint32_t removed = 0;
-    for (const auto& partition : read_state(db).partitions) {
+    for (const auto& partition : going) {
         if (removed >= limit) break;
-        if (partition.open || partition.hold) continue;
-        if (!partition.dropped) {
-            if (!partition.closed || *partition.closed >= before) continue;
-            drop_partition(db, auditor, partition);
-        }
+        if (!partition.dropped) drop_partition(db, auditor, partition);
         removed += remove_entries(db, partition, limit - removed);
     }
     return removed;
+}
+
+HoldReceipt hold_partitions(Connection& db, const Auditor& auditor,
+                            const std::vector<std::uint64_t>& partitions, const std::string& reason,
+                            const std::string& actor) {
+    // Retention takes the same lock: it sees the hold, or the hold sees what it dropped.
+    static_cast<void>(lock_trail(db));
+    const auto state = read_state(db);
+    HoldReceipt receipt;
+    for (const auto partition : partitions) {
+        const auto found =
+            std::ranges::find(state.partitions, partition, &PartitionState::partition);
+        if (found != state.partitions.end() && found->dropped) {
+            receipt.dropped.push_back(partition);
+            continue;
+        }
+        db.execute("audit_hold_remove", {{"partition_id", number(partition)}});
+        db.execute("audit_hold_add", {{"partition_id", number(partition)},
+                                      {"reason", reason},
+                                      {"now", millis(auditor.now)}});
+        receipt.held.push_back(partition);
+    }
+    if (!receipt.held.empty())
+        write_trail_event(db, auditor, "audit.held", actor,
+                          json::serialize(json::object{
+                              {"partitions", json::value_from(receipt.held)}, {"reason", reason}}));
+    return receipt;
+}
+
+std::vector<std::uint64_t> release_partitions(Connection& db, const Auditor& auditor,
+                                              const std::vector<std::uint64_t>& partitions,
+                                              const std::string& actor) {
+    static_cast<void>(lock_trail(db));
+    std::vector<std::uint64_t> released;
+    for (const auto partition : partitions) {
+        if (db.execute("audit_hold_remove", {{"partition_id", number(partition)}}) > 0)
+            released.push_back(partition);
+    }
+    if (!released.empty())
+        write_trail_event(
+            db, auditor, "audit.released", actor,
+            json::serialize(json::object{{"partitions", json::value_from(released)}}));
+    return released;
 }
 
 ErasureReceipt erase_subject(Connection& db, const Auditor& auditor, const UserTag& subject,
@@ -66,13 +146,9 @@ ErasureReceipt erase_subject(Connection& db, const Auditor& auditor, const UserT
                {{"subject", receipt.subject}, {"blank", std::string(80, '0')}});
     receipt.had_key = db.execute("audit_subject_remove", params) > 0;
     forget_in_statistics(db, subject, auditor.now);
-    async::AuditEvent event;
-    event.at = auditor.now;
-    event.type = "audit.erased";
-    event.actor = actor;
-    event.detail =
-        fmt::format(R"({{"subject":"{}","entries":{}}})", receipt.subject, receipt.entries);
-    write_events(db, auditor, {{std::move(event)}});
+    write_trail_event(
+        db, auditor, "audit.erased", actor,
+        fmt::format(R"({{"subject":"{}","entries":{}}})", receipt.subject, receipt.entries));
     return receipt;
 }
 

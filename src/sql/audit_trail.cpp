@@ -7,7 +7,6 @@
 #include "sql/rows.hpp"
 
 #include <limits>
-#include <map>
 
 namespace vedfolnir::sql {
 namespace {
@@ -17,13 +16,6 @@ constexpr std::int64_t last_number = std::numeric_limits<std::int64_t>::max();
 
 std::uint64_t natural(const Row& row, std::size_t column) {
     return static_cast<std::uint64_t>(row.integer(column));
-}
-
-std::map<std::uint64_t, std::string> read_holds(Connection& db) {
-    std::map<std::uint64_t, std::string> holds;
-    for (const auto& row : db.query("audit_holds_list", 2))
-        holds.emplace(natural(row, 0), row.text(1));
-    return holds;
 }
 
 audit::SignedHead read_head(const Row& row) {
@@ -82,6 +74,13 @@ private:
 };
 
 }  // namespace
+
+std::map<std::uint64_t, std::string> read_holds(Connection& db) {
+    std::map<std::uint64_t, std::string> holds;
+    for (const auto& row : db.query("audit_holds_list", 2))
+        holds.emplace(natural(row, 0), row.text(1));
+    return holds;
+}
 
 TrailState read_state(Connection& db) {
     TrailState state;
@@ -151,6 +150,14 @@ std::vector<audit::SignedHead> list_heads(Connection& db, std::uint64_t after,
 
 std::optional<audit::SignedHead> last_head(Connection& db) {
     const auto rows = db.query("audit_head_last", head_columns);
+    if (rows.empty()) return std::nullopt;
+    return read_head(rows.front());
+}
+
+std::optional<audit::SignedHead> covering_head(Connection& db, const PartitionState& partition) {
+    const auto rows =
+        db.query("audit_head_covering", head_columns,
+                 {{"partition_id", number(partition.partition)}, {"size", number(partition.size)}});
     if (rows.empty()) return std::nullopt;
     return read_head(rows.front());
 }

@@ -7,6 +7,7 @@
 #include "sql/connection.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,6 +35,8 @@ struct TrailState {
 // Each runs inside the caller's transaction and throws Failure.
 
 [[nodiscard]] TrailState read_state(Connection& db);
+/// Partitions under a hold, and why.
+[[nodiscard]] std::map<std::uint64_t, std::string> read_holds(Connection& db);
 
 /// Entries above `after` up to `until`, in order, at most `limit`, as found.
 [[nodiscard]] std::vector<audit::StoredEntry> list_stored(Connection& db, std::uint64_t after,
@@ -47,6 +50,9 @@ struct TrailState {
 [[nodiscard]] std::vector<audit::SignedHead> list_heads(Connection& db, std::uint64_t after,
                                                         std::uint32_t limit);
 [[nodiscard]] std::optional<audit::SignedHead> last_head(Connection& db);
+/// One that covers a closed partition in its full size.
+[[nodiscard]] std::optional<audit::SignedHead> covering_head(Connection& db,
+                                                             const PartitionState& partition);
 /// Signs what no head covers yet: each closed partition in its full size, then the open one. Answers the new heads.
 [[nodiscard]] std::vector<audit::SignedHead> sign_heads(Connection& db,
                                                         const crypto::SigningKey& key,

@@ -21,22 +21,12 @@ namespace {
 
 constexpr std::size_t job_columns = 14;
 
-/// The first statement of every transaction that acts.
-void act_under(Connection& db, const Ticket& ticket) {
-    const Params params{{"job", ticket.job}, {"fence", number(ticket.fence)}};
-    if (db.execute("job_fence", params) > 0) return;
-    if (!db.query("job_fence_of", 1, {{"job", ticket.job}}).empty()) {
-        throw Failure(Errc::denied, "another process has the lease of the background jobs now");
-    }
-    db.execute("job_insert", params);
-}
-
 std::string_view purge_query(Retained rows) {
     switch (rows) {
     case Retained::sessions:
         break;  // Counted first: purge_sessions.
     case Retained::audit:
-        break;  // Whole partitions: drop_old_partitions.
+        break;  // Whole partitions: purge_audit.
     case Retained::statistics:
         return "statistics_purge";
     case Retained::revocations:
@@ -105,6 +95,15 @@ LeaseReply take_lease(Connection& db, const std::string& holder, Millis ttl, Fen
 
 }  // namespace
 
+void act_under(Connection& db, const Ticket& ticket) {
+    const Params params{{"job", ticket.job}, {"fence", number(ticket.fence)}};
+    if (db.execute("job_fence", params) > 0) return;
+    if (!db.query("job_fence_of", 1, {{"job", ticket.job}}).empty()) {
+        throw Failure(Errc::denied, "another process has the lease of the background jobs now");
+    }
+    db.execute("job_insert", params);
+}
+
 // Functions are named before they are awaited: GCC 12 destroys temporaries inside a co_await twice.
 
 async::Task<SqlUpkeep::Closed> SqlUpkeep::close_gone(Ticket ticket, std::vector<async::Gone> gone,
@@ -135,18 +134,38 @@ async::Task<std::uint32_t> SqlUpkeep::close_expired(Ticket ticket, TimePoint now
 
 async::Task<std::uint32_t> SqlUpkeep::purge(Ticket ticket, Retained rows, TimePoint before,
                                             std::uint32_t limit, Deadline deadline) {
-    std::function<std::uint32_t(Connection&)> work = [sealer = sealer_, written = database_->now(),
-                                                      ticket = std::move(ticket), rows, before,
+    if (rows == Retained::audit) return purge_audit(std::move(ticket), before, limit, deadline);
+    std::function<std::uint32_t(Connection&)> work = [ticket = std::move(ticket), rows, before,
                                                       limit](Connection& db) {
         act_under(db, ticket);
-        if (rows == Retained::audit)
-            return drop_old_partitions(db, {*sealer, written}, before, limit);
         if (rows == Retained::sessions) return purge_sessions(db, before, limit);
         const std::string_view time = rows == Retained::records ? "now" : "before";
         return static_cast<std::uint32_t>(
             db.execute(purge_query(rows), {{time, millis(before)}, {"page", std::int64_t{limit}}}));
     };
     return database_->write_alone<std::uint32_t>(std::move(work), deadline);
+}
+
+async::Task<std::uint32_t> SqlUpkeep::purge_audit(Ticket ticket, TimePoint before,
+                                                  std::uint32_t limit, Deadline deadline) {
+    std::optional<std::vector<std::uint64_t>> archived;
+    if (archived_) {
+        std::function<std::vector<PartitionState>(Connection&)> look = [before](Connection& db) {
+            return old_partitions(read_state(db), before);
+        };
+        auto old = co_await database_->read<std::vector<PartitionState>>(std::move(look), deadline);
+        if (!old) co_return old.error();
+        auto found = co_await archived_(std::move(*old), deadline);
+        if (!found) co_return found.error();
+        archived = std::move(*found);
+    }
+    std::function<std::uint32_t(Connection&)> work =
+        [sealer = sealer_, written = database_->now(), ticket = std::move(ticket), before, limit,
+         archived = std::move(archived)](Connection& db) {
+            act_under(db, ticket);
+            return drop_old_partitions(db, {*sealer, written}, before, limit, archived);
+        };
+    co_return co_await database_->write_alone<std::uint32_t>(std::move(work), deadline);
 }
 
 async::Task<bool> SqlUpkeep::note_run(JobStatus row, Deadline deadline) {

@@ -1,4 +1,4 @@
-"""What of the audit trail leaves the database: exports."""
+"""What of the audit trail leaves the database, and what must stay: exports, archives, holds."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def shop(make_stack: Callable[[], Stack]) -> Stack:
     return made
 
 
-def run(shop: Stack, *arguments: str, code: int = 0) -> str:
+def run(shop: Stack, *arguments: str, code: int = 0, at: str = "") -> str:
+    """`at`: with the wall clock set to that time."""
+    clock = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", at] if at else []
     done = subprocess.run(
-        [str(VEDFOLNIR), *arguments],
+        [*clock, str(VEDFOLNIR), *arguments],
         env={**os.environ, **shop.environment},
         capture_output=True,
         text=True,
@@ -119,3 +121,64 @@ def test_an_exported_file_is_private_and_overwrites_nothing(shop: Stack, tmp_pat
     run(shop, "audit", "export", "--output", str(file), code=2)
     assert file.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.ids("S27", "S53", "R15", "F25")
+def test_a_month_that_is_over_is_archived_held_and_verified_by_the_command(
+    make_stack: Callable[[], Stack], tmp_path: Path
+) -> None:
+    shop = make_stack()
+    run(shop, "keys", "audit", "--generate")
+    public = tmp_path / "audit.pub"
+    public.write_text(run(shop, "keys", "audit"))
+    # An operator's act of that month, and one of today, which begins another one.
+    run(shop, "fallback", "auto", at="2026-01-10 12:00:00")
+    run(shop, "fallback", "auto")
+    to = tmp_path / "archive"
+    waiting = json.loads(run(shop, "--json", "audit", "archive", "--to", str(to), code=1))
+    assert (waiting["archived"], waiting["uncovered"]) == ([], [202601])
+    run(shop, "audit", "head", "--sign")
+    (made,) = json.loads(run(shop, "--json", "audit", "archive", "--to", str(to)))["archived"]
+    file = to / "audit-202601.zst"
+    assert (made["partition"], made["entries"], made["file"]) == (202601, 1, str(file))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(run(shop, "--json", "audit", "archive", "--to", str(to)))["there"] == [202601]
+    run(shop, "audit", "archive", code=2)
+
+    check = ("--json", "audit", "verify", "--public-key", str(public), "--archive")
+    good = json.loads(run(shop, *check, str(file)))
+    assert (good["valid"], good["entries"], good["heads"]) == (True, 1, 1)
+    cut = tmp_path / "cut.zst"
+    cut.write_bytes(file.read_bytes()[:-20])
+    found = json.loads(run(shop, *check, str(cut), code=1))
+    assert found["error"]["code"] == "bad_value"
+    assert "cut off" in found["error"]["message"]
+
+    held = json.loads(
+        run(
+            shop,
+            "--json",
+            "audit",
+            "hold",
+            "add",
+            "--since",
+            "2025-11-03",
+            "--until",
+            "2026-01-02",
+            "--reason",
+            'case "17"',
+        )
+    )
+    assert held == {"held": [202511, 202512, 202601], "dropped": []}
+    listed = json.loads(run(shop, "--json", "audit", "hold", "list"))["holds"]
+    assert {hold["partition"]: hold["reason"] for hold in listed} == dict.fromkeys(
+        held["held"], 'case "17"'
+    )
+    run(shop, "audit", "hold", "remove", "--since", "2025-11-03", "--until", "2025-12-31")
+    run(shop, "audit", "hold", "remove", "--partition", "202512", code=1)
+    assert "202601" in run(shop, "audit", "hold", "list")
+    run(shop, "audit", "hold", "add", "--partition", "202613", "--reason", "none", code=2)
+    run(shop, "audit", "hold", "add", "--partition", "202601", code=2)
+    types = [line["type"] for line in exported(shop, "--type", "audit.*")]
+    assert types == ["audit.archived", "audit.held", "audit.released"]
+    assert json.loads(run(shop, "--json", "audit", "verify"))["valid"]

@@ -103,6 +103,7 @@ void add_audit(CLI::App& app, Chosen& chosen) {
     });
     add_audit_proof(*audit, chosen);
     add_audit_keep(*audit, chosen);
+    add_audit_hold(*audit, chosen);
 }
 
 }  // namespace vedfolnir::cli

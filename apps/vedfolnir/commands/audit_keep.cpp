@@ -1,4 +1,4 @@
-// vedfolnir audit export
+// vedfolnir audit export | archive
 #include "commands/audit_keep.hpp"
 
 #include "commands/audit_view.hpp"
@@ -6,6 +6,7 @@
 #include "model/hex.hpp"
 #include "text.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
@@ -20,6 +21,10 @@ namespace json = boost::json;
 struct ExportArguments {
     EventArguments events;
     std::string output;
+};
+
+struct ArchiveArguments {
+    std::string to;
 };
 
 json::value text_or_null(std::string text) {
@@ -86,6 +91,41 @@ ExitCode export_events(const Context& context, const ExportArguments& arguments)
     return exported(context, *entries, arguments.output);
 }
 
+json::object made_json(const compose::ArchiveReport::Made& made) {
+    return {{"partition", made.partition}, {"entries", made.entries}, {"file", made.file}};
+}
+
+void print(const Context& context, const compose::ArchiveReport& report) {
+    if (context.console.json) {
+        json::array made;
+        for (const auto& archive : report.made) made.push_back(made_json(archive));
+        context.console.print(json::object{
+            {"archived", std::move(made)},
+            {"there", json::array(report.there.begin(), report.there.end())},
+            {"uncovered", json::array(report.uncovered.begin(), report.uncovered.end())}});
+        return;
+    }
+    for (const auto& archive : report.made)
+        context.console.print(fmt::format("{} entries of partition {} are in {}.", archive.entries,
+                                          archive.partition, archive.file));
+    if (report.made.empty()) context.console.print("Nothing to archive.");
+    for (const auto partition : report.uncovered)
+        context.console.warn(fmt::format("no signed head covers partition {} in its full size, so "
+                                         "it was not archived: vedfolnir audit head --sign",
+                                         partition));
+}
+
+/// Fails where something that is over could not be archived: a timer should hear of it.
+ExitCode archive(const Context& context, const ArchiveArguments& arguments) {
+    ExitCode code{};
+    const auto desk = open_desk(context, code);
+    if (!desk) return code;
+    const auto report = desk->archive(arguments.to, operator_name(), progress_on_stderr());
+    if (!report) return context.console.fail(report.error());
+    print(context, *report);
+    return report->uncovered.empty() ? ExitCode::ok : ExitCode::failed;
+}
+
 }  // namespace
 
 void add_audit_keep(CLI::App& audit, Chosen& chosen) {
@@ -100,6 +140,16 @@ void add_audit_keep(CLI::App& audit, Chosen& chosen) {
         chosen.action = [exporting](Context& context) {
             return export_events(context, *exporting);
         };
+    });
+    auto archiving = std::make_shared<ArchiveArguments>();
+    command = audit.add_subcommand("archive",
+                                   "Copy months that are over into files that prove themselves");
+    command
+        ->add_option("--to", archiving->to, "The folder; without it, VEDFOLNIR_AUDIT_ARCHIVE_DIR")
+        ->type_name("FOLDER")
+        ->check(named());
+    command->callback([&chosen, archiving] {
+        chosen.action = [archiving](Context& context) { return archive(context, *archiving); };
     });
 }
 

@@ -20,6 +20,7 @@ namespace json = boost::json;
 using compose::AuditDesk;
 
 struct VerifyArguments {
+    std::vector<std::string> archives;
     compose::VerifyOrder order;
 };
 
@@ -101,11 +102,21 @@ void print(const Context& context, const compose::VerifyReport& report) {
     context.console.print(table);
 }
 
+Result<compose::VerifyReport> verify_report(const config::Settings& settings,
+                                            const VerifyArguments& arguments) {
+    const auto desk = AuditDesk::open(settings);
+    if (!desk) return desk.error();
+    if (arguments.archives.empty()) return (*desk)->verify(arguments.order, progress_on_stderr());
+    return (*desk)->verify_archives(arguments.archives, arguments.order, progress_on_stderr());
+}
+
 ExitCode verify(const Context& context, const VerifyArguments& arguments) {
     ExitCode code{};
-    const auto desk = open_desk(context, code);
-    if (!desk) return code;
-    const auto report = desk->verify(arguments.order, progress_on_stderr());
+    // Archives need no database.
+    const auto settings =
+        arguments.archives.empty() ? context.existing_settings(code) : context.valid_settings(code);
+    if (!settings) return code;
+    const auto report = verify_report(*settings, arguments);
     if (!report) return context.console.fail(report.error());
     print(context, *report);
     return report->findings.empty() ? ExitCode::ok : ExitCode::failed;
@@ -293,6 +304,11 @@ void add_audit_proof(CLI::App& audit, Chosen& chosen) {
     command
         ->add_option("--heads", verifying->order.heads_files,
                      "Copies of signed heads to compare with")
+        ->type_name("FILE")
+        ->check(named());
+    command
+        ->add_option("--archive", verifying->archives,
+                     "Check these archives instead, without a database")
         ->type_name("FILE")
         ->check(named());
     add_public_key(*command, verifying->order.public_key_file);

@@ -1,0 +1,74 @@
+// Copies months of the audit trail that are over into files that prove themselves.
+#pragma once
+
+#include "audit/personal.hpp"
+#include "compose/archive_file.hpp"
+#include "runtime/blocking_pool.hpp"
+#include "sql/audit_trail.hpp"
+#include "sql/database.hpp"
+#include "vedfolnir/async/upkeep.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vedfolnir::compose {
+
+struct ArchiveOrder {
+    std::string folder;  ///< Made with mode 0700 where it is missing.
+    std::string actor;
+    std::optional<async::Ticket> ticket{};                ///< Of background work.
+    std::function<bool()> goes_on = [] { return true; };  ///< Asked before each page of entries.
+    std::function<void(std::uint64_t done, std::uint64_t total)> progress = [](std::uint64_t,
+                                                                               std::uint64_t) {};
+};
+
+struct ArchiveReport {
+    struct Made {
+        std::uint64_t partition = 0;
+        std::uint64_t entries = 0;
+        std::string file;
+    };
+    std::vector<Made> made;
+    std::vector<std::uint64_t> there;      ///< Archived before.
+    std::vector<std::uint64_t> uncovered;  ///< No signed head covers them in their full size.
+};
+
+/// Files are written and read on a thread of its own. Must outlive its tasks.
+class AuditArchiver {
+public:
+    AuditArchiver(std::shared_ptr<sql::Database> database, audit::SharedSealer sealer,
+                  Millis step_timeout)
+        : database_(std::move(database)), sealer_(std::move(sealer)), step_timeout_(step_timeout) {}
+
+    /// Writes an archive of each closed partition of which the folder has none, oldest first; each is read back before it
+    /// appears, and leaves the event `audit.archived`. Errors: those of reading and writing; bad_options (a file); conflict
+    /// (the entries are not as they were written: nothing is archived); denied (the ticket).
+    [[nodiscard]] async::Task<ArchiveReport> run(ArchiveOrder order);
+
+    /// Those of which an archive stands in `folder`. Errors: bad_options, bad_value (one cannot be read, or is of another
+    /// trail).
+    [[nodiscard]] async::Task<std::vector<std::uint64_t>> archived(
+        std::string folder, std::vector<sql::PartitionState> partitions, Deadline deadline);
+
+private:
+    struct Page {
+        std::vector<audit::StoredEntry> entries;
+    };
+    [[nodiscard]] Deadline step() const { return deadline_in(step_timeout_); }
+    [[nodiscard]] async::Task<bool> archive(sql::PartitionState partition, ArchiveOrder order,
+                                            std::shared_ptr<ArchiveReport> report);
+    [[nodiscard]] async::Task<bool> copy(audit::ArchiveHeader header, ArchiveOrder order,
+                                         std::shared_ptr<ArchiveWriter> writer);
+    [[nodiscard]] async::Task<bool> note(audit::ArchiveHeader header, ArchiveOrder order);
+
+    std::shared_ptr<sql::Database> database_;
+    audit::SharedSealer sealer_;
+    Millis step_timeout_;
+    runtime::BlockingPool files_{1, 8};
+};
+
+}  // namespace vedfolnir::compose
