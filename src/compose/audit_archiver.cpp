@@ -69,6 +69,11 @@ Result<bool> has_archive(const std::string& folder, const sql::PartitionState& p
 
 }  // namespace
 
+runtime::BlockingPool& AuditArchiver::files() {
+    if (!files_) files_ = std::make_unique<runtime::BlockingPool>(1, 8);
+    return *files_;
+}
+
 // Functions are named before they are awaited: GCC 12 destroys temporaries inside a co_await twice.
 
 Task<ArchiveReport> AuditArchiver::run(ArchiveOrder order) {
@@ -76,7 +81,7 @@ Task<ArchiveReport> AuditArchiver::run(ArchiveOrder order) {
         if (auto made = make_private_dir(folder); !made) return std::move(made).error();
         return true;
     };
-    const auto made = co_await files_.run<bool>(std::move(make), step());
+    const auto made = co_await files().run<bool>(std::move(make), step());
     if (!made) co_return made.error();
     std::function<sql::TrailState(sql::Connection&)> look = sql::read_state;
     auto state = co_await database_->read<sql::TrailState>(std::move(look), step());
@@ -98,7 +103,7 @@ Task<bool> AuditArchiver::archive(sql::PartitionState partition, ArchiveOrder or
     std::function<Result<bool>()> stands = [folder = order.folder, partition] {
         return has_archive(folder, partition);
     };
-    const auto there = co_await files_.run<bool>(std::move(stands), step());
+    const auto there = co_await files().run<bool>(std::move(stands), step());
     if (!there) co_return there.error();
     if (*there) {
         report->there.push_back(partition.partition);
@@ -120,7 +125,7 @@ Task<bool> AuditArchiver::archive(sql::PartitionState partition, ArchiveOrder or
         if (!made) return std::move(made).error();
         return Writer(std::move(*made));
     };
-    auto writer = co_await files_.run<Writer>(std::move(create), step());
+    auto writer = co_await files().run<Writer>(std::move(create), step());
     if (!writer) co_return writer.error();
     const auto copied = co_await copy(header, order, *writer);
     if (!copied) co_return copied.error();
@@ -128,7 +133,7 @@ Task<bool> AuditArchiver::archive(sql::PartitionState partition, ArchiveOrder or
     std::function<Result<bool>()> check = [header, writer = *writer] {
         return read_back(header, *writer);
     };
-    const auto published = co_await files_.run<bool>(std::move(check), deadline_in(read_back_max));
+    const auto published = co_await files().run<bool>(std::move(check), deadline_in(read_back_max));
     if (!published) co_return published.error();
     report->made.push_back({header.partition, header.size, path});
     co_return co_await note(std::move(header), std::move(order));
@@ -157,7 +162,7 @@ Task<bool> AuditArchiver::copy(audit::ArchiveHeader header, ArchiveOrder order,
             }
             return true;
         };
-        const auto written = co_await files_.run<bool>(std::move(write), step());
+        const auto written = co_await files().run<bool>(std::move(write), step());
         if (!written) co_return written.error();
         order.progress(after - header.first_id + 1, header.size);
     }
@@ -177,7 +182,7 @@ Task<std::vector<std::uint64_t>> AuditArchiver::archived(
         }
         return found;
     };
-    return files_.run<Found>(std::move(look), deadline);
+    return files().run<Found>(std::move(look), deadline);
 }
 
 Task<bool> AuditArchiver::note(audit::ArchiveHeader header, ArchiveOrder order) {

@@ -37,7 +37,7 @@ struct ArchiveReport {
     std::vector<std::uint64_t> uncovered;  ///< No signed head covers them in their full size.
 };
 
-/// Files are written and read on a thread of its own. Must outlive its tasks.
+/// Files are written and read on a thread of its own, which starts on first use. One executor; must outlive its tasks.
 class AuditArchiver {
 public:
     AuditArchiver(std::shared_ptr<sql::Database> database, audit::SharedSealer sealer,
@@ -59,6 +59,7 @@ private:
         std::vector<audit::StoredEntry> entries;
     };
     [[nodiscard]] Deadline step() const { return deadline_in(step_timeout_); }
+    [[nodiscard]] runtime::BlockingPool& files();
     [[nodiscard]] async::Task<bool> archive(sql::PartitionState partition, ArchiveOrder order,
                                             std::shared_ptr<ArchiveReport> report);
     [[nodiscard]] async::Task<bool> copy(audit::ArchiveHeader header, ArchiveOrder order,
@@ -68,7 +69,7 @@ private:
     std::shared_ptr<sql::Database> database_;
     audit::SharedSealer sealer_;
     Millis step_timeout_;
-    runtime::BlockingPool files_{1, 8};
+    std::unique_ptr<runtime::BlockingPool> files_;
 };
 
 }  // namespace vedfolnir::compose

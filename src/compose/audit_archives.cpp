@@ -65,9 +65,7 @@ Result<ArchiveReport> AuditDesk::archive(const std::string& folder, const std::s
     }
     const auto with = sealer();
     if (!with) return with.error();
-    if (!archiver_)
-        archiver_ = std::make_unique<AuditArchiver>(database_, *with,
-                                                    2 * settings_.options.sql.statement_timeout);
+    if (!archiver_) archiver_ = std::make_unique<AuditArchiver>(database_, *with, call_budget());
     ArchiveOrder order;
     order.folder = to;
     order.actor = actor;

@@ -6,12 +6,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace vedfolnir::compose {
 namespace {
 
 constexpr std::uint32_t heads_page = 1000;
 constexpr std::uint32_t leaves_page = 5000;
+/// The heads of years, where they were never copied before.
+constexpr std::chrono::minutes copy_max{10};
 
 Error no_signing_key(const std::string& path) {
     return {
@@ -58,9 +61,9 @@ AuditDesk::~AuditDesk() {
     runtime_.stop();
 }
 
-Deadline AuditDesk::call_deadline() const {
-    return deadline_in(2 * settings_.options.sql.statement_timeout);
-}
+Millis AuditDesk::call_budget() const { return 2 * settings_.options.sql.statement_timeout; }
+
+Deadline AuditDesk::call_deadline() const { return deadline_in(call_budget()); }
 
 Result<std::optional<crypto::VerifyKey>> AuditDesk::verify_key(const std::string& file) {
     if (!file.empty()) {
@@ -192,49 +195,24 @@ Result<audit::ConsistencyProof> AuditDesk::prove(const audit::SignedHead& first,
     return audit::ConsistencyProof{std::move(*way), first, second};
 }
 
-Result<std::size_t> AuditDesk::copy_heads(const std::string& path) {
-    auto copied = read_heads(path, false);
-    if (!copied) return std::move(copied).error();
-    std::uint64_t after = 0;
-    if (!copied->empty()) {
-        const auto& last = copied->back();
-        after = last.head.number;
-        const auto same = head(after);
-        if (!same && same.error().code != Errc::bad_value) return same.error();
-        if (!same || *same != last) {
-            return Error{Errc::conflict,
-                         fmt::format("head {} of {} is not the one in the database: nothing is "
-                                     "copied; vedfolnir audit verify --heads {} says what was "
-                                     "changed",
-                                     after, path, path)};
-        }
-    }
-    auto missing = all_heads(after);
-    if (!missing) return std::move(missing).error();
-    if (missing->empty()) return std::size_t{0};
-    if (auto done = append_heads(path, *missing); !done) return std::move(done).error();
-    return missing->size();
-}
-
 Result<HeadReport> AuditDesk::heads(bool sign, const std::string& copy_to) {
     HeadReport report;
+    if (!signer_) signer_ = std::make_unique<AuditSigner>(database_, call_budget());
     if (sign) {
-        const auto key = audit_key(settings_, state_dir_);
-        if (!key) return key.error();
-        if (!*key) return no_signing_key(audit_key_path(settings_, state_dir_));
-        auto made = write<std::vector<audit::SignedHead>>(
-            [key = **key, now = database_->now()](sql::Connection& db) {
-                return sql::sign_heads(db, key, now);
-            });
-        if (!made) return std::move(made).error();
-        report.made = made->size();
+        auto key = audit_key(settings_, state_dir_);
+        if (!key) return std::move(key).error();
+        if (!*key) return no_signing_key(audit_key_path(settings_.options.audit, state_dir_));
+        const auto made = runtime::run_sync(runtime_, signer_->sign(std::move(**key), std::nullopt),
+                                            call_deadline());
+        if (!made) return made.error();
+        report.made = *made;
     }
     auto last = read<std::optional<audit::SignedHead>>(sql::last_head);
     if (!last) return std::move(last).error();
     report.last = std::move(*last);
     if (copy_to.empty()) return report;
-    auto copied = copy_heads(copy_to);
-    if (!copied) return std::move(copied).error();
+    const auto copied = runtime::run_sync(runtime_, signer_->copy(copy_to), deadline_in(copy_max));
+    if (!copied) return copied.error();
     report.copied = *copied;
     return report;
 }

@@ -4,6 +4,7 @@
 #include "audit/proof.hpp"
 #include "audit/verifier.hpp"
 #include "compose/audit_archiver.hpp"
+#include "compose/audit_signer.hpp"
 #include "config/settings.hpp"
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
@@ -134,6 +135,7 @@ private:
         return runtime::run_sync(runtime_, database_->write<T>(std::move(work), deadline),
                                  deadline);
     }
+    [[nodiscard]] Millis call_budget() const;
     [[nodiscard]] Deadline call_deadline() const;
     [[nodiscard]] Result<audit::SharedSealer> sealer() const;
 
@@ -162,13 +164,13 @@ private:
     [[nodiscard]] Result<sql::PartitionState> partition(std::uint64_t number);
     /// Why there is no event of that id.
     [[nodiscard]] Error no_event(std::uint64_t id);
-    [[nodiscard]] Result<std::size_t> copy_heads(const std::string& path);
 
     config::Settings settings_;
     std::string state_dir_;
     runtime::Runtime runtime_;
     std::shared_ptr<sql::Database> database_;
     std::unique_ptr<AuditArchiver> archiver_;
+    std::unique_ptr<AuditSigner> signer_;
 };
 
 }  // namespace vedfolnir::compose

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -35,24 +36,27 @@ Result<audit::SharedSealer> make_sealer(const KeyOptions& keys) {
                                                  std::make_shared<crypto::KernelRandom>());
 }
 
-std::string audit_key_path(const config::Settings& settings, const std::string& state_dir) {
-    return settings.options.audit.key_file.empty() ? state_dir + "/" + audit_key_file
-                                                   : settings.options.audit.key_file;
+std::string audit_key_path(const AuditOptions& options, const std::string& state_dir) {
+    return options.key_file.empty() ? state_dir + "/" + audit_key_file : options.key_file;
 }
 
-Result<std::optional<crypto::SigningKey>> audit_key(const config::Settings& settings,
-                                                    const std::string& state_dir) {
-    const auto path = audit_key_path(settings, state_dir);
-    auto raw = kept_secret(path);
-    if (!raw) return std::move(raw).error();
-    if (raw->empty() && settings.options.development && settings.options.audit.key_file.empty()) {
-        raw = make_secret(path);
-        if (!raw) return std::move(raw).error();
-    }
+Result<std::optional<crypto::SigningKey>> kept_audit_key(const std::string& path) {
+    const auto raw = kept_secret(path);
+    if (!raw) return raw.error();
     if (raw->empty()) return std::optional<crypto::SigningKey>();
     auto key = signing_key(path, *raw);
     if (!key) return std::move(key).error();
     return std::optional(std::move(*key));
+}
+
+Result<std::optional<crypto::SigningKey>> audit_key(const config::Settings& settings,
+                                                    const std::string& state_dir) {
+    const auto& options = settings.options;
+    const auto path = audit_key_path(options.audit, state_dir);
+    auto kept = kept_audit_key(path);
+    if (!kept || *kept || !options.development || !options.audit.key_file.empty()) return kept;
+    if (auto made = make_secret(path); !made) return std::move(made).error();
+    return kept_audit_key(path);
 }
 
 Result<crypto::SigningKey> make_audit_key(const std::string& path) {
@@ -94,6 +98,24 @@ Result<std::vector<audit::SignedHead>> read_heads(const std::string& path, bool 
         heads.push_back(std::move(*head));
     }
     return heads;
+}
+
+Result<std::optional<audit::SignedHead>> last_head_of(const std::string& path) {
+    constexpr std::streamoff line_max = 4096;
+    std::error_code failed;
+    if (!std::filesystem::exists(path, failed)) return std::optional<audit::SignedHead>();
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    const auto size = static_cast<std::streamoff>(file.tellg());
+    std::string end(static_cast<std::size_t>(std::clamp<std::streamoff>(size, 0, line_max)), '\0');
+    file.seekg(-static_cast<std::streamoff>(end.size()), std::ios::end);
+    file.read(end.data(), static_cast<std::streamsize>(end.size()));
+    if (!file) return Error{Errc::bad_options, fmt::format("{}: {}", path, std::strerror(errno))};
+    const auto text = config::trimmed(end);
+    if (text.empty()) return std::optional<audit::SignedHead>();
+    auto head = audit::parse_head(text.substr(text.rfind('\n') + 1));
+    if (head) return std::optional(std::move(*head));
+    return Error{Errc::bad_value,
+                 fmt::format("{}: the last line is no signed head: {}", path, head.error().detail)};
 }
 
 Result<void> append_heads(const std::string& path, const std::vector<audit::SignedHead>& heads) {

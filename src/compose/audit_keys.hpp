@@ -18,9 +18,10 @@ inline constexpr const char* audit_key_file = "audit.key";
 [[nodiscard]] Result<audit::SharedSealer> make_sealer(const KeyOptions& keys);
 
 /// Where the private key is kept.
-[[nodiscard]] std::string audit_key_path(const config::Settings& settings,
-                                         const std::string& state_dir);
-/// Empty if there is none; development makes one. Errors: key_unavailable.
+[[nodiscard]] std::string audit_key_path(const AuditOptions& options, const std::string& state_dir);
+/// The key in that file. Empty if there is none. Errors: key_unavailable.
+[[nodiscard]] Result<std::optional<crypto::SigningKey>> kept_audit_key(const std::string& path);
+/// The configured key. Empty if there is none; development makes one. Errors: key_unavailable.
 [[nodiscard]] Result<std::optional<crypto::SigningKey>> audit_key(const config::Settings& settings,
                                                                   const std::string& state_dir);
 /// Makes the private key. Errors: key_unavailable, also where there is one already.
@@ -31,6 +32,8 @@ inline constexpr const char* audit_key_file = "audit.key";
 /// Heads as lines of a file; empty if `must_exist` is false and there is no file. Errors: bad_value, with the line; bad_options.
 [[nodiscard]] Result<std::vector<audit::SignedHead>> read_heads(const std::string& path,
                                                                 bool must_exist);
+/// The last line of such a file; empty if there is no file, or nothing in it. Errors: bad_value, bad_options.
+[[nodiscard]] Result<std::optional<audit::SignedHead>> last_head_of(const std::string& path);
 /// Appends and syncs. Errors: audit_unavailable, with the system's words.
 [[nodiscard]] Result<void> append_heads(const std::string& path,
                                         const std::vector<audit::SignedHead>& heads);

@@ -2,6 +2,7 @@
 
 #include "compose/abridge.hpp"
 #include "compose/audit_archiver.hpp"
+#include "compose/audit_jobs.hpp"
 #include "compose/operator_log.hpp"
 #include "jobs/cleanup.hpp"
 #include "jobs/runner.hpp"
@@ -46,7 +47,8 @@ jobs::Observer log_observer() {
     };
     observer.ran = [](const JobStatus& run) {
         const Millis took(run.finished - run.started);
-        if (run.outcome == "done" && run.removed_last == 0 && run.job == "snapshots") return;
+        const bool often = run.job == "snapshots" || run.job == "audit_heads";
+        if (often && run.outcome == "done" && run.removed_last == 0) return;
         log_line(fmt::format("event=job job={} outcome={} removed={} lag_ms={} ms={} next_ms={}{}",
                              run.job, run.outcome, run.removed_last, run.lag.count(), took.count(),
                              Millis(run.next_due - run.finished).count(),
@@ -67,9 +69,10 @@ Result<Background> make_background(boost::asio::any_io_executor executor,
                                         .readers = 1,
                                         .clock = {}});
     if (!database) return std::move(database).error();
+    std::shared_ptr<AuditArchiver> archiver;
     sql::ArchivedLookup archived;
     if (!options.audit.archive_dir.empty()) {
-        auto archiver =
+        archiver =
             std::make_shared<AuditArchiver>(*database, sealer, 2 * options.sql.statement_timeout);
         archived = [archiver, folder = options.audit.archive_dir](
                        std::vector<sql::PartitionState> partitions, Deadline deadline) {
@@ -85,6 +88,9 @@ Result<Background> make_background(boost::asio::any_io_executor executor,
     std::vector<jobs::Job> work;
     work.push_back(jobs::cleanup(stores, options.jobs));
     work.push_back(jobs::retention(stores, options.jobs, options.lifetimes));
+    if (options.audit.sign_interval > Seconds::zero())
+        work.push_back(audit_heads(*database, options));
+    if (archiver) work.push_back(audit_archive(archiver, options));
     if (redis && options.jobs.snapshots) {
         auto abridge = make_abridge(options);
         if (!abridge) return std::move(abridge).error();

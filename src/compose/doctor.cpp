@@ -152,6 +152,20 @@ ops::JournalFacts journal_facts(const config::Settings& settings, const std::str
     return facts;
 }
 
+ops::AuditFacts audit_facts(const config::Settings& settings, const std::string& state_dir) {
+    ops::AuditFacts facts;
+    const auto& options = settings.options;
+    facts.applies = options.store != StoreKind::memory && !state_dir.empty();
+    if (!facts.applies) return facts;
+    const auto key = kept_audit_key(audit_key_path(options.audit, state_dir));
+    if (!key) facts.failure = key.error().detail;
+    facts.has_key = key && *key;
+    facts.signing = options.audit.sign_interval > Seconds::zero();
+    facts.copied = !options.audit.heads_file.empty();
+    facts.archived = !options.audit.archive_dir.empty();
+    return facts;
+}
+
 bool is_uuid(std::string_view text) {
     if (text.size() != 36) return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -216,6 +230,7 @@ ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
     else
         facts.sample.failure = "the key ring, Redis or SQL is not usable (see there)";
     facts.journal = journal_facts(settings, directory);
+    facts.audit = audit_facts(settings, directory);
     if (!order.url.empty()) facts.page = read_page(order.url, options.cookie.name);
     if (!order.cookie.empty())
         facts.cookie_value = kind_of(order.cookie, options.cookie.name, ring);

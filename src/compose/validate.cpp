@@ -85,6 +85,12 @@ Result<void> check_jobs(const JobOptions& jobs) {
     return {};
 }
 
+Result<void> check_audit(const AuditOptions& audit) {
+    if (audit.sign_interval < Seconds::zero())
+        return refuse("audit: sign_interval must not be negative");
+    return {};
+}
+
 Result<void> check_keys(const ManagerOptions& options) {
     if (options.plain_records && !options.development) {
         return refuse(
@@ -113,7 +119,7 @@ Result<void> validate(const ManagerOptions& options) {
     }
     for (const auto& checked :
          {check_lifetimes(options.lifetimes), check_redis(options.redis), check_limits(options),
-          check_jobs(options.jobs), check_keys(options)}) {
+          check_jobs(options.jobs), check_audit(options.audit), check_keys(options)}) {
         if (!checked) return checked;
     }
     return {};

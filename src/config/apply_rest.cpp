@@ -167,6 +167,8 @@ void apply_audit(Resolving& to) {
     audit.key_file = to.layers.text("VEDFOLNIR_AUDIT_KEY_FILE").value_or("");
     audit.heads_file = to.layers.text("VEDFOLNIR_AUDIT_HEADS_FILE").value_or("");
     audit.archive_dir = to.layers.text("VEDFOLNIR_AUDIT_ARCHIVE_DIR").value_or("");
+    if (const auto seconds = to.layers.integer("VEDFOLNIR_AUDIT_SIGN_SECONDS"))
+        audit.sign_interval = Seconds(*seconds);
 }
 
 void apply_identity(Resolving& to) {

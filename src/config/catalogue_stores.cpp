@@ -92,8 +92,18 @@ constexpr std::array known{
         .kind = Kind::path,
         .group = Group::keys,
         .about =
-            "A folder in which `vedfolnir audit archive` keeps each month of the audit trail that is over as "
-            "a file that proves itself."},
+            "A folder in which background work and `vedfolnir audit archive` keep each month of the audit "
+            "trail that is over, as a file that proves itself. Retention then drops no month that is not there."},
+    Known{
+        .name = "VEDFOLNIR_AUDIT_SIGN_SECONDS",
+        .kind = Kind::integer,
+        .group = Group::keys,
+        .fallback = "60",
+        .about =
+            "How often background work signs what is new in the audit trail and copies the heads, where "
+            "there is an audit key. 0: never; then `vedfolnir audit head --sign` has to.",
+        .min = 0,
+        .max = 86400},
     Known{
         .name = "FLASK_SECRET_KEY",
         .group = Group::keys,

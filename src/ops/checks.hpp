@@ -18,6 +18,7 @@ using Judged = std::optional<Finding>;
 [[nodiscard]] Judged check_database_file(const Facts& facts);
 [[nodiscard]] Judged check_fallback(const Facts& facts);
 [[nodiscard]] Judged check_journal(const Facts& facts);
+[[nodiscard]] Judged check_audit(const Facts& facts);
 [[nodiscard]] Judged check_state_dir(const Facts& facts);
 
 // checks_redis.cpp

@@ -185,6 +185,42 @@ Judged check_fallback(const Facts& facts) {
                    "SQL stands in where Redis fails; nothing waits for Redis", ""};
 }
 
+Judged check_audit(const Facts& facts) {
+    const auto& audit = facts.audit;
+    if (!audit.applies) return std::nullopt;
+    if (!audit.failure.empty())
+        return Finding{"audit", Status::fail, audit.failure,
+                       "check VEDFOLNIR_AUDIT_KEY_FILE and the owner and mode of that file"};
+    if (!audit.has_key && audit.archived) {
+        return Finding{"audit", Status::fail,
+                       "there is no audit key, so no month can be archived, and none is dropped",
+                       "vedfolnir keys audit --generate"};
+    }
+    if (!audit.has_key) {
+        return Finding{
+            "audit", Status::warn,
+            "there is no audit key: the trail is hashed, but not signed, so whoever may write to the "
+            "database can rewrite its past unseen",
+            "vedfolnir keys audit --generate, and see docs/operate/audit.md"};
+    }
+    if (!audit.copied) {
+        return Finding{
+            "audit", Status::warn,
+            "signed heads of the audit trail stand in its own database only: a past that is cut off "
+            "together with them is not noticed",
+            "name a file on another machine's disk in VEDFOLNIR_AUDIT_HEADS_FILE"};
+    }
+    if (!audit.signing) {
+        return Finding{
+            "audit", Status::ok,
+            "background work does not sign the audit trail (VEDFOLNIR_AUDIT_SIGN_SECONDS=0): vedfolnir "
+            "audit head --sign has to run by a timer",
+            ""};
+    }
+    return Finding{"audit", Status::ok,
+                   "background work signs the audit trail and copies its heads", ""};
+}
+
 Judged check_journal(const Facts& facts) {
     const auto& journal = facts.journal;
     if (!journal.applies) return std::nullopt;

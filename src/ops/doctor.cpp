@@ -9,7 +9,7 @@ namespace {
 
 using Check = Judged (*)(const Facts&);
 
-constexpr std::array<Check, 25> checks{
+constexpr std::array<Check, 26> checks{
     check_configuration,
     check_keys,
     check_secret_files,
@@ -27,6 +27,7 @@ constexpr std::array<Check, 25> checks{
     check_fallback,
     check_sample,
     check_journal,
+    check_audit,
     check_state_dir,
     check_page,
     check_secure_over_http,

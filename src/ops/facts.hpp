@@ -79,6 +79,16 @@ struct JournalFacts {
         passing_file_system{};  ///< `tmpfs`, `overlay`: goes with its host or container. Empty: it lasts.
 };
 
+/// Whether the audit trail is signed, and where that is seen.
+struct AuditFacts {
+    bool applies = false;
+    bool has_key = false;
+    std::string failure;    ///< Why the key cannot be used; empty: it can, or there is none.
+    bool signing = true;    ///< Background work signs.
+    bool copied = false;    ///< Heads are copied out of the database.
+    bool archived = false;  ///< An archive folder is named.
+};
+
 /// A file that holds a secret, and who may read it.
 struct SecretFile {
     std::string variable;
@@ -124,6 +134,7 @@ struct Facts {
     FallbackFacts fallback;
     SampleFacts sample;
     JournalFacts journal;
+    AuditFacts audit;
     CookieOptions cookie;
     Seconds clock_skew_max{30};
     PageFacts page;

@@ -95,7 +95,7 @@ ExitCode audit_key(const Context& context, bool make) {
     if (!settings) return code;
     const auto state_dir = compose::state_dir_of(settings->options.state_dir);
     if (!state_dir) return context.console.fail(state_dir.error());
-    const auto path = compose::audit_key_path(*settings, *state_dir);
+    const auto path = compose::audit_key_path(settings->options.audit, *state_dir);
     if (make && settings->options.audit.key_file.empty()) {
         if (auto folder = compose::make_private_dir(*state_dir); !folder)
             return context.console.fail(folder.error());

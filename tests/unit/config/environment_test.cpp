@@ -137,6 +137,8 @@ const Row rows[] = {
      [](const Settings& s) { return s.options.audit.heads_file == "/mnt/heads"; }},
     {"VEDFOLNIR_AUDIT_ARCHIVE_DIR", "/mnt/archive",
      [](const Settings& s) { return s.options.audit.archive_dir == "/mnt/archive"; }},
+    {"VEDFOLNIR_AUDIT_SIGN_SECONDS", "5",
+     [](const Settings& s) { return s.options.audit.sign_interval == Seconds(5); }},
     {"VEDFOLNIR_STATE_DIR", "/var/lib/app",
      [](const Settings& s) { return s.options.state_dir == "/var/lib/app"; }},
     {"VEDFOLNIR_ENV", "staging",

@@ -257,6 +257,26 @@ TEST(doctor, after_a_failed_connection_the_rest_is_unknown) {
     }
 }
 
+// ids: S60 R13
+TEST(doctor, an_audit_trail_that_nobody_signs_or_copies_is_told) {
+    Facts facts = sound();
+    facts.audit.applies = true;
+    const auto unsigned_trail = finding(facts, "audit");
+    EXPECT_EQ(unsigned_trail.status, Status::warn);
+    EXPECT_THAT(unsigned_trail.fix, HasSubstr("keys audit --generate"));
+    facts.audit.archived = true;
+    EXPECT_EQ(finding(facts, "audit").status, Status::fail) << "nothing is archived, nothing goes";
+
+    facts.audit.has_key = true;
+    EXPECT_THAT(finding(facts, "audit").fix, HasSubstr("VEDFOLNIR_AUDIT_HEADS_FILE"));
+    facts.audit.copied = true;
+    EXPECT_EQ(finding(facts, "audit").status, Status::ok);
+    facts.audit.signing = false;
+    EXPECT_THAT(finding(facts, "audit").message, HasSubstr("by a timer"));
+    facts.audit.failure = "others may read /state/audit.key";
+    EXPECT_EQ(finding(facts, "audit").status, Status::fail);
+}
+
 // ids: S60 R3 R11
 TEST(doctor, what_waits_for_sql_is_told_and_what_cannot_be_replayed_fails) {
     Facts facts = sound();
