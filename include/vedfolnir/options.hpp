@@ -170,9 +170,9 @@ struct JobOptions {
 
 /// What proves the audit trail and must not lie in its database: the key, copies of heads, archives.
 struct AuditOptions {
-    std::string key_file;     ///< Signs heads. Empty: `audit.key` in the state folder.
-    std::string heads_file;   ///< Each signed head is appended there, too. Empty: nowhere.
-    std::string archive_dir;  ///< Months that are over are kept there as files. Empty: nowhere.
+    std::string key_file;       ///< Signs heads. Empty: `audit.key` in the state folder.
+    std::string heads_file;     ///< Each signed head is appended there, too. Empty: nowhere.
+    std::string archive_dir;    ///< Months that are over are kept there as files. Empty: nowhere.
     Seconds sign_interval{60};  ///< Background work signs what is new so often. Zero: never.
 };
 

@@ -138,5 +138,7 @@ def test_audit_events_are_those_of_the_code() -> None:
     files = [path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.cpp")]
     # No file makes an event without one of these names; dotted names elsewhere are settings, findings and fail points.
     files = [re.sub(r'fail_point\("[a-z_.]+"\)', "", code) for code in files]
-    makers = [code for code in files if re.search(r"\b(?:event_of|AuditEvent|write_trail_event)\b", code)]
+    makers = [
+        code for code in files if re.search(r"\b(?:event_of|AuditEvent|write_trail_event)\b", code)
+    ]
     assert documented == set(re.findall(r'"([a-z_]+\.[a-z_]+)"', "".join(makers)))
