@@ -2,7 +2,8 @@
 
 Writes one JSON file per run under bench/out/. A run of all parts also writes bench/RESULTS.md and the plots.
 Parts: cpp (single steps; loads beside hiredis and Boost.Redis; memory), flask (beside plain Flask, its signed
-cookie and Flask-Session), load (10 000 sessions, 1 000 clients), database (logins, loads from SQL, recovery, sweep).
+cookie and Flask-Session), load (10 000 sessions, 1 000 clients), database (logins, loads from SQL, recovery, sweep,
+audit trail; on SQLite, PostgreSQL and MariaDB).
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 BENCH = Path(__file__).resolve().parent
-sys.path[:0] = [str(BENCH.parent / "tools"), str(BENCH)]
+sys.path[:0] = [str(BENCH.parent / "tools"), str(BENCH), str(BENCH.parent / "tests")]
 
 import compare  # noqa: E402
 import cpp_part  # noqa: E402
@@ -49,7 +52,7 @@ def main() -> int:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(outcome, indent=2) + "\n")
     print(f"\n{report.tables(outcome)}\n{path.relative_to(BENCH.parent)}")
-    if not arguments.quick and outcome["parts"].keys() == PARTS.keys():
+    if not arguments.quick and not arguments.engine and outcome["parts"].keys() == PARTS.keys():
         (BENCH / "RESULTS.md").write_text(report.document(outcome))
         plots.write(outcome, BENCH / "plots")
         print("bench/RESULTS.md and bench/plots/")
@@ -69,6 +72,12 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", choices=PARTS, help="this part; may be repeated (default: all)"
     )
+    parser.add_argument(
+        "--engine",
+        action="append",
+        choices=database_part.ENGINES,
+        help="of the part database, this one; may be repeated (default: all)",
+    )
     parser.add_argument("--quick", action="store_true", help="one round of one second: a trial")
     parser.add_argument(
         "--compare",
@@ -87,6 +96,13 @@ def run(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     command = f"./x bench --rounds {arguments.rounds} --seconds {arguments.seconds:g}"
     if arguments.only:
         command += "".join(f" --only {name}" for name in chosen)
+    engines = arguments.engine or database_part.ENGINES
+    if arguments.engine:
+        command += "".join(f" --engine {name}" for name in engines)
+    parts: dict[str, Callable[..., Any]] = {
+        **PARTS,
+        "database": partial(database_part.run, engines=engines),
+    }
     outcome: dict[str, Any] = {
         "started": time.strftime("%Y%m%d-%H%M%S", time.gmtime()),
         "command": command,
@@ -96,7 +112,7 @@ def run(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         "parts": {},
     }
     for name in chosen:
-        outcome["parts"][name] = PARTS[name](folder / name, arguments.rounds, arguments.seconds)
+        outcome["parts"][name] = parts[name](folder / name, arguments.rounds, arguments.seconds)
     return outcome
 
 

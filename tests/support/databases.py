@@ -59,6 +59,10 @@ class Sqlite:
         with closing(sqlite3.connect(self.path, timeout=20)) as db:
             return [tuple(str(cell) for cell in row) for row in db.execute(question)]
 
+    def change(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.path, timeout=60)) as db, db:
+            db.execute(statement)
+
     def at_rest(self) -> list[Path]:
         return list(self.path.parent.glob(self.path.name + "*"))
 
@@ -77,8 +81,12 @@ class Server(stack.Process):
     user = "app"
     admin = ""
 
-    def __init__(self, *, own_disk: bool = False) -> None:
-        """`own_disk`: the data lies on a small file system of its own, which can be filled."""
+    def __init__(
+        self, *, own_disk: bool = False, durable: bool = False, prefix: Sequence[str] = ()
+    ) -> None:
+        """`own_disk`: the data lies on a small file system of its own, which can be filled. `durable`: as a server is
+        installed, where a test's is small and leaves commits to the system's memory. `prefix`: of its command.
+        """
         self.folder = Path(tempfile.mkdtemp(prefix="vedfolnir-sql-"))
         self.folder.chmod(0o755)
         super().__init__(self.folder / "server.log")
@@ -90,6 +98,8 @@ class Server(stack.Process):
         self.port = stack.free_port()
         self.password = secrets.token_hex(8)
         self._disk = own_disk
+        self._durable = durable
+        self._prefix = prefix
         self._databases = 0
         if own_disk:
             self._mount()
@@ -118,10 +128,10 @@ class Server(stack.Process):
     def settle_user(self) -> None:
         raise NotImplementedError
 
-    def ask(self, question: str, database: str = "") -> list[Row]:
+    def ask(self, question: str, database: str = "", seconds: float = 30) -> list[Row]:
         """As the administrator. Raises stack.StackError with the server's words."""
         done = subprocess.run(
-            self.shell(database), input=question, capture_output=True, text=True, timeout=30
+            self.shell(database), input=question, capture_output=True, text=True, timeout=seconds
         )
         if done.returncode != 0:
             raise stack.StackError(f"{question}: {done.stderr}")
@@ -131,7 +141,7 @@ class Server(stack.Process):
         raise NotImplementedError
 
     def start(self) -> None:
-        self.launch([*_as_unprivileged(), *self.command()])
+        self.launch([*self._prefix, *_as_unprivileged(), *self.command()])
         self.wait_ready(self._answers, SECONDS_TO_START)
 
     def kill(self) -> None:
@@ -215,6 +225,9 @@ class Database:
     def rows(self, question: str) -> list[Row]:
         return self.server.ask(question + ";", self.database)
 
+    def change(self, statement: str) -> None:
+        self.server.ask(statement + ";", self.database, seconds=600)
+
     def at_rest(self) -> list[Path]:
         return [path for path in self.server.data.rglob("*") if path.is_file()]
 
@@ -261,7 +274,8 @@ class Postgres(Server):
         )
 
     def command(self) -> Sequence[str]:
-        settings = ("fsync=off", "max_connections=100", "min_wal_size=32MB", "max_wal_size=64MB")
+        small = ("fsync=off", "max_connections=100", "min_wal_size=32MB", "max_wal_size=64MB")
+        settings = () if self._durable else small
         return (
             *(_postgres("postgres"), "-D", str(self.data), "-k", str(self.folder)),
             *("-h", "127.0.0.1", "-p", str(self.port)),
@@ -311,13 +325,17 @@ class MariaDb(Server):
         )
 
     def command(self) -> Sequence[str]:
+        small = (
+            "--innodb-flush-method=nosync",
+            *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"),
+        )
         return (
             *(stack.program("mariadbd", "mariadb-server"), "--no-defaults"),
             *(f"--datadir={self.data}", f"--socket={self.socket}"),
             f"--tmpdir={self.temporary}",
             *(f"--pid-file={self.folder / 'pid'}", "--bind-address=127.0.0.1"),
-            *(f"--port={self.port}", "--skip-name-resolve", "--innodb-flush-method=nosync"),
-            *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"),
+            *(f"--port={self.port}", "--skip-name-resolve"),
+            *(() if self._durable else small),
             "--character-set-server=utf8mb4",
         )
 
