@@ -1,8 +1,8 @@
 // SessionManager::open: the one place that knows which stores there are.
 #include "cache/announcement.hpp"
 #include "cache/cached.hpp"
-#include "compose/audit_keys.hpp"
 #include "compose/abridge.hpp"
+#include "compose/audit_keys.hpp"
 #include "compose/background.hpp"
 #include "compose/operator_log.hpp"
 #include "compose/state_dir.hpp"
