@@ -38,22 +38,58 @@ private:
     std::optional<UserTag> subject_;
 };
 
-/// The ids that are worth reading. Empty trail: nothing.
+/// Ids that are worth reading: above `after`, up to `until`.
 struct Span {
     std::uint64_t after = 0;
     std::uint64_t until = 0;
 };
 
-Span span_of(const sql::TrailState& state, const AuditFilter& filter) {
-    Span span;
+/// Ascending. Between them is what retention dropped: a month under a hold stays where a later one goes.
+std::vector<Span> spans_of(const sql::TrailState& state, const AuditFilter& filter) {
+    std::vector<Span> spans;
     for (const auto& partition : state.partitions) {
-        const auto last = partition.first_id + partition.size - 1;
         const bool before =
             filter.since && partition.closed && *partition.closed + clocks_differ < *filter.since;
-        if (partition.dropped || before) span.after = last;
-        span.until = last;
+        if (partition.dropped || before || partition.size == 0) continue;
+        const auto after = partition.first_id - 1;
+        if (spans.empty() || spans.back().until != after) spans.push_back({after, after});
+        spans.back().until = after + partition.size;
     }
-    return span;
+    return spans;
+}
+
+struct Page {
+    std::vector<ExportedEntry> matching;
+    std::uint64_t last = 0;
+    std::size_t size = 0;
+};
+
+Page read_page(sql::Connection& db, const audit::Sealer& sealer, const Match& match, Span span) {
+    Page page;
+    sql::EventOpener opener(db, sealer);
+    for (auto& stored : sql::list_stored(db, span.after, span.until, entries_page)) {
+        ++page.size;
+        page.last = stored.entry.position.id;
+        if (!match(stored.entry)) continue;
+        auto event = opener.open(stored);
+        stored.entry.commitment = audit::commitment_to(stored.personal);
+        page.matching.push_back({std::move(stored), std::move(event)});
+    }
+    return page;
+}
+
+/// Hands on what a page holds.
+Result<void> hand_on(const Page& page, const ExportSink& sink) {
+    for (const auto& entry : page.matching) {
+        if (!entry.stored.readable) {
+            return Error{Errc::internal,
+                         fmt::format("entry {} is not as a writer leaves it; vedfolnir audit "
+                                     "verify says what is wrong",
+                                     entry.stored.entry.position.id)};
+        }
+        if (auto taken = sink(entry); !taken) return taken;
+    }
+    return {};
 }
 
 }  // namespace
@@ -66,43 +102,24 @@ Result<std::uint64_t> AuditDesk::export_entries(const AuditFilter& filter, const
     if (!state) return state.error();
     // Shared with a page that is still being read when nobody waits for it any more.
     const auto match = std::make_shared<const Match>(filter, **with);
-    auto [after, until] = span_of(*state, filter);
-    const auto total = until - after;
+    const auto spans = spans_of(*state, filter);
+    std::uint64_t total = 0;
+    for (const auto& span : spans) total += span.until - span.after;
     std::uint64_t exported = 0;
-    for (std::uint64_t seen = 0; after < until;) {
-        struct Page {
-            std::vector<ExportedEntry> matching;
-            std::uint64_t last = 0;
-            std::size_t size = 0;
-        };
-        auto page = read<Page>([match, after, until, sealer = *with](sql::Connection& db) {
-            Page read_now;
-            sql::EventOpener opener(db, *sealer);
-            for (auto& stored : sql::list_stored(db, after, until, entries_page)) {
-                ++read_now.size;
-                read_now.last = stored.entry.position.id;
-                if (!(*match)(stored.entry)) continue;
-                auto event = opener.open(stored);
-                stored.entry.commitment = audit::commitment_to(stored.personal);
-                read_now.matching.push_back({std::move(stored), std::move(event)});
-            }
-            return read_now;
-        });
-        if (!page) return std::move(page).error();
-        for (const auto& entry : page->matching) {
-            if (!entry.stored.readable) {
-                return Error{Errc::internal,
-                             fmt::format("entry {} is not as a writer leaves it; vedfolnir audit "
-                                         "verify says what is wrong",
-                                         entry.stored.entry.position.id)};
-            }
-            if (auto taken = sink(entry); !taken) return std::move(taken).error();
-            ++exported;
+    std::uint64_t seen = 0;
+    for (auto span : spans) {
+        while (span.after < span.until) {
+            const auto page = read<Page>([match, span, sealer = *with](sql::Connection& db) {
+                return read_page(db, *sealer, *match, span);
+            });
+            if (!page) return page.error();
+            if (auto handed = hand_on(*page, sink); !handed) return std::move(handed).error();
+            exported += page->matching.size();
+            seen += page->size;
+            progress(seen, total);
+            if (page->size < entries_page) break;
+            span.after = page->last;
         }
-        if (page->size < entries_page) break;
-        after = page->last;
-        seen += page->size;
-        progress(seen, total);
     }
     return exported;
 }

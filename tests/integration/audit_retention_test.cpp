@@ -10,6 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 namespace vedfolnir::test {
@@ -128,6 +129,33 @@ TEST_P(AuditRetention, a_held_month_stays_until_it_is_released) {
     EXPECT_EQ(events_of("audit.held"), 1U);
     EXPECT_EQ(events_of("audit.released"), 2U);
     EXPECT_THAT(verify().findings, IsEmpty());
+}
+
+// ids: S27 R15
+TEST_P(AuditRetention, what_is_kept_before_a_dropped_month_is_exported) {
+    ASSERT_TRUE(desk()->hold({202601, 202603}, "case 17", "operator:test"));
+    ASSERT_EQ(drop_batch(2).value(), batch) << "the beginning of February";
+    const auto exported = [&](const AuditFilter& filter) {
+        std::map<std::uint64_t, std::uint32_t> months;
+        EXPECT_TRUE(desk()->export_entries(
+            filter,
+            [&](const auto& entry) {
+                ++months[entry.stored.entry.position.partition];
+                return Result<void>();
+            },
+            quiet));
+        return months;
+    };
+    auto months = exported({});
+    EXPECT_EQ(months[202601], per_month);
+    EXPECT_FALSE(months.contains(202602)) << "what is dropped is gone, also while rows are left";
+    EXPECT_EQ(months[202603], per_month);
+    EXPECT_GE(months[202604], per_month);
+    EXPECT_EQ(drop(2), per_month - batch);
+    EXPECT_EQ(exported({}), months);
+    months = exported({.since = middle_of(2)});
+    EXPECT_FALSE(months.contains(202601));
+    EXPECT_EQ(months[202603], per_month);
 }
 
 // ids: F26 R15 S53
