@@ -161,7 +161,10 @@ private:
             std::vector<async::Gone> gone(now.begin(), now.end());
             auto done =
                 co_await stores_.sql->close_gone(run.ticket, std::move(gone), *time, run.deadline);
-            if (!done) co_return done.error();
+            if (!done) {
+                closing_.failed();
+                co_return done.error();
+            }
             closing_.took(static_cast<std::uint32_t>(now.size()),
                           std::chrono::steady_clock::now() - began);
             count_closed(done->closed);
@@ -183,7 +186,10 @@ private:
             const auto began = std::chrono::steady_clock::now();
             const auto closed =
                 co_await stores_.sql->close_expired(run.ticket, now, step, run.deadline);
-            if (!closed) co_return closed.error();
+            if (!closed) {
+                closing_.failed();
+                co_return closed.error();
+            }
             closing_.took(*closed, std::chrono::steady_clock::now() - began);
             full = *closed >= step;
             count_closed(*closed);
@@ -198,7 +204,10 @@ private:
             const auto began = std::chrono::steady_clock::now();
             const auto purged = co_await stores_.sql->purge(run.ticket, async::Retained::records,
                                                             now, step, run.deadline);
-            if (!purged) co_return purged.error();
+            if (!purged) {
+                purging_.failed();
+                co_return purged.error();
+            }
             purging_.took(*purged, std::chrono::steady_clock::now() - began);
             full = *purged >= step;
         }
@@ -236,14 +245,16 @@ public:
                               Kept{async::Retained::audit, options_.audit_kept}};
         std::uint32_t batches = options_.batches_max;
         for (const Kept& rows : kept) {
+            // Anew for each kind and run: what removes rows of one kind quickly may take long with those of another.
+            StepSize size(options_.batch);
             for (bool full = true; full && batches > 0 && run.goes_on();) {
                 --batches;
-                const auto step = step_.now();
+                const auto step = size.now();
                 const auto began = std::chrono::steady_clock::now();
                 const auto purged = co_await stores_.sql->purge(
                     run.ticket, rows.rows, now - rows.time, step, run.deadline);
                 if (!purged) co_return purged.error();
-                step_.took(*purged, std::chrono::steady_clock::now() - began);
+                size.took(*purged, std::chrono::steady_clock::now() - began);
                 full = *purged >= step;
                 result.removed += *purged;
                 AtomicCounters::raise(stores_.counters->retention_removed, *purged);
@@ -257,7 +268,6 @@ private:
     Stores stores_;
     JobOptions options_;
     Lifetimes lifetimes_;
-    StepSize step_{options_.batch};
 };
 
 }  // namespace

@@ -40,7 +40,7 @@ LeaseTimes lease_times(Millis replaced_within) noexcept {
 
 void StepSize::took(std::uint32_t entries, std::chrono::steady_clock::duration time) noexcept {
     using Seconds = std::chrono::duration<double>;
-    if (entries < now_ / 2) return;
+    if (entries < now_ / 2 && time <= step_time) return;
     const double fits = entries * (Seconds(step_time) / std::max(Seconds(time), Seconds(1e-6)));
     // Not more than doubled: one quick step may be luck.
     const double next = std::min(fits, 2.0 * now_);

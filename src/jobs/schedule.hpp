@@ -46,8 +46,10 @@ class StepSize {
 public:
     explicit StepSize(std::uint32_t configured) noexcept : least_(configured), now_(configured) {}
     [[nodiscard]] std::uint32_t now() const noexcept { return now_; }
-    /// What a step of `entries` took. One that was far from full says little, and is left out.
+    /// What a step of `entries` took. One that was far from full and quick says little, and is left out.
     void took(std::uint32_t entries, std::chrono::steady_clock::duration time) noexcept;
+    /// A step came to nothing: whatever it was, it is tried again with as little as possible.
+    void failed() noexcept { now_ = least_; }
 
 private:
     std::uint32_t least_;

@@ -285,11 +285,13 @@ private:
     struct Late {
         async::EndOrder order;
         std::optional<Handle> login;  ///< Set: only if SQL does not confirm this login (any more).
+        std::optional<async::Snapshot> copy;  ///< Of that login.
         Deadline until;
     };
     void apply_later(async::EndOrder order);
     /// A login whose record stands, while SQL could not say whether it counts.
-    void confirm_later(Handle handle, StoreKey key, UserTag user);
+    void confirm_later(Handle handle, StoreKey key, UserTag user,
+                       std::optional<async::Snapshot> copy);
     void add_late(Late late);
     [[nodiscard]] boost::asio::awaitable<void> apply_late();
     [[nodiscard]] Task<std::uint32_t> try_late(const Late& late);

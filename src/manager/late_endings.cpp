@@ -25,15 +25,16 @@ constexpr Millis attempt_budget{2'000};
 
 void Core::apply_later(async::EndOrder order) {
     order.note.clear();  // whom it was for is gone by then
-    add_late({std::move(order), std::nullopt, {}});
+    add_late({std::move(order), std::nullopt, std::nullopt, {}});
 }
 
-void Core::confirm_later(Handle handle, StoreKey key, UserTag user) {
+void Core::confirm_later(Handle handle, StoreKey key, UserTag user,
+                         std::optional<async::Snapshot> copy) {
     async::EndOrder order;
     order.shard = key.shard;
     order.keys = {key};
     order.user = user;
-    add_late({std::move(order), handle, {}});
+    add_late({std::move(order), handle, std::move(copy), {}});
 }
 
 void Core::add_late(Late late) {
@@ -82,7 +83,7 @@ Task<std::uint32_t> Core::try_late(const Late& late) {
     const Deadline deadline = deadline_in(attempt_budget);
     if (late.login) {
         const auto confirmed = co_await ports_.archive->confirm_login(
-            *late.login, late.order.keys.front(), std::nullopt, deadline);
+            *late.login, late.order.keys.front(), late.copy, deadline);
         if (!confirmed) co_return confirmed.error();
         if (*confirmed) co_return 0;
     }

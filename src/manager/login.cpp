@@ -165,11 +165,11 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
     // Unconfirmed, the row stops counting as live after a minute; the session itself works.
     const async::LoginConfirmed confirmation{handle, key, user};
     const auto confirmed =
-        co_await confirm_login(confirmation, std::move(copy), granted->deferred, commit.deadline);
+        co_await confirm_login(confirmation, copy, granted->deferred, commit.deadline);
     if (!confirmed) {
         settings_.report("a login could not be confirmed in SQL yet",
                          traced(confirmed.error(), commit.request.trace));
-        confirm_later(handle, key, user);
+        confirm_later(handle, key, user, std::move(copy));
     } else if (!*confirmed) {
         // The session ended, or moved on to another re-authentication's key, after its row was written and before there
         // was a record to delete.

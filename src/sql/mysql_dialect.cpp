@@ -15,8 +15,9 @@ namespace {
 
 /// A client that died or froze inside a transaction keeps its locks no longer than this (MariaDB).
 constexpr int idle_in_transaction_max_s = 15;
-/// The library's own last resort, in whole seconds; a watched exchange ends sooner.
-constexpr int silence_max_s = 30;
+/// The library's own last resort, in whole seconds: beyond the minute that a migration or a report may take. A watched
+/// exchange ends by its own limit.
+constexpr int silence_max_s = 90;
 
 MYSQL* native(soci::session& connection) {
     return static_cast<soci::mysql_session_backend*>(connection.get_backend())->conn_;

@@ -54,8 +54,10 @@ TEST(StepSize, grows_while_steps_are_quick_and_shrinks_when_one_is_slow) {
     EXPECT_EQ(size.now(), 400U);
     size.took(400, step_time * 2);
     EXPECT_EQ(size.now(), 200U) << "what fits into the time";
-    size.took(3, step_time * 10);
+    size.took(3, step_time / 10);
     EXPECT_EQ(size.now(), 200U) << "a step with little to do says little";
+    size.took(3, step_time * 10);
+    EXPECT_EQ(size.now(), 100U) << "unless it took long all the same";
 }
 
 // ids: S26 F29

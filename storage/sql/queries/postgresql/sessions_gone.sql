@@ -3,7 +3,8 @@
 -- Parameters: batch (a JSON array of objects with handle and store_key), operation (of sessions_close_gone).
 SELECT sessions.handle, sessions.user_tag,
        CASE WHEN sessions.ended_ms IS NULL AND sessions.store_key = gone.store_key THEN 1 ELSE 0 END,
-       CASE WHEN sessions.end_operation = :operation THEN sessions.ended_ms END, sessions.user_id
+       CASE WHEN sessions.end_operation = :operation AND sessions.store_key = gone.store_key
+            THEN sessions.ended_ms END, sessions.user_id
 FROM json_to_recordset(CAST(:batch AS json))
      AS gone (handle text, store_key text)
 JOIN sessions ON sessions.handle = gone.handle
