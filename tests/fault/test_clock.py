@@ -1,5 +1,5 @@
 """The wall clock of an application's host steps while it works: nobody is let in who left, nobody is thrown out, and
-nothing that was acknowledged is lost. (Hosts whose clocks differ, and absolute ends: tests/integration and tests/unit.)"""
+nothing that was acknowledged is lost. Hosts whose clocks differ, and absolute ends, are for other tests."""
 
 from __future__ import annotations
 
