@@ -46,6 +46,8 @@ public:
         add(Dimension::reason, ended, row.text(6), bucket, length);
     }
 
+    [[nodiscard]] bool empty() const { return sums_.empty(); }
+
     [[nodiscard]] std::string json() const {
         Batch batch;
         for (const auto& [key, sum] : sums_) {
@@ -116,7 +118,7 @@ std::uint32_t purge_sessions(Connection& db, TimePoint before, std::uint32_t lim
     if (db.execute("sessions_purge_choose", params) == 0) return 0;
     Tally tally;
     for (const auto& row : db.query("sessions_purge_list", 7, chosen)) tally.add(row);
-    db.execute("statistics_add", {{"batch", tally.json()}});
+    if (!tally.empty()) db.execute("statistics_add", {{"batch", tally.json()}});
     return static_cast<std::uint32_t>(db.execute("sessions_purge_remove", chosen));
 }
 

@@ -16,8 +16,8 @@ namespace vedfolnir::sql {
 
 // Each runs inside the caller's transaction and throws Failure.
 
-/// Counts and removes ended sessions, longest ended first, of whom both end and absolute end lie before `before`; how many,
-/// at most `limit`.
+/// Removes ended sessions, longest ended first, of whom both end and absolute end lie before `before`; how many, at most
+/// `limit`. They are counted, but for logins that never became a session.
 [[nodiscard]] std::uint32_t purge_sessions(Connection& db, TimePoint before, std::uint32_t limit);
 
 /// The user's own figures go, and sessions that began until now are nobody's when their rows go. Those of all users stay.

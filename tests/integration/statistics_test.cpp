@@ -90,15 +90,24 @@ protected:
     }
 
     void begin(std::uint32_t number, const Story& story) {
+        grant(number, story);
+        confirm(number);
+    }
+    void confirm(std::uint32_t number) {
+        run(client().archive().confirm_login(ArchiveClient::handle(number),
+                                             ArchiveClient::key(number), {}, soon()));
+    }
+    /// The hot store has not acknowledged it yet. `renewed`: how long after its beginning its user proved themselves anew.
+    void grant(std::uint32_t number, const Story& story, Millis renewed = Millis{0}) {
         auto order = ArchiveClient::login_order(number, story.user);
         order.row.user = tag_of(story.user);
         order.row.created = order.row.authenticated = order.event.at = start() + story.from;
+        order.row.authenticated += renewed;
         order.row.absolute_expiry = order.row.created + story.life;
         order.row.device = story.device;
         order.row.platform = story.platform;
         order.row.place = story.place;
         run(client().archive().begin_login(order, soon()));
-        run(client().archive().confirm_login(order.row.handle, order.row.key, {}, soon()));
     }
     void end(std::uint32_t number, const Story& story) {
         async::EndRequest request;
@@ -245,6 +254,28 @@ TEST_P(Statistics, ages_and_users_of_those_that_live) {
     EXPECT_EQ(live.ages.classes[5], 1U);
     EXPECT_EQ(live.ages.classes[6], 1U);
     EXPECT_EQ(live.ages.total, Millis(3h));
+}
+
+// ids: S52
+TEST_P(Statistics, a_login_that_never_became_a_session_is_not_counted_and_goes) {
+    tell(stories());
+    const auto before = everything();
+    const Story failed{"erin", 1h, {}, firefox, "mastodon", "192.0.2.7", EndReason::expired, 2h};
+    grant(20, failed);
+    EXPECT_EQ(everything(), before);
+    EXPECT_EQ(run(client().archive().close_expired(now(), 100, soon())), 2U);
+    EXPECT_EQ(everything(), before);
+    EXPECT_EQ(purge_all(100), 7U);
+    EXPECT_EQ(everything(), before);
+    EXPECT_EQ(client().sessions().size(), 2U);
+
+    grant(21, failed, 30min);
+    const auto counted = hex(tag_of("erin").bytes) + ": +1 6:1 7200 s";
+    const auto erin = [&] { return lines(Dimension::user, false, hex(tag_of("erin").bytes)); };
+    EXPECT_THAT(erin(), ElementsAre(counted)) << "it was a session before it was renewed";
+    EXPECT_EQ(run(client().archive().close_expired(now(), 100, soon())), 1U);
+    EXPECT_EQ(purge_all(100), 1U);
+    EXPECT_THAT(erin(), ElementsAre(counted));
 }
 
 // ids: S52

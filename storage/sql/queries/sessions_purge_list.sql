@@ -1,5 +1,5 @@
--- Purpose: what is counted of the sessions that sessions_purge_choose named, in the same transaction. A user who was erased
---   has no name.
+-- Purpose: what is counted of the sessions that sessions_purge_choose named, in the same transaction: not of logins
+--   that nobody confirmed, unless they renewed a session. A user who was erased has no name.
 -- Parameters: operation as there.
 SELECT sessions.created_ms, sessions.ended_ms,
        CASE WHEN EXISTS (SELECT 1 FROM statistics_erased erased
@@ -8,3 +8,4 @@ SELECT sessions.created_ms, sessions.ended_ms,
        sessions.device, sessions.platform, sessions.place, sessions.end_reason
 FROM sessions
 WHERE sessions.end_operation = :operation
+  AND (sessions.confirmed = 1 OR sessions.authenticated_ms <> sessions.created_ms)

@@ -1,5 +1,5 @@
 -- Purpose: the same figures of sessions whose rows are kept. A row past its absolute end ended there, closed or not. A user
---   who was erased has no name.
+--   who was erased has no name. A login that nobody confirmed was never a session, unless it renewed one.
 -- Parameters: as statistics_folded; now.
 SELECT named.on_day, named.name, named.bucket, COUNT(*), SUM(named.length_ms), MAX(named.user_id)
 FROM (SELECT CASE WHEN :each_day = 1 THEN facts.at_ms - facts.at_ms % 86400000 ELSE 0 END AS on_day,
@@ -34,15 +34,18 @@ FROM (SELECT CASE WHEN :each_day = 1 THEN facts.at_ms - facts.at_ms % 86400000 E
                          '' AS end_reason
                   FROM sessions
                   WHERE created_ms >= :since AND created_ms < :until
+                    AND (confirmed = 1 OR authenticated_ms <> created_ms)
                   UNION ALL
                   SELECT 0, ended_ms, created_ms, user_tag, user_id, device, platform, place, end_reason
                   FROM sessions
                   WHERE ended_ms >= :since AND ended_ms < :until
+                    AND (confirmed = 1 OR authenticated_ms <> created_ms)
                   UNION ALL
                   SELECT 0, absolute_expiry_ms, created_ms, user_tag, user_id, device, platform, place, 'expired'
                   FROM sessions
                   WHERE ended_ms IS NULL AND absolute_expiry_ms <= :now
-                    AND absolute_expiry_ms >= :since AND absolute_expiry_ms < :until) spans) facts
+                    AND absolute_expiry_ms >= :since AND absolute_expiry_ms < :until
+                    AND (confirmed = 1 OR authenticated_ms <> created_ms)) spans) facts
       WHERE :dimension <> 'reason' OR facts.begins = 0) named
 WHERE :any_name = 1 OR named.name = :name
 GROUP BY named.on_day, named.name, named.bucket
