@@ -2,7 +2,6 @@
 
 #include "compose/state_dir.hpp"
 #include "sql/audit_retention.hpp"
-#include "sql/upkeep.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -67,6 +66,19 @@ Result<bool> has_archive(const std::string& folder, const sql::PartitionState& p
                              path, partition.partition)};
 }
 
+/// It says that this month's file or entries are not what they have to be; other months may be well.
+bool is_of_one_month(const Error& error) {
+    return error.code == Errc::conflict || error.code == Errc::bad_value ||
+           error.code == Errc::bad_options;
+}
+
+/// One error that names each. Not for none.
+Error all_of(const std::vector<Error>& refused) {
+    std::string text;
+    for (const auto& error : refused) text += (text.empty() ? "" : "; ") + error.detail;
+    return {refused.front().code, std::move(text)};
+}
+
 }  // namespace
 
 runtime::BlockingPool& AuditArchiver::files() {
@@ -87,12 +99,18 @@ Task<ArchiveReport> AuditArchiver::run(ArchiveOrder order) {
     auto state = co_await database_->read<sql::TrailState>(std::move(look), step());
     if (!state) co_return state.error();
     auto report = std::make_shared<ArchiveReport>();
+    std::vector<Error> refused;
     for (auto& partition : state->partitions) {
         if (partition.open || partition.dropped || partition.size == 0) continue;
         const auto done = co_await archive(std::move(partition), order, report);
-        if (!done) co_return done.error();
+        if (!done) {
+            if (!is_of_one_month(done.error())) co_return done.error();
+            refused.push_back(done.error());
+            continue;
+        }
         if (!*done) break;
     }
+    if (!refused.empty()) co_return all_of(refused);
     co_return std::move(*report);
 }
 
@@ -169,20 +187,26 @@ Task<bool> AuditArchiver::copy(audit::ArchiveHeader header, ArchiveOrder order,
     co_return true;
 }
 
-Task<std::vector<std::uint64_t>> AuditArchiver::archived(
-    std::string folder, std::vector<sql::PartitionState> partitions, Deadline deadline) {
-    using Found = std::vector<std::uint64_t>;
-    std::function<Result<Found>()> look = [folder = std::move(folder),
-                                           partitions = std::move(partitions)]() -> Result<Found> {
-        Found found;
+Task<sql::Archived> AuditArchiver::archived(std::string folder,
+                                            std::vector<sql::PartitionState> partitions,
+                                            Deadline deadline) {
+    std::function<Result<sql::Archived>()> look =
+        [folder = std::move(folder),
+         partitions = std::move(partitions)]() -> Result<sql::Archived> {
+        sql::Archived found;
+        std::vector<Error> refused;
         for (const auto& partition : partitions) {
             const auto there = has_archive(folder, partition);
-            if (!there) return there.error();
-            if (*there) found.push_back(partition.partition);
+            if (!there) {
+                refused.push_back(there.error());
+            } else if (*there) {
+                found.partitions.push_back(partition.partition);
+            }
         }
+        if (!refused.empty()) found.refused = all_of(refused);
         return found;
     };
-    return files().run<Found>(std::move(look), deadline);
+    return files().run<sql::Archived>(std::move(look), deadline);
 }
 
 Task<bool> AuditArchiver::note(audit::ArchiveHeader header, ArchiveOrder order) {

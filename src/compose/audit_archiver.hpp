@@ -6,6 +6,7 @@
 #include "runtime/blocking_pool.hpp"
 #include "sql/audit_trail.hpp"
 #include "sql/database.hpp"
+#include "sql/upkeep.hpp"
 #include "vedfolnir/async/upkeep.hpp"
 
 #include <cstdint>
@@ -45,14 +46,16 @@ public:
         : database_(std::move(database)), sealer_(std::move(sealer)), step_timeout_(step_timeout) {}
 
     /// Writes an archive of each closed partition of which the folder has none, oldest first; each is read back before it
-    /// appears, and leaves the event `audit.archived`. Errors: those of reading and writing; bad_options (a file); conflict
-    /// (the entries are not as they were written: nothing is archived); denied (the ticket).
+    /// appears, and leaves the event `audit.archived`. A month that cannot be archived keeps no other: the error at the end
+    /// names each. Errors: those of reading and writing; bad_options, bad_value (a file, or it is of another trail); conflict
+    /// (the entries are not as they were written); denied (the ticket).
     [[nodiscard]] async::Task<ArchiveReport> run(ArchiveOrder order);
 
-    /// Those of which an archive stands in `folder`. Errors: bad_options, bad_value (one cannot be read, or is of another
-    /// trail).
-    [[nodiscard]] async::Task<std::vector<std::uint64_t>> archived(
-        std::string folder, std::vector<sql::PartitionState> partitions, Deadline deadline);
+    /// Those of which an archive stands in `folder`; refused (bad_options, bad_value): one cannot be read, or is of another
+    /// trail. Errors: those of waiting.
+    [[nodiscard]] async::Task<sql::Archived> archived(std::string folder,
+                                                      std::vector<sql::PartitionState> partitions,
+                                                      Deadline deadline);
 
 private:
     struct Page {

@@ -149,6 +149,7 @@ async::Task<std::uint32_t> SqlUpkeep::purge(Ticket ticket, Retained rows, TimePo
 async::Task<std::uint32_t> SqlUpkeep::purge_audit(Ticket ticket, TimePoint before,
                                                   std::uint32_t limit, Deadline deadline) {
     std::optional<std::vector<std::uint64_t>> archived;
+    std::optional<Error> refused;
     if (archived_) {
         std::function<std::vector<PartitionState>(Connection&)> look = [before](Connection& db) {
             return old_partitions(read_state(db), before);
@@ -157,7 +158,8 @@ async::Task<std::uint32_t> SqlUpkeep::purge_audit(Ticket ticket, TimePoint befor
         if (!old) co_return old.error();
         auto found = co_await archived_(std::move(*old), deadline);
         if (!found) co_return found.error();
-        archived = std::move(*found);
+        archived = std::move(found->partitions);
+        refused = std::move(found->refused);
     }
     std::function<std::uint32_t(Connection&)> work =
         [sealer = sealer_, written = database_->now(), ticket = std::move(ticket), before, limit,
@@ -165,7 +167,10 @@ async::Task<std::uint32_t> SqlUpkeep::purge_audit(Ticket ticket, TimePoint befor
             act_under(db, ticket);
             return drop_old_partitions(db, {*sealer, written}, before, limit, archived);
         };
-    co_return co_await database_->write_alone<std::uint32_t>(std::move(work), deadline);
+    const auto removed = co_await database_->write_alone<std::uint32_t>(std::move(work), deadline);
+    // Not before all that may go is gone.
+    if (removed && *removed < limit && refused) co_return std::move(*refused);
+    co_return removed;
 }
 
 async::Task<bool> SqlUpkeep::note_run(JobStatus row, Deadline deadline) {

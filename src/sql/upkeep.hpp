@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace vedfolnir::sql {
@@ -17,15 +18,21 @@ namespace vedfolnir::sql {
 /// was seen.
 void act_under(Connection& db, const async::Ticket& ticket);
 
+struct Archived {
+    std::vector<std::uint64_t> partitions;
+    std::optional<Error> refused;  ///< Names those whose archive is not what it has to be.
+};
+
 /// Which of these partitions stand in an archive. An error where that cannot be found out.
-using ArchivedLookup = std::function<async::Task<std::vector<std::uint64_t>>(
-    std::vector<PartitionState> partitions, Deadline deadline)>;
+using ArchivedLookup =
+    std::function<async::Task<Archived>(std::vector<PartitionState> partitions, Deadline deadline)>;
 
 /// Give it a database object of its own: a batch then never stands in a page's queue, and no statement of it is counted
 /// as a page's. Errors: audit_unavailable, denied (fenced off), bad_options, deadline_exceeded.
 class SqlUpkeep final : public async::SqlUpkeep, public async::Lease {
 public:
-    /// With `archived`, retention drops no partition of the audit trail that is not among its answer.
+    /// With `archived`, retention drops no partition of the audit trail that is not among its answer. What was refused is
+    /// the error of the purge that leaves nothing else to drop.
     SqlUpkeep(std::shared_ptr<Database> database, audit::SharedSealer sealer,
               ArchivedLookup archived = {})
         : database_(std::move(database)),

@@ -154,6 +154,22 @@ TEST_P(AuditArchives, what_no_head_covers_or_is_not_as_written_is_not_archived) 
     EXPECT_EQ(std::distance(fs::directory_iterator(to()), fs::directory_iterator()), 1);
 }
 
+// ids: S27 R13
+TEST_P(AuditArchives, a_month_that_cannot_be_archived_keeps_no_other) {
+    write_month(3, per_month);
+    ASSERT_TRUE(desk()->heads(true, ""));
+    tamper("UPDATE audit_events SET type = 'session.ended' WHERE id = 5");
+    fs::create_directory(to());
+    { std::ofstream(compose::archive_path(to(), 202602)) << "something else"; }
+    const auto refused = desk()->archive(to(), "operator:test", quiet);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::conflict);
+    EXPECT_THAT(refused.error().detail, HasSubstr("partition 202601"));
+    EXPECT_THAT(refused.error().detail, HasSubstr("audit-202602.zst"));
+    EXPECT_THAT(verify(compose::archive_path(to(), 202603)).findings, IsEmpty());
+    EXPECT_FALSE(fs::exists(january()));
+}
+
 // ids: F25 S53 S27
 TEST_P(AuditArchives, what_was_done_to_a_file_is_named_at_its_index) {
     static_cast<void>(archive());

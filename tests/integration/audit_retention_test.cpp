@@ -111,6 +111,28 @@ TEST_P(AuditRetention, with_an_archive_folder_a_month_goes_only_when_it_is_archi
                 IsEmpty());
 }
 
+// ids: S27 R15
+TEST_P(AuditRetention, an_archive_that_is_none_keeps_its_own_month_alone) {
+    ASSERT_TRUE(desk()->heads(true, ""));
+    compose::AuditArchiver archiver(client_->shared_database(), audit_sealer(), patience);
+    const auto folder = folder_.file("archive");
+    ASSERT_EQ(desk()->archive(folder, "operator:test", quiet).value().made.size(), 3U);
+    fs::remove(compose::archive_path(folder, 202601));
+    { std::ofstream(compose::archive_path(folder, 202601)) << "something else"; }
+    Result<std::uint32_t> dropped = batch;
+    while (dropped && *dropped > 0) {
+        dropped =
+            drop_batch(3, [&](std::vector<sql::PartitionState> partitions, Deadline deadline) {
+                return archiver.archived(folder, std::move(partitions), deadline);
+            });
+    }
+    ASSERT_FALSE(dropped);
+    EXPECT_THAT(dropped.error().detail, HasSubstr("audit-202601.zst"));
+    EXPECT_EQ(events_of("audit.dropped"), 2U) << "February and March";
+    EXPECT_TRUE(desk()->prove(1));
+    EXPECT_THAT(verify().findings, IsEmpty());
+}
+
 // ids: S27 R15 C27
 TEST_P(AuditRetention, a_held_month_stays_until_it_is_released) {
     const auto held = desk()->hold({202601, 202602, 209912}, R"(case "17")", "operator:test");
