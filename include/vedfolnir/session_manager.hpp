@@ -183,8 +183,8 @@ public:
 
     /// How many sessions `end_scope` would end now.
     [[nodiscard]] Result<ScopeCount> count_scope(const EndScope& scope) const;
-    /// Ends all sessions of a scope at once, for emergencies: in SQL by a few statements, whatever their number, then in the
-    /// hot store. Errors: unsupported (a store without SQL), audit_unavailable (nothing was ended).
+    /// Ends all sessions of a scope at once, for emergencies: in SQL by one transaction, whatever their number, then in the
+    /// hot store. Takes as long as that takes (up to ten minutes; logins and endings wait meanwhile). Errors: unsupported (a store without SQL), audit_unavailable (nothing was ended).
     [[nodiscard]] Result<MassEndingResult> end_scope(const EndScope& scope, EndReason reason,
                                                      std::string_view actor) const;
 

@@ -79,6 +79,8 @@ Millis durable_budget(const ManagerOptions& options) {
 
 /// What maintenance may take; each of its statements is bounded by the statement timeout besides.
 constexpr Millis maintenance_budget{60'000};
+/// All sessions of a large installation end in one transaction.
+constexpr Millis emergency_budget{600'000};
 
 }  // namespace
 
@@ -200,7 +202,7 @@ Result<ScopeCount> SessionManager::count_scope(const EndScope& scope) const {
 
 Result<MassEndingResult> SessionManager::end_scope(const EndScope& scope, EndReason reason,
                                                    std::string_view actor) const {
-    return run<MassEndingResult>(*impl_, maintenance_budget, [&](auto& core, Deadline deadline) {
+    return run<MassEndingResult>(*impl_, emergency_budget, [&](auto& core, Deadline deadline) {
         return core.async_end_scope(scope, reason, std::string(actor), deadline);
     });
 }

@@ -455,7 +455,9 @@ async::Task<void> Database::run(Use use, Work work, Deadline deadline) {
             Errc::internal,
             "the SQL database was opened before a fork; open a new manager in the child"};
     }
-    const auto limit = std::min(deadline, deadline_in(impl_->settings.statement_timeout));
+    const auto limit = use == Use::write_whole
+                           ? deadline
+                           : std::min(deadline, deadline_in(impl_->settings.statement_timeout));
     auto call = std::make_shared<Call>(limit);
     auto* const threads = impl_->threads();
     if (threads == nullptr) co_return Error{Errc::audit_unavailable, "the database was closed"};

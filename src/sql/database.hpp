@@ -38,8 +38,9 @@ public:
     Database& operator=(const Database&) = delete;
 
     /// Runs `work` in a write transaction and commits it durably. `work` may run up to four times (deadlocks, lost
-    /// connections), each after the attempt before was undone. Where one connection writes (SQLite), calls that wait at the same time share one commit: each is undone
-    /// by itself if it fails, and answered after the commit that holds its rows.
+    /// connections, rows that somebody else inserted first), each after the attempt before was undone. Where one connection
+    /// writes (SQLite), calls that wait at the same time share one commit: each is undone by itself if it fails, and
+    /// answered after the commit that holds its rows.
     /// Errors: audit_unavailable, bad_options, conflict, denied: nothing was written.
     /// deadline_exceeded: the commit was under way at the deadline and its outcome is unknown;
     /// repeat with the same operation id.
@@ -49,6 +50,11 @@ public:
     /// The same, and never shares a commit: for batches, which others should not wait for.
     template <class T>
     [[nodiscard]] async::Task<T> write_alone(std::function<T(Connection&)> work, Deadline deadline);
+
+    /// The same, for as long as the deadline allows, whatever the statement timeout: for what is done as a whole or not at
+    /// all, however much it is.
+    template <class T>
+    [[nodiscard]] async::Task<T> write_whole(std::function<T(Connection&)> work, Deadline deadline);
 
     /// Runs `work` on one consistent state of the database. Errors: audit_unavailable, bad_options.
     template <class T>
@@ -69,9 +75,9 @@ public:
 
 private:
     using Work = std::function<void(Connection&)>;
-    enum class Use : std::uint8_t { write, write_alone, read, watch };
+    enum class Use : std::uint8_t { write, write_alone, write_whole, read, watch };
     static constexpr bool writes(Use use) noexcept {
-        return use == Use::write || use == Use::write_alone;
+        return use == Use::write || use == Use::write_alone || use == Use::write_whole;
     }
     [[nodiscard]] async::Task<void> run(Use use, Work work, Deadline deadline);
 
@@ -107,6 +113,11 @@ async::Task<T> Database::write(std::function<T(Connection&)> work, Deadline dead
 template <class T>
 async::Task<T> Database::write_alone(std::function<T(Connection&)> work, Deadline deadline) {
     return answer<T>(Use::write_alone, std::move(work), deadline);
+}
+
+template <class T>
+async::Task<T> Database::write_whole(std::function<T(Connection&)> work, Deadline deadline) {
+    return answer<T>(Use::write_whole, std::move(work), deadline);
 }
 
 template <class T>

@@ -156,7 +156,7 @@ async::Task<async::EndReceipt> SqlMassEnding::end_scope(EndScope scope, EndReaso
          event = std::move(event), until](Connection& db) {
             return end_all(db, {*sealer, now}, scope, reason, event, until);
         };
-    co_return co_await database_->write_alone<async::EndReceipt>(std::move(work), deadline);
+    co_return co_await database_->write_whole<async::EndReceipt>(std::move(work), deadline);
 }
 
 }  // namespace vedfolnir::sql

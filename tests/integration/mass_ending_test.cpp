@@ -22,11 +22,12 @@ class MassEnding : public testing::TestWithParam<SqlEngine> {
 protected:
     MassEnding() {
         if (GetParam() == SqlEngine::sqlite) {
-            client_ = std::make_unique<ArchiveClient>(folder_.file("sessions.db"));
+            where_ = folder_.file("sessions.db");
         } else {
             auto& server = SqlServer::shared(GetParam());
-            client_ = std::make_unique<ArchiveClient>(server.url(server.fresh_database()));
+            where_ = server.url(server.fresh_database());
         }
+        client_ = std::make_unique<ArchiveClient>(where_);
         ending_ = std::make_unique<sql::SqlMassEnding>(client_->shared_database(), audit_sealer());
         for (std::uint32_t user = 0; user < users; ++user) {
             for (std::uint32_t i = 0; i < each; ++i) log_in(user, i);
@@ -78,6 +79,7 @@ protected:
     }
 
     const TemporaryFolder folder_;
+    std::string where_;
     std::unique_ptr<ArchiveClient> client_;
     std::unique_ptr<sql::SqlMassEnding> ending_;
 };
@@ -86,6 +88,20 @@ INSTANTIATE_TEST_SUITE_P(Engines, MassEnding,
                          testing::Values(SqlEngine::sqlite, SqlEngine::postgresql,
                                          SqlEngine::mysql),
                          [](const auto& tested) { return engine_name(tested.param); });
+
+// ids: S106
+TEST_P(MassEnding, takes_its_time_however_little_a_request_may_take) {
+    ArchiveClient hurried(where_, Millis{1});
+    sql::SqlMassEnding ending(hurried.shared_database(), audit_sealer());
+    auto event = ArchiveClient::event("sessions.ended");
+    event.operation.emplace();
+    const TimePoint until = event.at + std::chrono::hours(24);
+    const auto receipt =
+        hurried.run(ending.end_scope({}, EndReason::security, std::move(event), until, soon()));
+    ASSERT_TRUE(receipt) << receipt.error().detail;
+    EXPECT_EQ(receipt->sessions, users * each);
+    EXPECT_EQ(open_sessions(), 0U);
+}
 
 // ids: S106 V29
 TEST_P(MassEnding, of_all_raises_every_users_epoch_in_sequences_without_a_gap) {
