@@ -251,8 +251,9 @@ Result<sql::ErasureReceipt> AuditDesk::erase(const std::string& user_id, const s
     const auto with = sealer();
     if (!with) return with.error();
     return write<sql::ErasureReceipt>(
-        [sealer = *with, now = database_->now(), user_id, actor](sql::Connection& db) {
-            return sql::erase_subject(db, {*sealer, now}, sealer->subject_of(user_id), actor);
+        [sealer = *with, now = database_->now(), user_id, actor,
+         skew = settings_.options.lifetimes.clock_skew_max](sql::Connection& db) {
+            return sql::erase_subject(db, {*sealer, now}, sealer->subject_of(user_id), actor, skew);
         });
 }
 

@@ -133,7 +133,9 @@ std::vector<std::uint64_t> release_partitions(Connection& db, const Auditor& aud
 }
 
 ErasureReceipt erase_subject(Connection& db, const Auditor& auditor, const UserTag& subject,
-                             const std::string& actor) {
+                             const std::string& actor, Seconds clock_skew) {
+    // Nobody adds up figures meanwhile. Before the trail, as where retention locks both.
+    static_cast<void>(db.query_locked("job_fence_of", 1, {{"job", std::string("retention")}}));
     // Nobody seals anything under the key meanwhile.
     static_cast<void>(lock_trail(db));
     ErasureReceipt receipt;
@@ -145,7 +147,7 @@ ErasureReceipt erase_subject(Connection& db, const Auditor& auditor, const UserT
     db.execute("audit_subject_blank",
                {{"subject", receipt.subject}, {"blank", std::string(80, '0')}});
     receipt.had_key = db.execute("audit_subject_remove", params) > 0;
-    forget_in_statistics(db, subject, auditor.now);
+    forget_in_statistics(db, subject, auditor.now + clock_skew);
     write_trail_event(
         db, auditor, "audit.erased", actor,
         fmt::format(R"({{"subject":"{}","entries":{}}})", receipt.subject, receipt.entries));

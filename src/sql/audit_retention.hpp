@@ -50,8 +50,9 @@ struct ErasureReceipt {
 };
 
 /// Deletes the subject's key: what the trail says of it is unreadable from here on, and verifies as before. An event says
-/// so, by the subject alone. Its figures go, too (statistics.hpp).
+/// so, by the subject alone. Its figures go, too (statistics.hpp); clocks of hosts may be `clock_skew` apart.
 [[nodiscard]] ErasureReceipt erase_subject(Connection& db, const Auditor& auditor,
-                                           const UserTag& subject, const std::string& actor);
+                                           const UserTag& subject, const std::string& actor,
+                                           Seconds clock_skew);
 
 }  // namespace vedfolnir::sql

@@ -122,10 +122,16 @@ std::uint32_t purge_sessions(Connection& db, TimePoint before, std::uint32_t lim
     return static_cast<std::uint32_t>(db.execute("sessions_purge_remove", chosen));
 }
 
-void forget_in_statistics(Connection& db, const UserTag& user, TimePoint now) {
+std::uint32_t purge_statistics(Connection& db, TimePoint before, std::uint32_t limit) {
+    db.execute("statistics_erased_purge", {{"before", millis(before)}});
+    return static_cast<std::uint32_t>(db.execute(
+        "statistics_purge", {{"before", millis(before)}, {"page", std::int64_t{limit}}}));
+}
+
+void forget_in_statistics(Connection& db, const UserTag& user, TimePoint until) {
     const auto tag = hex(user.bytes);
     db.execute("statistics_forget", {{"user_tag", tag}});
-    const Params params{{"user_tag", tag}, {"now", millis(now)}};
+    const Params params{{"user_tag", tag}, {"until", millis(until)}};
     if (db.execute("statistics_erased_raise", params) == 0)
         db.execute("statistics_erased_add", params);
 }

@@ -20,8 +20,12 @@ namespace vedfolnir::sql {
 /// `limit`. They are counted, but for logins that never became a session.
 [[nodiscard]] std::uint32_t purge_sessions(Connection& db, TimePoint before, std::uint32_t limit);
 
-/// The user's own figures go, and sessions that began until now are nobody's when their rows go. Those of all users stay.
-void forget_in_statistics(Connection& db, const UserTag& user, TimePoint now);
+/// Removes figures of days before `before`, oldest first; how many, at most `limit`. Erasures that no row can have begun before
+/// are noted no longer.
+[[nodiscard]] std::uint32_t purge_statistics(Connection& db, TimePoint before, std::uint32_t limit);
+
+/// The user's own figures go, and sessions that began until `until` are nobody's when their rows go. Those of all users stay.
+void forget_in_statistics(Connection& db, const UserTag& user, TimePoint until);
 
 struct StatisticsQuery {
     model::Dimension by = model::Dimension::all;

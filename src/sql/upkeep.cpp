@@ -28,7 +28,7 @@ std::string_view purge_query(Retained rows) {
     case Retained::audit:
         break;  // Whole partitions: purge_audit.
     case Retained::statistics:
-        return "statistics_purge";
+        break;  // With what is noted of erasures: purge_statistics.
     case Retained::revocations:
         return "revocations_purge";
     case Retained::records:
@@ -139,6 +139,7 @@ async::Task<std::uint32_t> SqlUpkeep::purge(Ticket ticket, Retained rows, TimePo
                                                       limit](Connection& db) {
         act_under(db, ticket);
         if (rows == Retained::sessions) return purge_sessions(db, before, limit);
+        if (rows == Retained::statistics) return purge_statistics(db, before, limit);
         const std::string_view time = rows == Retained::records ? "now" : "before";
         return static_cast<std::uint32_t>(
             db.execute(purge_query(rows), {{time, millis(before)}, {"page", std::int64_t{limit}}}));

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -171,6 +172,24 @@ protected:
         std::uint32_t all = 0;
         while (const auto purged = purge(limit)) all += purged;
         return all;
+    }
+    /// Four figures at most.
+    std::uint32_t drop(TimePoint before) {
+        sql::SqlUpkeep upkeep(client().shared_database(), audit_sealer());
+        return run(upkeep.purge({"retention", 1}, async::Retained::statistics, before, 4, soon()));
+    }
+    static void erase(ArchiveClient& by, const std::string& user) {
+        const auto erased = by.write<sql::ErasureReceipt>([user](sql::Connection& db) {
+            return sql::erase_subject(db, {*audit_sealer(), now()}, tag_of(user), "operator:test",
+                                      30s);
+        });
+        EXPECT_TRUE(erased) << erased.error().detail;
+    }
+    std::string noted_erasures() {
+        std::function<std::string(sql::Connection&)> work = [](auto& db) {
+            return db.statement("SELECT COUNT(*) FROM statistics_erased", 1).value_or("");
+        };
+        return run(client().database().read<std::string>(std::move(work), soon()));
     }
 
     const TemporaryFolder folder_;
@@ -365,10 +384,7 @@ TEST_P(Statistics, who_is_erased_has_no_figures_and_those_of_all_stay) {
     EXPECT_EQ(purge(1), 1U);  // of alice's two
     const auto alice = hex(tag_of("alice").bytes);
     EXPECT_EQ(read(Dimension::user, false, alice).size(), 1U);
-    const auto erased = client().write<sql::ErasureReceipt>([](sql::Connection& db) {
-        return sql::erase_subject(db, {*audit_sealer(), now()}, tag_of("alice"), "operator:test");
-    });
-    ASSERT_TRUE(erased) << erased.error().detail;
+    erase(client(), "alice");
     const auto check = [&](const char* nobody) {
         EXPECT_EQ(read(Dimension::user, false, alice).size(), 0U);
         EXPECT_EQ(read(Dimension::user).front().user_id, "");
@@ -378,9 +394,52 @@ TEST_P(Statistics, who_is_erased_has_no_figures_and_those_of_all_stay) {
     check(": +1 2:1 600 s");
     purge_all(100);
     check(": +1 2:1 600 s");
+    // Of a host whose clock is ahead.
+    begin(31, {"alice", 2 * day + 12h + 30s, {}, firefox, "mastodon", "192.0.2.7"});
+    EXPECT_EQ(read(Dimension::user, false, alice).size(), 0U);
     // Who comes back is counted anew.
     begin(30, {"alice", 2 * day + 13h, {}, firefox, "mastodon", "192.0.2.7"});
     EXPECT_THAT(lines(Dimension::user, false, alice), ElementsAre(alice + ": +1 0 s"));
+}
+
+// ids: S52 C27
+TEST_P(Statistics, who_is_erased_while_figures_are_added_has_none) {
+    tell(stories());
+    EXPECT_EQ(purge(1), 1U);
+    const auto all = lines(Dimension::all, true);
+    ArchiveClient other(where_);
+    std::counting_semaphore<> added(0);
+    std::counting_semaphore<> erased(0);
+    std::thread erasing([&] {
+        added.acquire();
+        erase(other, "alice");
+        erased.release();
+    });
+    const auto purged = client().write<std::uint32_t>([&](sql::Connection& db) {
+        sql::act_under(db, {"retention", 1});
+        const auto removed = sql::purge_sessions(db, later(), 100);
+        added.release();
+        EXPECT_FALSE(erased.try_acquire_for(1s)) << "it has to wait for this";
+        return removed;
+    });
+    erasing.join();
+    ASSERT_TRUE(purged) << purged.error().detail;
+    EXPECT_EQ(*purged, 4U);
+    EXPECT_THAT(lines(Dimension::user, false, hex(tag_of("alice").bytes)), ElementsAre());
+    EXPECT_EQ(lines(Dimension::all, true), all);
+}
+
+// ids: S52 S27
+TEST_P(Statistics, an_erasure_is_noted_until_no_row_can_have_begun_before_it) {
+    tell({{"alice", 0h, 30s, firefox, "mastodon", "192.0.2.7"}});
+    erase(client(), "alice");
+    EXPECT_EQ(drop(now() + day), 0U);
+    EXPECT_EQ(noted_erasures(), "1") << "the row is there";
+    EXPECT_EQ(purge_all(100), 1U);
+    drop(now());
+    EXPECT_EQ(noted_erasures(), "1") << "a row may arrive late";
+    drop(now() + day);
+    EXPECT_EQ(noted_erasures(), "0");
 }
 
 // ids: S52 S27
@@ -388,10 +447,6 @@ TEST_P(Statistics, figures_go_when_their_time_of_keeping_is_over) {
     tell(stories());
     EXPECT_EQ(run(client().archive().close_expired(now(), 100, soon())), 1U);
     purge_all(100);
-    sql::SqlUpkeep upkeep(client().shared_database(), audit_sealer());
-    const auto drop = [&](TimePoint before) {
-        return run(upkeep.purge({"retention", 1}, async::Retained::statistics, before, 4, soon()));
-    };
     EXPECT_EQ(drop(start()), 0U);
     EXPECT_EQ(drop(start() + day), 4U);
     while (drop(start() + day) > 0) {

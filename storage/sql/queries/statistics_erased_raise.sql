@@ -1,3 +1,3 @@
 -- Purpose: a user was erased, once more.
--- Parameters: user_tag, now.
-UPDATE statistics_erased SET erased_ms = :now WHERE user_tag = :user_tag
+-- Parameters: user_tag, until (sessions of theirs that began until then have no name).
+UPDATE statistics_erased SET erased_ms = :until WHERE user_tag = :user_tag
