@@ -63,6 +63,22 @@ std::string network_of_v6(const std::array<std::uint8_t, 16>& bytes) {
     return shown(AF_INET6, network.data(), "/32");
 }
 
+/// Without a port and the brackets in front of it.
+std::string_view host_of(std::string_view place) {
+    if (place.starts_with('[')) return place.substr(1, place.find(']') - 1);
+    const auto colon = place.find(':');
+    return place.find(':', colon + 1) == std::string_view::npos ? place.substr(0, colon) : place;
+}
+
+/// Whether one, or a part of one, stands somewhere in it.
+bool looks_like_address(std::string_view text) {
+    if (std::ranges::count(text, ':') > 1) return true;
+    const auto is_digit = [](char each) { return each >= '0' && each <= '9'; };
+    for (auto dot = text.find('.', 1); dot < text.size() - 1; dot = text.find('.', dot + 1))
+        if (is_digit(text[dot - 1]) && is_digit(text[dot + 1])) return true;
+    return false;
+}
+
 }  // namespace
 
 std::string device_kind(std::string_view user_agent) {
@@ -76,13 +92,13 @@ std::string device_kind(std::string_view user_agent) {
 
 std::string network_of(std::string_view place) {
     if (place.empty()) return std::string(unknown);
-    const std::string text(place);
+    const std::string host(host_of(place));
     std::array<std::uint8_t, 16> bytes{};
-    if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return network_of_v4(bytes.data());
+    if (inet_pton(AF_INET, host.c_str(), bytes.data()) == 1) return network_of_v4(bytes.data());
     // A zone names an interface of this host.
-    if (inet_pton(AF_INET6, text.substr(0, text.find('%')).c_str(), bytes.data()) == 1)
+    if (inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), bytes.data()) == 1)
         return network_of_v6(bytes);
-    return text;
+    return std::string(looks_like_address(place) ? unknown : place);
 }
 
 }  // namespace vedfolnir::model

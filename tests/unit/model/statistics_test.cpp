@@ -100,11 +100,26 @@ TEST(client_kind, is_told_from_what_browsers_claim) {
 TEST(client_kind, network_hides_the_address_and_leaves_what_is_none) {
     const std::pair<const char*, const char*> places[] = {{"", "unknown"},
                                                           {"192.0.2.7", "192.0.0.0/16"},
+                                                          {"203.0.113.9:51344", "203.0.0.0/16"},
                                                           {"::ffff:192.0.2.7", "192.0.0.0/16"},
                                                           {"2001:db8:1:2::7", "2001:db8::/32"},
+                                                          {"[2001:db8::1]", "2001:db8::/32"},
+                                                          {"[2001:db8::1]:443", "2001:db8::/32"},
+                                                          {"[fe80::1%eth0]:443", "fe80::/32"},
+                                                          {"[::ffff:192.0.2.7]:80", "192.0.0.0/16"},
                                                           {"fe80::1%eth0", "fe80::/32"},
                                                           {"DE", "DE"},
-                                                          {"192.0.2", "192.0.2"}};
+                                                          {"DE:Berlin", "DE:Berlin"},
+                                                          {"St. Gallen [CH]", "St. Gallen [CH]"},
+                                                          {"192.0.2", "unknown"},
+                                                          {"192.0.2.700", "unknown"},
+                                                          {"192.0.2.7/32", "unknown"},
+                                                          {"203.0.113.9, 10.0.0.1", "unknown"},
+                                                          {"203.0.113.9:51344:1", "unknown"},
+                                                          {"for=203.0.113.9", "unknown"},
+                                                          {"[2001:db8::1", "2001:db8::/32"},
+                                                          {"2001:db8::x", "unknown"},
+                                                          {"[", "["}};
     for (const auto& [place, network] : places) EXPECT_EQ(network_of(place), network) << place;
 }
 
