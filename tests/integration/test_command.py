@@ -94,9 +94,13 @@ def test_unreachable_redis_has_its_own_exit_code_and_a_next_step(
     browser = shop.browser()
     browser.get("/login/902")
     (session,) = sessions_of(shop, "902")
-    gone = run(shop, "inspect", session["handle"], REDIS_URL=f"unix://{tmp_path}/nobody.sock")
+    nobody = {"REDIS_URL": f"unix://{tmp_path}/nobody.sock"}
+    gone = run(shop, "inspect", session["handle"], SESSION_FALLBACK="false", **nobody)
     assert gone.returncode == UNAVAILABLE
     assert gone.stderr.strip()
+    copy = run(shop, "inspect", session["handle"], **nobody)
+    assert copy.returncode == 0, "SQL has a copy of each login"
+    assert "nobody.sock" in copy.stderr, "and it is said that Redis is away"
     assert browser.get("/who").text == "902"
 
 
