@@ -101,7 +101,7 @@ def test_figures_outlive_the_rows_that_the_daemon_removes(shop: Shop) -> None:  
     assert short(report(shop, "--by", "reason")) == {"logout": (None, 3, 8400)}
     live = report(shop)["live"]
     assert (live["sessions"], live["users"], live["users_with_several"]) == (2, 1, 1)
-    assert live["age"]["classes"][0] == {"below_s": 60, "sessions": 2}
+    assert sum(each["sessions"] for each in live["age"]["classes"]) == 2
     before = figures(shop)
 
     settings = {**shop.environment, "SESSION_BATCH_CLEANUP_INTERVAL_SECONDS": "1"}
