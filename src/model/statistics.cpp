@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 namespace vedfolnir::model {
@@ -96,21 +95,23 @@ TimePoint week_of(TimePoint at) noexcept {
     return day - since_monday;
 }
 
-std::vector<Counted> merged(std::vector<Counted> counted) {
-    const auto key = [](const Counted& each) { return std::tie(each.day, each.name); };
-    std::ranges::sort(counted, {}, key);
-    std::vector<Counted> out;
-    for (Counted& each : counted) {
-        if (out.empty() || key(out.back()) != key(each)) {
-            out.push_back(std::move(each));
-            continue;
-        }
-        Counted& sum = out.back();
-        if (sum.user_id.empty()) sum.user_id = std::move(each.user_id);
-        sum.begun += each.begun;
-        sum.ended.add(each.ended);
+void Sums::add(Counted counted) {
+    auto [found, is_new] = sums_.try_emplace({counted.day, counted.name});
+    auto& sum = found->second;
+    if (is_new) {
+        sum = std::move(counted);
+        return;
     }
-    return out;
+    if (sum.user_id.empty()) sum.user_id = std::move(counted.user_id);
+    sum.begun += counted.begun;
+    sum.ended.add(counted.ended);
+}
+
+std::vector<Counted> Sums::sorted() && {
+    std::vector<Counted> all;
+    all.reserve(sums_.size());
+    for (auto& [key, sum] : sums_) all.push_back(std::move(sum));
+    return all;
 }
 
 }  // namespace vedfolnir::model

@@ -6,9 +6,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace vedfolnir::model {
@@ -32,7 +34,7 @@ struct Lengths {
     void add(std::size_t length_class, std::uint64_t sessions, Millis length) noexcept;
     void add(const Lengths& other) noexcept;
     [[nodiscard]] std::uint64_t count() const noexcept;
-    /// Exact. Empty: there are none.
+    /// Of the lengths that were added, exact. Empty: there are none.
     [[nodiscard]] std::optional<Millis> mean() const noexcept;
     /// Estimated inside its class, as if lengths were spread evenly there; in the last class the time where it begins.
     [[nodiscard]] std::optional<Millis> percentile(double percent) const noexcept;
@@ -60,7 +62,17 @@ struct Counted {
     Lengths ended;
 };
 
-/// One entry for each day and name, sorted by them, from any number.
-[[nodiscard]] std::vector<Counted> merged(std::vector<Counted> counted);
+/// Adds up what has one day and name.
+class Sums {
+public:
+    void add(Counted counted);
+    /// How many days and names.
+    [[nodiscard]] std::size_t size() const noexcept { return sums_.size(); }
+    /// By day, then by name.
+    [[nodiscard]] std::vector<Counted> sorted() &&;
+
+private:
+    std::map<std::pair<TimePoint, std::string>, Counted> sums_;
+};
 
 }  // namespace vedfolnir::model

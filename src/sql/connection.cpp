@@ -78,18 +78,24 @@ public:
         statement_.define_and_bind();
     }
 
-    /// Reads the answer to its end: a statement left half read would keep its snapshot open.
     Rows run(const Params& params) {
+        Rows rows;
+        run(params, [&](Row row) { rows.push_back(std::move(row)); });
+        return rows;
+    }
+
+    /// Reads the answer to its end, unless `visit` throws: a statement left half read would keep its snapshot open.
+    template <class Visit>
+    void run(const Params& params, const Visit& visit) {
         if (params.size() != inputs_.size()) {
             throw Failure(Errc::internal,
                           "a query was called with another number of parameters than before");
         }
         for (std::size_t i = 0; i < params.size(); ++i)
             inputs_[i].assign(named(inputs_[i].name, params, i));
-        Rows rows;
         if (outputs_.empty()) {
             statement_.execute(true);
-            return rows;
+            return;
         }
         statement_.execute(false);
         while (statement_.fetch()) {
@@ -99,9 +105,8 @@ public:
                 cells.push_back(output.state == soci::i_null ? std::nullopt
                                                              : std::optional(output.text));
             }
-            rows.emplace_back(std::move(cells));
+            visit(Row(std::move(cells)));
         }
-        return rows;
     }
 
     [[nodiscard]] std::uint64_t affected() {
@@ -189,6 +194,12 @@ Connection::~Connection() {
 Rows Connection::query(std::string_view name, std::size_t columns, Params params) {
     return impl_->run(name, {}, params, columns,
                       [&](Prepared& statement) { return statement.run(params); });
+}
+
+void Connection::each(std::string_view name, std::size_t columns, const Params& params,
+                      const RowVisitor& visit) {
+    impl_->run(name, {}, params, columns,
+               [&](Prepared& statement) { statement.run(params, visit); });
 }
 
 Rows Connection::query_locked(std::string_view name, std::size_t columns, Params params) {

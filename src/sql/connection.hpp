@@ -5,6 +5,7 @@
 #include "sql/dialect.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,7 @@ private:
     std::vector<std::optional<std::string>> cells_;
 };
 using Rows = std::vector<Row>;
+using RowVisitor = std::function<void(const Row&)>;
 
 /// Statements are prepared once for each connection. Every statement sent, transaction control and
 /// settings included, raises `sql_statements`. Functions throw Failure or what SOCI throws.
@@ -61,7 +63,10 @@ public:
 
     /// Rows of the query `name`, which has `columns` columns.
     [[nodiscard]] Rows query(std::string_view name, std::size_t columns, Params params = {});
-    /// The same, and the rows stay locked until the transaction ends. For write transactions.
+    /// The same, one row after the other; what the visitor throws ends it.
+    void each(std::string_view name, std::size_t columns, const Params& params,
+              const RowVisitor& visit);
+    /// As `query`, and the rows stay locked until the transaction ends. For write transactions.
     [[nodiscard]] Rows query_locked(std::string_view name, std::size_t columns, Params params = {});
     /// True where writers take turns: nothing that a transaction read can change before its commit.
     [[nodiscard]] bool alone() const noexcept;

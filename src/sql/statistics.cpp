@@ -99,14 +99,14 @@ Params params_of(const StatisticsQuery& query) {
             {"name", query.name},
             {"since", millis(query.since)},
             {"until", millis(query.until)},
-            {"each_day", std::int64_t{query.each_day}},
-            {"page", std::int64_t{counted_rows_max} + 1}};
+            {"each_day", std::int64_t{query.each_day}}};
 }
 
-void must_fit(const Rows& rows) {
-    if (rows.size() <= counted_rows_max) return;
+/// Throws Failure: too_large.
+void must_fit(const model::Sums& sums, const StatisticsQuery& query) {
+    if (sums.size() <= query.names_max) return;
     const auto text =
-        fmt::format("more than {} figures to add up; ask for fewer days", counted_rows_max);
+        fmt::format("more than {} figures to add up; ask for fewer days", query.names_max);
     throw Failure(Error{Errc::too_large, text, text});
 }
 
@@ -137,21 +137,22 @@ void forget_in_statistics(Connection& db, const UserTag& user, TimePoint until) 
 }
 
 std::vector<model::Counted> read_statistics(Connection& db, const StatisticsQuery& query) {
+    model::Sums sums;
+    const auto add = [&](model::Counted counted) {
+        sums.add(std::move(counted));
+        must_fit(sums, query);
+    };
     auto params = params_of(query);
-    const auto folded = db.query("statistics_folded", 5, params);
-    must_fit(folded);
+    db.each("statistics_folded", 5, params, [&](const Row& row) { add(counted_of(row)); });
     params.emplace_back("now", millis(query.now));
-    const auto kept = db.query("statistics_kept", 6, params);
-    must_fit(kept);
-    std::vector<model::Counted> counted;
-    counted.reserve(folded.size() + kept.size());
-    for (const auto& row : folded) counted.push_back(counted_of(row));
-    for (const auto& row : kept) {
-        auto& each = counted.emplace_back(counted_of(row));
-        each.name = model::coarse_name(query.by, each.name);
-        each.user_id = row.text(5);
-    }
-    return model::merged(std::move(counted));
+    // Whole addresses and User-Agents: far more than there are networks and kinds.
+    db.each("statistics_kept", 6, params, [&](const Row& row) {
+        auto counted = counted_of(row);
+        counted.name = model::coarse_name(query.by, counted.name);
+        counted.user_id = row.text(5);
+        add(std::move(counted));
+    });
+    return std::move(sums).sorted();
 }
 
 LiveSessions read_live_sessions(Connection& db, TimePoint now) {

@@ -8,6 +8,7 @@
 #include "sql/connection.hpp"
 #include "vedfolnir/types.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,6 +28,9 @@ namespace vedfolnir::sql {
 /// The user's own figures go, and sessions that began until `until` are nobody's when their rows go. Those of all users stay.
 void forget_in_statistics(Connection& db, const UserTag& user, TimePoint until);
 
+/// At most so many names (times days) are added up.
+inline constexpr std::size_t counted_names_max = 500'000;
+
 struct StatisticsQuery {
     model::Dimension by = model::Dimension::all;
     bool each_day = false;  ///< Else the whole time in one.
@@ -34,10 +38,8 @@ struct StatisticsQuery {
     TimePoint until{};
     TimePoint now{};
     std::string name;  ///< Not empty: of this one only; a user's tag, a platform or a reason.
+    std::size_t names_max = counted_names_max;
 };
-
-/// At most so many names (times days, times classes of length) are added up.
-inline constexpr std::uint32_t counted_rows_max = 500'000;
 
 /// Throws Failure also: too_large.
 [[nodiscard]] std::vector<model::Counted> read_statistics(Connection& db,

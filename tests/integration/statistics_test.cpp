@@ -246,6 +246,33 @@ TEST_P(Statistics, figures_are_those_worked_out_by_hand_also_after_the_rows_are_
 }
 
 // ids: S52
+TEST_P(Statistics, many_addresses_of_few_networks_fit) {
+    std::vector<Story> all;
+    for (int i = 0; i < 6; ++i)
+        all.push_back({fmt::format("user {}", i), 1h, 1min * i, fmt::format("curl/8.{}", i),
+                       "mastodon", fmt::format("192.0.2.{}", i)});
+    tell(all);
+    const auto read_two = [&](Dimension by) {
+        sql::StatisticsQuery query{by, false, start(), start() + day, now(), {}};
+        query.names_max = 2;
+        std::function<std::vector<Counted>(sql::Connection&)> work = [query](auto& db) {
+            return sql::read_statistics(db, query);
+        };
+        return client().run(
+            client().database().read<std::vector<Counted>>(std::move(work), soon()));
+    };
+    for (const auto by : {Dimension::place, Dimension::device}) {
+        const auto counted = read_two(by);
+        ASSERT_TRUE(counted) << counted.error().detail;
+        ASSERT_EQ(counted->size(), 1U);
+        EXPECT_EQ(counted->front().ended.count(), all.size());
+    }
+    const auto users = read_two(Dimension::user);
+    ASSERT_FALSE(users);
+    EXPECT_EQ(users.error().code, Errc::too_large);
+}
+
+// ids: S52
 TEST_P(Statistics, every_class_of_length_is_the_same_before_and_after) {
     std::vector<Story> all;
     for (const Millis end : model::length_class_ends)

@@ -49,4 +49,3 @@ FROM (SELECT CASE WHEN :each_day = 1 THEN facts.at_ms - facts.at_ms % 86400000 E
       WHERE :dimension <> 'reason' OR facts.begins = 0) named
 WHERE :any_name = 1 OR named.name = :name
 GROUP BY named.on_day, named.name, named.bucket
-LIMIT :page

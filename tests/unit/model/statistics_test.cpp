@@ -57,9 +57,11 @@ TEST(statistics, merging_adds_what_has_one_day_and_name) {
     const auto counted = [](TimePoint at, const char* name, const char* user, std::uint64_t begun) {
         return Counted{at, name, user, begun, lengths_of({2min})};
     };
-    const auto merged_ones =
-        merged({counted(thursday, "b", "", 1), counted(thursday, "a", "", 2),
-                counted(thursday, "b", "bob", 4), counted(thursday - day, "b", "", 8)});
+    Sums sums;
+    for (auto&& each : {counted(thursday, "b", "", 1), counted(thursday, "a", "", 2),
+                        counted(thursday, "b", "bob", 4), counted(thursday - day, "b", "", 8)})
+        sums.add(each);
+    const auto merged_ones = std::move(sums).sorted();
     ASSERT_EQ(merged_ones.size(), 3U);
     EXPECT_EQ(merged_ones[0].begun, 8U);
     EXPECT_EQ(merged_ones[1].begun, 2U);
