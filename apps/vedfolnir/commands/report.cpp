@@ -104,8 +104,12 @@ std::string name_of(const Counted& counted, const Arguments& arguments) {
 /// As they are shown: in the order of time, or the most first.
 std::vector<Counted> arranged(std::vector<Counted> counted, const Arguments& arguments) {
     if (arguments.by == "week") {
-        for (Counted& each : counted) each.day = model::week_of(each.day);
-        return model::merged(std::move(counted));
+        model::Sums weeks;
+        for (Counted& each : counted) {
+            each.day = model::week_of(each.day);
+            weeks.add(std::move(each));
+        }
+        return std::move(weeks).sorted();
     }
     if (over_time(arguments)) return counted;
     std::ranges::stable_sort(counted, std::greater(), [](const Counted& each) {
