@@ -232,11 +232,14 @@ Task<std::optional<std::string>> Resilient::load(StoreKey key, Deadline deadline
     listen_to_host();
     if (away(Need::read)) co_return co_await load_away(key, deadline);
     const Attempt first = attempt(Need::read, deadline);
+    // What was ahead may be told while this read is on its way: it may have been answered before that.
+    const bool was_ahead = ahead_;
     auto hot = co_await parts_.hot->load(key, first.until);
     const bool waited = first.waited();
     heard(first, hot);
-    if (hot && *hot && !ahead_) co_return hot;
-    if (hot) co_return co_await complete(key, std::move(*hot), deadline);
+    const bool ahead = was_ahead || ahead_;
+    if (hot && *hot && !ahead) co_return hot;
+    if (hot) co_return co_await complete(key, std::move(*hot), ahead, deadline);
     if (!falls_back(hot.error())) co_return hot;
     auto kept = co_await load_away(key, deadline);
     if (kept || !waited || away(Need::read)) co_return kept;
@@ -247,13 +250,13 @@ Task<std::optional<std::string>> Resilient::load(StoreKey key, Deadline deadline
 
 /// The hot store has answered, but the database may know better: it lost the record, or was not told of a newer one.
 Task<std::optional<std::string>> Resilient::complete(StoreKey key, std::optional<std::string> hot,
-                                                     Deadline deadline) {
+                                                     bool ahead, Deadline deadline) {
     // A miss is mostly the truth; it does not wait long for a database that hangs.
-    const Deadline limit = ahead_ ? deadline : attempt(Need::read, deadline).until;
+    const Deadline limit = ahead ? deadline : attempt(Need::read, deadline).until;
     auto kept = co_await ask(key, limit);
     if (!kept) {
         // What the hot store shows may have been replaced here. What it does not show is not shown elsewhere either.
-        if (ahead_) co_return kept.error();
+        if (ahead) co_return kept.error();
         co_return hot;
     }
     if (kept->knows == Knows::unknown) co_return hot;
@@ -447,7 +450,7 @@ Task<TouchStatus> Resilient::touch(StoreKey key, Millis ttl, Deadline deadline) 
         if (!reply && !falls_back(reply.error())) co_return reply;
         if (reply && *reply == TouchStatus::touched) co_return reply;
         if (reply) {
-            const auto stands = co_await complete(key, std::nullopt, deadline);
+            const auto stands = co_await complete(key, std::nullopt, ahead_, deadline);
             if (!stands) co_return stands.error();
             if (!*stands || !is_record(**stands)) co_return TouchStatus::gone;
             const auto again = co_await parts_.hot->touch(key, ttl, deadline);

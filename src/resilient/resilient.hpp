@@ -175,7 +175,7 @@ private:
                                                                     Deadline deadline);
     [[nodiscard]] async::Task<std::optional<std::string>> complete(StoreKey key,
                                                                    std::optional<std::string> hot,
-                                                                   Deadline deadline);
+                                                                   bool ahead, Deadline deadline);
     [[nodiscard]] async::Task<std::optional<std::string>> refill(StoreKey key,
                                                                  async::FallbackRecord kept,
                                                                  Deadline deadline);
