@@ -4,7 +4,9 @@
 #include "redis/redis_store.hpp"
 #include "resilient/resilient.hpp"
 #include "sql/sql.hpp"
+#include "support/archive_client.hpp"
 #include "support/audit_sealer.hpp"
+#include "support/between.hpp"
 #include "support/redis_server.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -169,13 +171,13 @@ protected:
         kept_ = sql::make_fallback(database_, test::audit_sealer());
         EXPECT_TRUE(run(kept_->create(ahead, record(), Millis{60'000}, soon())));
         const auto hot = redis::make_store(runtime_.executor(), redis, nullptr);
+        hot_ = std::make_shared<WatchedStore>(hot);
+        archive_ = sql::make_archive(database_, test::audit_sealer());
         FallbackOptions options;
         options.hot_timeout = Millis{5000};
         options.leads_back = false;
-        store_ = resilient::Resilient::make(
-            runtime_.executor(),
-            {hot, hot, hot, kept_, sql::make_archive(database_, test::audit_sealer())},
-            {options, Lifetimes{}, {}, {}}, &counters_);
+        store_ = resilient::Resilient::make(runtime_.executor(), {hot_, hot, hot, kept_, archive_},
+                                            {options, Lifetimes{}, {}, {}}, &counters_);
         EXPECT_TRUE(run(store_->status(soon())));
         EXPECT_TRUE(run(store_->create(other, record(), Millis{60'000}, soon())));
         EXPECT_EQ(counters_.fallback_writes, 0U);
@@ -204,6 +206,9 @@ protected:
     TemporaryFolder folder_;
     std::shared_ptr<sql::Database> database_;
     std::shared_ptr<async::FallbackStore> kept_;
+    std::shared_ptr<WatchedStore> hot_;
+    bool nothing_ahead_ = false;
+    std::shared_ptr<async::Archive> archive_;
     std::shared_ptr<resilient::Resilient> store_;
 };
 
@@ -219,6 +224,41 @@ TEST_F(SomethingAhead, erasing_that_record_erases_it_in_both) {
     EXPECT_TRUE(run(store_->erase(ahead, {}, Millis{0}, soon())).value());
     EXPECT_EQ(counters_.fallback_writes, 1U);
     EXPECT_EQ(run(store_->load(ahead, soon())).value(), std::nullopt);
+}
+
+// ids: I1 F20 S81
+TEST_F(SomethingAhead, read_that_was_answered_before_an_ending_was_told_does_not_show_the_session) {
+    const auto session = ArchiveClient::login_order(1);
+    model::RecordHeader header;
+    header.handle = session.row.handle;
+    header.user = session.row.user;
+    header.generation = 1;
+    header.absolute_expiry =
+        std::chrono::floor<Millis>(std::chrono::system_clock::now()) + std::chrono::hours(24);
+    ASSERT_TRUE(run(archive_->begin_login(session, soon())));
+    const auto created = run(store_->create(session.row.key, model::pack_header(header) + "sealed",
+                                            Millis{60'000}, soon()));
+    ASSERT_TRUE(created) << created.error().detail;
+    // Another process ends it while it cannot reach Redis, and goes on.
+    async::EndRequest request;
+    request.handle = session.row.handle;
+    request.event = ArchiveClient::event("session.ended");
+    ASSERT_TRUE(run(archive_->end(std::move(request), soon())));
+    hot_->meanwhile = [this]() -> async::Task<bool> {
+        // It reaches Redis again: nothing is ahead of it any more, which this process sees.
+        auto rows = co_await kept_->ahead(std::nullopt, 10, soon());
+        if (!rows) co_return rows.error();
+        std::vector<async::Settled> told;
+        for (auto& row : *rows) told.push_back({std::move(row), false, {}});
+        const auto settled = co_await kept_->settle(std::move(told), soon());
+        if (!settled) co_return settled.error();
+        const auto status = co_await store_->status(soon());
+        if (!status) co_return status.error();
+        nothing_ahead_ = status->state.ahead == 0;
+        co_return true;
+    };
+    EXPECT_EQ(run(store_->load(session.row.key, soon())).value(), std::nullopt);
+    EXPECT_TRUE(nothing_ahead_);
 }
 
 // ids: S36 S81

@@ -1,7 +1,7 @@
 // A manager over the in-memory store and archive, with a clock and a random source that tests drive.
 #pragma once
 
-#include "between.hpp"
+#include "support/between.hpp"
 #include "facade/instance.hpp"
 #include "journal/file_journal.hpp"
 #include "memory/memory_archive.hpp"

@@ -23,6 +23,8 @@ public:
 
     Hook before = [](std::string_view) {};
     Hook after = [](std::string_view) {};
+    /// Awaited once, when the next load has its answer and before that goes on.
+    std::function<async::Task<bool>()> meanwhile{};
     std::atomic<bool> unreachable{false};  ///< Calls answer `store_unavailable` and go no further.
     std::atomic<std::uint64_t> connection{1};
     std::atomic<bool> may_have_lost{
@@ -42,6 +44,11 @@ public:
     async::Task<std::optional<std::string>> load(StoreKey key, Deadline deadline) override {
         if (auto entered = enter("load"); !entered) co_return entered.error();
         auto answer = co_await inner_->load(key, deadline);
+        if (meanwhile) {
+            const auto act = std::exchange(meanwhile, {});  // outlives its coroutine
+            auto other = act();
+            static_cast<void>(co_await std::move(other));
+        }
         after("load");
         co_return answer;
     }
