@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 namespace vedfolnir::sql {
 namespace {
@@ -31,6 +32,24 @@ bool is_covered(Connection& db, const PartitionState& partition) {
     const auto head = covering_head(db, partition);
     const auto tree = audit::Frontier::parse(partition.size, partition.frontier);
     return head && tree && head->head.root == tree->root();
+}
+
+using Partitions = std::optional<std::vector<std::uint64_t>>;
+
+/// Nobody lists any: all are.
+bool is_among(const Partitions& listed, const PartitionState& partition) {
+    return !listed || std::ranges::count(*listed, partition.partition) > 0;
+}
+
+/// Of those that may go.
+std::set<std::uint64_t> covered_partitions(Connection& db, TimePoint before,
+                                           const Partitions& archived) {
+    std::set<std::uint64_t> covered;
+    for (const auto& partition : old_partitions(read_state(db), before)) {
+        if (is_among(archived, partition) && is_covered(db, partition))
+            covered.insert(partition.partition);
+    }
+    return covered;
 }
 
 std::uint32_t remove_entries(Connection& db, const PartitionState& partition, std::uint32_t limit) {
@@ -68,7 +87,9 @@ std::vector<PartitionState> old_partitions(const TrailState& state, TimePoint be
 std::uint32_t drop_old_partitions(Connection& db, const Auditor& auditor, TimePoint before,
                                   std::uint32_t limit,
                                   const std::optional<std::vector<std::uint64_t>>& archived) {
-    // Before anything is read: nobody adds a hold meanwhile.
+    // Of partitions that are closed, whose heads are never removed: whoever writes an event need not wait for this.
+    const auto covered = covered_partitions(db, before, archived);
+    // Before what decides is read: nobody adds a hold meanwhile.
     static_cast<void>(lock_trail(db));
     const auto state = read_state(db);
     const bool heads_are_signed = last_head(db).has_value();
@@ -76,8 +97,8 @@ std::uint32_t drop_old_partitions(Connection& db, const Auditor& auditor, TimePo
     std::ranges::copy_if(state.partitions, std::back_inserter(going),
                          [](const auto& partition) { return partition.dropped.has_value(); });
     for (auto& partition : old_partitions(state, before)) {
-        if (heads_are_signed && !is_covered(db, partition)) continue;
-        if (archived && !std::ranges::count(*archived, partition.partition)) continue;
+        if (!is_among(archived, partition)) continue;
+        if (heads_are_signed && !covered.contains(partition.partition)) continue;
         going.push_back(std::move(partition));
     }
     std::uint32_t removed = 0;

@@ -80,3 +80,11 @@ def test_expired_copies_are_found_by_their_time(database: sqlite3.Connection) ->
     steps = plan(database, statements()["records_purge"])
     assert any("records_by_expiry" in step for step in steps), steps
     assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.ids("S27", "S74")
+def test_the_head_that_covers_a_month_is_found_by_its_size(database: sqlite3.Connection) -> None:
+    """One is signed every minute, and none is ever removed."""
+    steps = plan(database, statements()["audit_head_covering"])
+    assert any("audit_heads_by_size" in step for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
