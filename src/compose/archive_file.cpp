@@ -3,14 +3,48 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <zstd.h>
 
 namespace vedfolnir::compose {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr int level = 3;
+/// Longer than one that is alive writes nothing to its draft: it is read back before it is published.
+constexpr std::chrono::hours draft_stale{1};
+
+/// `audit-202601.zst.` and six letters or digits.
+bool is_draft(std::string_view name) {
+    constexpr std::string_view before = "audit-";
+    constexpr std::string_view after = ".zst.";
+    constexpr std::size_t random = 6;
+    return name.size() > before.size() + after.size() + random && name.starts_with(before) &&
+           name.substr(name.size() - random - after.size(), after.size()) == after;
+}
+
+Result<void> remove_stale_drafts(const fs::path& folder) {
+    std::error_code failed;
+    for (fs::directory_iterator at(folder, failed), end; !failed && at != end;
+         at.increment(failed)) {
+        if (!is_draft(at->path().filename().string())) continue;
+        // Another process may have removed or published it meanwhile.
+        std::error_code gone;
+        const auto written = fs::last_write_time(at->path(), gone);
+        if (gone || fs::file_time_type::clock::now() - written < draft_stale) continue;
+        if (fs::remove(at->path(), failed); failed)
+            return Error{Errc::bad_options,
+                         fmt::format("{}: {}", at->path().string(), failed.message())};
+    }
+    if (failed)
+        return Error{Errc::bad_options, fmt::format("{}: {}", folder.string(), failed.message())};
+    return {};
+}
 
 }  // namespace
 
@@ -27,6 +61,9 @@ ArchiveWriter::ArchiveWriter(std::unique_ptr<NewFile> file)
 
 Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::create(const std::string& path,
                                                              const audit::ArchiveHeader& header) {
+    auto folder = fs::path(path).parent_path();
+    if (folder.empty()) folder = ".";
+    if (auto removed = remove_stale_drafts(folder); !removed) return std::move(removed).error();
     auto file = NewFile::create(path);
     if (!file) return std::move(file).error();
     std::unique_ptr<ArchiveWriter> writer(new ArchiveWriter(std::move(*file)));
@@ -162,30 +199,46 @@ Result<std::optional<ArchivedEntry>> ArchiveReader::next() {
         {texts, frame.canonical}, {texts + frame.canonical, frame.personal}, frame.leaf});
 }
 
-Result<ArchiveCheck> check_archive(
-    ArchiveReader& reader, std::span<const audit::Checkpoint> checkpoints,
-    const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
-    constexpr std::uint64_t entries_between_reports = 10'000;
-    const auto& header = reader.header();
-    audit::PartitionVerifier verifier(header.partition, header.first_id, checkpoints);
-    ArchiveCheck check;
-    while (true) {
-        const auto entry = reader.next();
+ArchiveChecker::ArchiveChecker(std::unique_ptr<ArchiveReader> reader,
+                               std::span<const audit::Checkpoint> checkpoints)
+    : reader_(std::move(reader)),
+      verifier_(reader_->header().partition, reader_->header().first_id, checkpoints) {}
+
+Result<bool> ArchiveChecker::advance(std::uint64_t limit) {
+    const auto& header = reader_->header();
+    for (std::uint64_t read = 0; read < limit; ++read) {
+        const auto entry = reader_->next();
         if (!entry && entry.error().code != Errc::bad_value) return entry.error();
         if (!entry) {
-            const auto fault = reader.cut_off() ? audit::Fault::missing : audit::Fault::changed;
-            check.finding = audit::Finding{fault, header.partition, check.entries, check.entries,
-                                           entry.error().detail};
-            return check;
+            const auto fault = reader_->cut_off() ? audit::Fault::missing : audit::Fault::changed;
+            check_.finding = audit::Finding{fault, header.partition, check_.entries, check_.entries,
+                                            entry.error().detail};
+            return true;
         }
-        if (!*entry) break;
+        if (!*entry) {
+            check_.finding = verifier_.finish(header.size, header.frontier);
+            return true;
+        }
         const auto& found = **entry;
-        check.finding = verifier.add(found.canonical, found.personal, found.leaf);
-        if (check.finding) return check;
-        if (++check.entries % entries_between_reports == 0) progress(check.entries, header.size);
+        check_.finding = verifier_.add(found.canonical, found.personal, found.leaf);
+        if (check_.finding) return true;
+        ++check_.entries;
     }
-    check.finding = verifier.finish(header.size, header.frontier);
-    return check;
+    return false;
+}
+
+Result<ArchiveCheck> check_archive(
+    std::unique_ptr<ArchiveReader> reader, std::span<const audit::Checkpoint> checkpoints,
+    const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+    constexpr std::uint64_t entries_between_reports = 10'000;
+    const auto size = reader->header().size;
+    ArchiveChecker checker(std::move(reader), checkpoints);
+    while (true) {
+        const auto done = checker.advance(entries_between_reports);
+        if (!done) return done.error();
+        if (*done) return checker.check();
+        progress(checker.check().entries, size);
+    }
 }
 
 }  // namespace vedfolnir::compose

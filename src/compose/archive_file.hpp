@@ -24,6 +24,7 @@ namespace vedfolnir::compose {
 /// A new archive. It appears with `publish`, and never if that was not reached. Not thread-safe; one thread after another.
 class ArchiveWriter {
 public:
+    /// Removes drafts of writers that were killed: those in the same folder that nobody wrote to for an hour.
     /// Errors: bad_options (something stands there, or the folder cannot be written).
     [[nodiscard]] static Result<std::unique_ptr<ArchiveWriter>> create(
         const std::string& path, const audit::ArchiveHeader& header);
@@ -101,10 +102,27 @@ struct ArchiveCheck {
     std::optional<audit::Finding> finding;
 };
 
-/// Reads all entries and holds them against the header and the checkpoints. `progress` is told entries, and of how many.
-/// Errors: bad_options (the file cannot be read).
+/// Holds the entries of an archive against its header and the checkpoints, some at a time. Not thread-safe; one thread
+/// after another.
+class ArchiveChecker {
+public:
+    ArchiveChecker(std::unique_ptr<ArchiveReader> reader,
+                   std::span<const audit::Checkpoint> checkpoints);
+
+    /// Reads at most `limit` more; true: it is over, and `check` says what was found. Errors: bad_options (the file cannot be
+    /// read).
+    [[nodiscard]] Result<bool> advance(std::uint64_t limit);
+    [[nodiscard]] const ArchiveCheck& check() const noexcept { return check_; }
+
+private:
+    std::unique_ptr<ArchiveReader> reader_;
+    audit::PartitionVerifier verifier_;
+    ArchiveCheck check_;
+};
+
+/// All entries at once. `progress` is told entries, and of how many. Errors: as those of ArchiveChecker.
 [[nodiscard]] Result<ArchiveCheck> check_archive(
-    ArchiveReader& reader, std::span<const audit::Checkpoint> checkpoints,
+    std::unique_ptr<ArchiveReader> reader, std::span<const audit::Checkpoint> checkpoints,
     const std::function<void(std::uint64_t, std::uint64_t)>& progress);
 
 }  // namespace vedfolnir::compose

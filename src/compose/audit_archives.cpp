@@ -103,7 +103,7 @@ Result<void> AuditDesk::verify_archive(const std::string& file,
     const bool first = report.findings.empty();
     std::vector<audit::Finding> of_heads = std::exchange(report.findings, {});
     const auto checkpoints = checkpoints_of(file, header, copies, key, report);
-    auto check = check_archive(**reader, checkpoints, progress);
+    auto check = check_archive(std::move(*reader), checkpoints, progress);
     if (!check) return std::move(check).error();
     report.entries += check->entries;
     ++report.partitions;

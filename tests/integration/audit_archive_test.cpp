@@ -2,6 +2,7 @@
 #include "audit/entry.hpp"
 #include "audit_months.hpp"
 #include "compose/archive_file.hpp"
+#include "compose/audit_archiver.hpp"
 #include "compose/audit_keys.hpp"
 #include "config/settings.hpp"
 #include "crypto/signature.hpp"
@@ -168,6 +169,38 @@ TEST_P(AuditArchives, a_month_that_cannot_be_archived_keeps_no_other) {
     EXPECT_THAT(refused.error().detail, HasSubstr("audit-202602.zst"));
     EXPECT_THAT(verify(compose::archive_path(to(), 202603)).findings, IsEmpty());
     EXPECT_FALSE(fs::exists(january()));
+}
+
+// ids: S27
+TEST_P(AuditArchives, who_is_told_to_end_while_a_file_is_read_back_leaves_none) {
+    ASSERT_TRUE(desk()->heads(true, ""));
+    ArchiveClient client(url_);
+    {
+        compose::AuditArchiver archiver(client.shared_database(), audit_sealer(), patience);
+        compose::ArchiveOrder order{.folder = to(), .actor = "operator:test"};
+        // The month is one page; the next time it is asked the page is written.
+        int asked = 0;
+        order.goes_on = [&asked] { return ++asked <= 1; };
+        const auto report = client.run(archiver.run(order));
+        ASSERT_TRUE(report) << report.error().detail;
+        EXPECT_THAT(report->made, IsEmpty());
+    }
+    EXPECT_TRUE(fs::is_empty(to()));
+}
+
+// ids: S27
+TEST_P(AuditArchives, drafts_of_writers_that_were_killed_go_and_those_of_others_stay) {
+    fs::create_directory(to());
+    const auto killed = to() + "/audit-202512.zst.a1B2c3";
+    const auto alive = january() + ".x1Y2z3";
+    const auto other = to() + "/audit-202512.zst.copy";
+    for (const auto& file : {killed, alive, other}) std::ofstream(file) << "a draft";
+    for (const auto& file : {killed, other})
+        fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(2));
+    ASSERT_EQ(archive().made.size(), 2U);
+    EXPECT_FALSE(fs::exists(killed));
+    EXPECT_TRUE(fs::exists(alive));
+    EXPECT_TRUE(fs::exists(other));
 }
 
 // ids: F25 S53 S27

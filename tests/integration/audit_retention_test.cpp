@@ -133,6 +133,51 @@ TEST_P(AuditRetention, an_archive_that_is_none_keeps_its_own_month_alone) {
     EXPECT_THAT(verify().findings, IsEmpty());
 }
 
+// ids: S27 R15
+TEST_P(AuditRetention, a_month_goes_only_when_its_archive_was_read_and_is_sound) {
+    ASSERT_TRUE(desk()->heads(true, ""));
+    compose::AuditArchiver archiver(client_->shared_database(), audit_sealer(), patience);
+    const auto folder = folder_.file("archive");
+    const auto dropped = [&] {
+        return drop_batch(1, [&](std::vector<sql::PartitionState> partitions, Deadline deadline) {
+            return archiver.archived(folder, std::move(partitions), deadline);
+        });
+    };
+    ASSERT_EQ(desk()->archive(folder, "operator:test", quiet).value().made.size(), 3U);
+    const auto january = compose::archive_path(folder, 202601);
+    const auto header = compose::ArchiveReader::open(january).value()->header();
+    const auto write_header = [&](const audit::ArchiveHeader& alone) {
+        fs::remove(january);
+        const auto writer = compose::ArchiveWriter::create(january, alone).value();
+        EXPECT_TRUE(writer->finish());
+        EXPECT_TRUE(writer->publish());
+    };
+    fs::rename(january, folder_.file("sound.zst"));
+
+    // The header alone is no archive.
+    write_header(header);
+    for (int time = 0; time < 2; ++time) {
+        const auto refused = dropped();
+        ASSERT_FALSE(refused);
+        EXPECT_THAT(refused.error().detail, HasSubstr("audit-202601.zst"));
+        EXPECT_THAT(refused.error().detail, HasSubstr("index 0 "));
+    }
+    // Nor is one with a head that this trail does not have.
+    auto forged = header;
+    ++forged.head.head.number;
+    write_header(forged);
+    EXPECT_THAT(dropped().error().detail, HasSubstr("not the archive of partition 202601"));
+    EXPECT_EQ(events_of("audit.dropped"), 0U);
+    fs::remove(january);
+    fs::rename(folder_.file("sound.zst"), january);
+    const auto hurried = drop_batch(1, [&](std::vector<sql::PartitionState> partitions, Deadline) {
+        return archiver.archived(folder, std::move(partitions), deadline_in(Millis{0}));
+    });
+    ASSERT_FALSE(hurried);
+    EXPECT_THAT(hurried.error().detail, HasSubstr("still being read"));
+    EXPECT_EQ(dropped().value(), batch);
+}
+
 // ids: S27 R15 C27
 TEST_P(AuditRetention, a_held_month_stays_until_it_is_released) {
     const auto held = desk()->hold({202601, 202602, 209912}, R"(case "17")", "operator:test");
