@@ -15,12 +15,7 @@ struct FreshSqlArchive final : FreshArchive {
 
     explicit FreshSqlArchive(SqlEngine engine) {
         SqlOptions options;
-        if (engine == SqlEngine::sqlite) {
-            options.url = "sqlite:///" + folder.file("sessions.db");
-        } else {
-            auto& server = test::SqlServer::shared(engine);
-            options.url = server.url(server.fresh_database());
-        }
+        options.url = fresh_database(engine, folder.file("sessions.db"));
         options.statement_timeout = Millis{10'000};
         tested = sql::make_archive(options, {}, test::audit_sealer(), nullptr).value();
     }

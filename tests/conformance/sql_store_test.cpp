@@ -12,12 +12,7 @@ class SqlUnderTest final : public StoreUnderTest {
 public:
     explicit SqlUnderTest(SqlEngine engine) {
         SqlOptions options;
-        if (engine == SqlEngine::sqlite) {
-            options.url = "sqlite:///" + folder_.file("sessions.db");
-        } else {
-            auto& server = SqlServer::shared(engine);
-            options.url = server.url(server.fresh_database());
-        }
+        options.url = fresh_database(engine, folder_.file("sessions.db"));
         options.statement_timeout = Millis{10'000};
         sql::DatabaseSettings settings;
         settings.clock = [this] { return TimePoint(Millis(now_.load())); };

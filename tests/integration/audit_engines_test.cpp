@@ -33,12 +33,7 @@ constexpr const char* columns =
 class AuditEngines : public ::testing::TestWithParam<SqlEngine> {
 protected:
     AuditEngines() {
-        if (GetParam() == SqlEngine::sqlite) {
-            url_ = "sqlite:///" + folder_.file("sessions.db");
-        } else {
-            auto& server = SqlServer::shared(GetParam());
-            url_ = server.url(server.fresh_database());
-        }
+        url_ = fresh_database(GetParam(), folder_.file("sessions.db"));
         client_.emplace(url_);
     }
     void SetUp() override {

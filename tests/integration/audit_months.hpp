@@ -21,14 +21,7 @@ inline void quiet(std::uint64_t, std::uint64_t) {}
 
 class AuditMonths : public ::testing::TestWithParam<SqlEngine> {
 protected:
-    AuditMonths() {
-        if (GetParam() == SqlEngine::sqlite) {
-            url_ = "sqlite:///" + folder_.file("sessions.db");
-        } else {
-            auto& server = SqlServer::shared(GetParam());
-            url_ = server.url(server.fresh_database());
-        }
-    }
+    AuditMonths() { url_ = fresh_database(GetParam(), folder_.file("sessions.db")); }
 
     [[nodiscard]] config::Settings settings() const {
         config::Settings settings;

@@ -21,12 +21,7 @@ constexpr std::uint32_t each = 3;
 class MassEnding : public testing::TestWithParam<SqlEngine> {
 protected:
     MassEnding() {
-        if (GetParam() == SqlEngine::sqlite) {
-            where_ = folder_.file("sessions.db");
-        } else {
-            auto& server = SqlServer::shared(GetParam());
-            where_ = server.url(server.fresh_database());
-        }
+        where_ = fresh_database(GetParam(), folder_.file("sessions.db"));
         client_ = std::make_unique<ArchiveClient>(where_);
         ending_ = std::make_unique<sql::SqlMassEnding>(client_->shared_database(), audit_sealer());
         for (std::uint32_t user = 0; user < users; ++user) {

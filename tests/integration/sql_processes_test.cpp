@@ -28,14 +28,7 @@ constexpr Millis slack{1'500};
 /// On each engine.
 class SqlProcesses : public testing::TestWithParam<SqlEngine> {
 protected:
-    void SetUp() override {
-        if (GetParam() == SqlEngine::sqlite) {
-            where_ = folder_.file("sessions.db");
-        } else {
-            auto& server = SqlServer::shared(GetParam());
-            where_ = server.url(server.fresh_database());
-        }
-    }
+    void SetUp() override { where_ = fresh_database(GetParam(), folder_.file("sessions.db")); }
     /// A file or a URL.
     [[nodiscard]] const std::string& where() const { return where_; }
 
@@ -261,9 +254,9 @@ TEST_P(SqlProcesses, forked_child_uses_a_database_of_its_own) {
 
 // ids: S4
 TEST_P(SqlProcesses, database_destroyed_in_a_forked_child_leaves_the_parents_alone) {
-    const auto& file = where();
     SqlOptions options;
-    options.url = GetParam() == SqlEngine::sqlite ? "sqlite:///" + file : file;
+    options.url = where();
+    options.statement_timeout = patience;
     runtime::Runtime runtime;
     auto archive = sql::make_archive(options, {}, audit_sealer(), nullptr).value();
     const auto write = [&] {
@@ -272,7 +265,8 @@ TEST_P(SqlProcesses, database_destroyed_in_a_forked_child_leaves_the_parents_alo
             archive->append({ArchiveClient::event("record.unreadable")}, deadline_in(patience)),
             deadline_in(patience));
     };
-    ASSERT_TRUE(write());
+    const auto before = write();
+    ASSERT_TRUE(before) << before.error().detail;
     Child child([&](Wire&) {
         archive.reset();
         return 0;

@@ -65,14 +65,7 @@ std::string line_of(const Counted& counted, TimePoint first) {
 
 class Statistics : public testing::TestWithParam<SqlEngine> {
 protected:
-    Statistics() {
-        if (GetParam() == SqlEngine::sqlite) {
-            where_ = folder_.file("sessions.db");
-        } else {
-            auto& server = SqlServer::shared(GetParam());
-            where_ = server.url(server.fresh_database());
-        }
-    }
+    Statistics() { where_ = fresh_database(GetParam(), folder_.file("sessions.db")); }
     static TimePoint start() { return ArchiveClient::start(); }  // a midnight, on a Thursday
     static TimePoint now() { return start() + 2 * day + 12h; }
     static TimePoint later() { return start() + 1000 * day; }

@@ -25,12 +25,8 @@ constexpr std::uint32_t many = 300;
 class UpkeepEngines : public testing::TestWithParam<SqlEngine> {
 protected:
     UpkeepEngines() {
-        if (GetParam() == SqlEngine::sqlite) {
-            client_ = std::make_unique<ArchiveClient>(folder_.file("sessions.db"));
-        } else {
-            auto& server = SqlServer::shared(GetParam());
-            client_ = std::make_unique<ArchiveClient>(server.url(server.fresh_database()));
-        }
+        client_ = std::make_unique<ArchiveClient>(
+            fresh_database(GetParam(), folder_.file("sessions.db")));
         fallback_ = sql::make_fallback(client_->shared_database(), audit_sealer());
         upkeep_ = std::make_unique<sql::SqlUpkeep>(client_->shared_database(), audit_sealer());
     }

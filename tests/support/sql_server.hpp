@@ -75,4 +75,11 @@ private:
     pid_t pid_ = -1;
 };
 
+/// The URL of a new, empty database: on the server that the tests of this program share, or, of SQLite, in that file.
+[[nodiscard]] inline std::string fresh_database(SqlEngine engine, const std::string& file) {
+    if (engine == SqlEngine::sqlite) return "sqlite:///" + file;
+    auto& server = SqlServer::shared(engine);
+    return server.url(server.fresh_database());
+}
+
 }  // namespace vedfolnir::test

@@ -1,12 +1,12 @@
 // A manager over the in-memory store and archive, with a clock and a random source that tests drive.
 #pragma once
 
-#include "support/between.hpp"
 #include "facade/instance.hpp"
 #include "journal/file_journal.hpp"
 #include "memory/memory_archive.hpp"
 #include "memory/memory_store.hpp"
 #include "runtime/run_sync.hpp"
+#include "support/between.hpp"
 #include "support/temporary_folder.hpp"
 #include "vedfolnir/session_manager.hpp"
 
