@@ -18,6 +18,39 @@ double share_of(Millis from, Millis to, double share) {
     return static_cast<double>(from.count()) + share * static_cast<double>((to - from).count());
 }
 
+Millis begin_of(std::size_t length_class) {
+    return length_class == 0 ? Millis{0} : length_class_ends.at(length_class - 1);
+}
+
+Millis times(Millis length, std::uint64_t count) {
+    return length * static_cast<std::int64_t>(count);
+}
+
+/// What the total leaves to the session of this rank (from 1), which lies in class `at` behind `before` shorter ones:
+/// all that are as long or longer share it, and so do all that are as short or shorter.
+Millis within_total(const Lengths& lengths, std::size_t at, std::uint64_t before,
+                    std::uint64_t rank, Millis estimate) {
+    Millis least{0};
+    Millis most{0};
+    for (std::size_t i = 0; i < length_classes; ++i) {
+        const auto count = i == at ? 0 : lengths.classes.at(i);
+        least += times(begin_of(i), count);
+        if (i < length_class_ends.size()) most += times(length_class_ends.at(i), count);
+    }
+    const auto shorter = rank - 1 - before;
+    const auto longer = before + lengths.classes.at(at) - rank;
+    const auto above = (lengths.total - least - times(begin_of(at), shorter)) /
+                       static_cast<std::int64_t>(longer + 1);
+    estimate = std::min(estimate, std::max(above, begin_of(at)));
+    const bool bounded = at < length_class_ends.size();
+    // Nobody knows how long those of the last class are.
+    if ((bounded && lengths.classes.back() > 0) || (!bounded && longer > 0)) return estimate;
+    const auto end = bounded ? length_class_ends.at(at) : Millis{0};
+    const auto below =
+        (lengths.total - most - times(end, longer)) / static_cast<std::int64_t>(shorter + 1);
+    return std::max(estimate, bounded ? std::min(below, end) : below);
+}
+
 }  // namespace
 
 std::size_t length_class_of(Millis length) noexcept {
@@ -49,18 +82,18 @@ std::optional<Millis> Lengths::percentile(double percent) const noexcept {
     const auto sessions = count();
     if (sessions == 0) return std::nullopt;
     const double rank = percent / 100 * static_cast<double>(sessions);
-    double before = 0;
-    Millis from{0};
-    for (std::size_t i = 0; i < length_class_ends.size(); ++i) {
-        const auto here = static_cast<double>(classes[i]);
-        if (here > 0 && before + here >= rank) {
-            const double share = std::max(0.0, rank - before) / here;
-            return Millis(std::llround(share_of(from, length_class_ends[i], share)));
-        }
-        before += here;
-        from = length_class_ends[i];
+    const auto whole =
+        std::clamp(static_cast<std::uint64_t>(std::ceil(rank)), std::uint64_t{1}, sessions);
+    std::uint64_t before = 0;
+    std::size_t at = 0;
+    while (before + classes[at] < whole) before += classes[at++];
+    auto estimate = begin_of(at);
+    if (at < length_class_ends.size()) {
+        const double share =
+            std::max(0.0, rank - static_cast<double>(before)) / static_cast<double>(classes[at]);
+        estimate = Millis(std::llround(share_of(estimate, length_class_ends[at], share)));
     }
-    return from;
+    return within_total(*this, at, before, whole, estimate);
 }
 
 std::string_view to_string(Dimension dimension) noexcept {

@@ -39,9 +39,34 @@ TEST(statistics, mean_is_exact_and_percentiles_lie_in_their_class) {
     EXPECT_EQ(lengths.percentile(0), Millis(1min));
     EXPECT_EQ(lengths.percentile(40), Millis(3min));
     EXPECT_EQ(lengths.percentile(80), Millis(5min));
-    EXPECT_EQ(lengths.percentile(90), Millis(16h));
-    EXPECT_EQ(lengths.percentile(100), Millis(24h));
-    EXPECT_EQ(lengths_of({2000h}).percentile(50), Millis(720h)) << "nobody knows how much more";
+    EXPECT_EQ(lengths_of({800h, 2000h}).percentile(50), Millis(720h))
+        << "nobody knows how much more";
+}
+
+// ids: S52
+TEST(statistics, percentiles_fit_the_total) {
+    const auto lengths = lengths_of({2min, 2min, 3min, 4min, 10h});
+    EXPECT_EQ(lengths.percentile(90), Millis(607min)) << "the other four lasted a minute at least";
+    EXPECT_EQ(lengths.percentile(100), Millis(607min));
+    const auto alike = lengths_of({56s, 56s, 56s});
+    EXPECT_EQ(alike.percentile(50), Millis(54s)) << "the third lasted less than a minute";
+    EXPECT_EQ(alike.percentile(90), Millis(56s));
+    EXPECT_EQ(lengths_of({1s, 1s, 1s, 1s}).percentile(50), Millis(1333ms));
+    EXPECT_EQ(lengths_of({0ms, 0ms}).percentile(90), Millis(0ms));
+    for (const Millis one : {Millis{0}, Millis(7s), Millis(90min), Millis(2000h)}) {
+        EXPECT_EQ(lengths_of({one}).percentile(50), one);
+        EXPECT_EQ(lengths_of({one}).percentile(90), one);
+    }
+}
+
+// ids: S52
+TEST(statistics, percentiles_stay_in_their_class_whatever_the_total) {
+    Lengths wrong = lengths_of({2min, 3min, 20min});
+    for (const Millis total : {Millis{0}, Millis(-5h), Millis(9000h)}) {
+        wrong.total = total;
+        EXPECT_GE(wrong.percentile(50), Millis(1min));
+        EXPECT_LE(wrong.percentile(50), Millis(5min));
+    }
 }
 
 // ids: S52
