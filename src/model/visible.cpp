@@ -40,13 +40,19 @@ struct Range {
     std::uint32_t first;
     std::uint32_t last;
 };
-constexpr std::array reordering{Range{0x061c, 0x061c},   // Arabic letter mark
+/// What turns the text around or is not seen. Joiners stay: scripts and emoji need them.
+constexpr std::array misleading{Range{0x00ad, 0x00ad},   // soft hyphen
+                                Range{0x061c, 0x061c},   // Arabic letter mark
+                                Range{0x180e, 0x180e},   // Mongolian vowel separator
+                                Range{0x200b, 0x200b},   // zero-width space
                                 Range{0x200e, 0x200f},   // left-to-right and right-to-left marks
                                 Range{0x2028, 0x202e},   // line separators, embeddings, overrides
-                                Range{0x2066, 0x2069}};  // isolates
+                                Range{0x2060, 0x2064},   // word joiner, invisible operators
+                                Range{0x2066, 0x2069},   // isolates
+                                Range{0xfeff, 0xfeff}};  // byte order mark
 
-bool reorders(std::uint32_t code) {
-    for (const Range& range : reordering) {
+bool misleads(std::uint32_t code) {
+    for (const Range& range : misleading) {
         if (code >= range.first && code <= range.last) return true;
     }
     return false;
@@ -66,7 +72,7 @@ std::string visible(std::string_view text) {
         } else if (is_c1(sequence.code)) {
             out += escaped('x', sequence.code, 2);
             at += sequence.size;
-        } else if (reorders(sequence.code)) {
+        } else if (misleads(sequence.code)) {
             out += escaped('u', sequence.code, 4);
             at += sequence.size;
         } else {

@@ -6,8 +6,8 @@
 
 namespace vedfolnir::model {
 
-/// What could steer a terminal, forge a line or turn the order of letters around is spelled out: control characters as
-/// `\x1b`; line separators and bidirectional controls as `\u202e`. Everything else stays as it is.
+/// What could steer a terminal, forge a line, turn the order of letters around or not be seen is spelled out: control
+/// characters as `\x1b`; line separators, bidirectional controls and invisible characters as `\u202e`. Everything else stays.
 [[nodiscard]] std::string visible(std::string_view text);
 
 }  // namespace vedfolnir::model

@@ -23,6 +23,13 @@ TEST(Visible, bidirectional_controls_cannot_turn_the_text_around) {
 }
 
 // ids: C26
+TEST(Visible, characters_that_are_not_seen_cannot_make_two_users_look_alike) {
+    EXPECT_EQ(visible("ad\xe2\x80\x8bmin\xef\xbb\xbf"), "ad\\u200bmin\\ufeff");
+    EXPECT_EQ(visible("\xc2\xad\xe1\xa0\x8e\xe2\x81\xa0\xe2\x81\xa4"),
+              "\\u00ad\\u180e\\u2060\\u2064");
+}
+
+// ids: C26
 TEST(Visible, other_text_stays_as_it_is) {
     for (
         const std::string_view text :
