@@ -88,6 +88,10 @@ def log_tail(path: Path, lines: int = 15) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
+def _user_names(acl: str) -> list[str]:
+    return re.findall(r"^user (\S+)", acl, re.M)
+
+
 class Process:
     """One child process in a group of its own, with its output in a log file."""
 
@@ -180,6 +184,11 @@ class Redis(Process):
         return self._url_of("vedfolnir")
 
     @property
+    def operator_url(self) -> str:
+        """For the runbooks: what the application may, and SCAN and FUNCTION LOAD."""
+        return self._url_of("vedfolnir-operator")
+
+    @property
     def tools_url(self) -> str:
         """For those who look in from outside: everything is permitted."""
         return self._url_of(TOOLS_USER)
@@ -233,10 +242,11 @@ class Redis(Process):
     def _write_users(self) -> dict[str, str]:
         """deploy/redis/users.acl.example with passwords of our own, and a user for tools."""
         path = self.folder / "users.acl"
-        if not path.exists():
-            example = (ROOT / "deploy" / "redis" / "users.acl.example").read_text()
-            lines = [f"{example.rstrip()}\nuser {TOOLS_USER} on >REPLACE ~* &* +@all\n"]
-            text = re.sub(r">REPLACE\S*", lambda _: ">" + secrets.token_hex(16), lines[0])
+        example = (ROOT / "deploy" / "redis" / "users.acl.example").read_text()
+        wanted = f"{example.rstrip()}\nuser {TOOLS_USER} on >REPLACE ~* &* +@all\n"
+        # One that an older version left has other users.
+        if not path.exists() or _user_names(path.read_text()) != _user_names(wanted):
+            text = re.sub(r">REPLACE\S*", lambda _: ">" + secrets.token_hex(16), wanted)
             path.touch(0o600)
             path.write_text(text)
         users = re.findall(r"^user (\S+) on >(\S+)", path.read_text(), re.M)

@@ -102,7 +102,7 @@ def _serve(port: int | None) -> None:
             environment = stack.demo_environment(folder, redis.url, _secret_key(folder))
             log = folder / "gunicorn.log"
             with stack.Gunicorn(stack.DEMO, port, environment, log) as web:
-                _print_banner(web.url, environment, redis.pid)
+                _print_banner(web.url, environment, redis)
                 _watch(redis, web)
 
 
@@ -133,12 +133,13 @@ def _secret_key(folder: Path) -> str:
     return path.read_text()
 
 
-def _print_banner(url: str, environment: dict[str, str], redis_pid: int) -> None:
+def _print_banner(url: str, environment: dict[str, str], redis: stack.Redis) -> None:
     from flask_platforms.store import DEMO_ACCOUNTS  # noqa: PLC0415
 
     accounts = "\n".join(f"    {each.name:<8} {each.password}" for each in DEMO_ACCOUNTS)
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    exports = " ".join(f"{name}={shlex.quote(environment[name])}" for name in SHOWN)
+    shown = {name: environment[name] for name in SHOWN} | {"OPERATOR_URL": redis.operator_url}
+    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in shown.items())
     print(
         f"""
   Vedfolnir Platforms is at  {bold}{url}{plain}
@@ -151,8 +152,9 @@ def _print_banner(url: str, environment: dict[str, str], redis_pid: int) -> None
   The operator's view, in another terminal:
     export {exports}
     {stack.CLI.relative_to(stack.ROOT)} sessions list
+  What to do when something is wrong: docs/operate. Its $OPERATOR_URL is set, $DATA_DIR is .run/redis.
 
-  To see it without Redis: kill {redis_pid} (it comes back after {REDIS_AWAY_SECONDS} s).
+  To see it without Redis: kill {redis.pid} (it comes back after {REDIS_AWAY_SECONDS} s).
 
   Logs and data are in .run/. Ctrl-C stops everything.
 """,

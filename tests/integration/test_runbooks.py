@@ -88,7 +88,7 @@ class Runbook:
         self.environment = {
             **shop.environment,
             "PATH": f"{stack.CLI.parent}:{os.environ['PATH']}",
-            "OPERATOR_URL": shop.redis.tools_url,
+            "OPERATOR_URL": shop.redis.operator_url,
             "DATA_DIR": str(shop.redis.folder),
             "BACKUP": str(self.backup),
         }

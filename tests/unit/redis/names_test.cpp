@@ -57,6 +57,15 @@ TEST(Permissions, example_file_is_what_the_doctor_prints) {
 }
 
 // ids: C34
+TEST(Permissions, operator_may_what_the_application_may_and_two_commands_more) {
+    const std::string rules = acl_rules("vedfolnir:session:");
+    const std::string operators =
+        "user vedfolnir-operator on >REPLACE-WITH-A-THIRD-LONG-RANDOM-PASSWORD" +
+        rules.substr(rules.find(" resetkeys ")) + " +scan +function|load\n";
+    EXPECT_NE(read_file("deploy/redis/users.acl.example").find(operators), std::string::npos);
+}
+
+// ids: C34
 TEST(Permissions, cover_exactly_the_commands_that_the_functions_call) {
     std::set<std::string> called{"hello",  "auth",  "ping",     "info",
                                  "select", "fcall", "fcall_ro", "client|tracking"};
