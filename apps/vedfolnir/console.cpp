@@ -166,9 +166,11 @@ ExitCode Console::fail(ExitCode code, std::string_view name, std::string_view te
     return code;
 }
 
-ExitCode Console::fail(const Error& error) const {
+ExitCode Console::fail(const Error& error) const { return fail(error, next_step(error.code)); }
+
+ExitCode Console::fail(const Error& error, std::string_view next) const {
     const auto& text = error.detail.empty() ? error.public_message : error.detail;
-    return fail(exit_code_of(error.code), code_name(error.code), text, next_step(error.code));
+    return fail(exit_code_of(error.code), code_name(error.code), text, next);
 }
 
 bool Console::flush() const { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }

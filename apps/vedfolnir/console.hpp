@@ -49,6 +49,8 @@ public:
     ExitCode fail(ExitCode code, std::string_view name, std::string_view text,
                   std::string_view next = {}) const;
     ExitCode fail(const Error& error) const;
+    /// The same, where this command knows better what to do next.
+    ExitCode fail(const Error& error, std::string_view next) const;
 
     /// Both streams reached their readers so far.
     [[nodiscard]] bool flush() const;

@@ -12,7 +12,8 @@ std::optional<config::Settings> Context::read_settings(ExitCode& code) const {
     auto settings = compose::settings_of(
         {.arguments = {}, .config_file = config_file, .env_file = env_file, .framework = {}});
     if (settings) return std::move(*settings);
-    code = console.fail(settings.error());
+    code = console.fail(settings.error(),
+                        "correct that file, or name another one with --config or --env-file");
     return std::nullopt;
 }
 

@@ -91,6 +91,17 @@ std::size_t columns(std::string_view text) noexcept {
     return count;
 }
 
+std::string shortened(std::string_view text, std::size_t columns_max) {
+    constexpr std::string_view dots = "...";
+    if (columns(text) <= columns_max) return std::string(text);
+    std::size_t end = 0;
+    for (std::size_t shown = 0; end < text.size(); ++end) {
+        const bool begins = (static_cast<unsigned char>(text[end]) & 0xc0U) != 0x80U;
+        if (begins && shown++ == columns_max - dots.size()) break;
+    }
+    return std::string(text.substr(0, end)).append(dots);
+}
+
 std::string operator_name() {
     std::string name;
     if (const passwd* entry = ::getpwuid(::getuid()); entry != nullptr) name = entry->pw_name;

@@ -26,6 +26,9 @@ namespace vedfolnir::cli {
 /// Columns the text takes on a terminal, counting UTF-8 sequences as one.
 [[nodiscard]] std::size_t columns(std::string_view text) noexcept;
 
+/// At most so many columns: what is longer ends with three dots.
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t columns_max);
+
 /// `operator:<login name>` of who runs the command, for the audit trail.
 [[nodiscard]] std::string operator_name();
 

@@ -149,7 +149,8 @@ Result<bool> ArchiveReader::decompress_some() {
     packed_at_ = in.pos;
     plain_.resize(out.pos);
     if (ZSTD_isError(left) != 0)
-        return damaged(fmt::format("this is not what was compressed: {}", ZSTD_getErrorName(left)));
+        return damaged(
+            fmt::format("this is no archive, or it was damaged: {}", ZSTD_getErrorName(left)));
     in_frame_ = left != 0;
     return true;
 }

@@ -85,8 +85,14 @@ Result<std::vector<audit::SignedHead>> read_heads(const std::string& path, bool 
     std::vector<audit::SignedHead> heads;
     std::error_code failed;
     if (!must_exist && !std::filesystem::exists(path, failed)) return heads;
-    std::ifstream file(path);
-    if (!file) return Error{Errc::bad_options, fmt::format("{}: {}", path, std::strerror(errno))};
+    // A folder opens, and reads as if it were empty.
+    std::ifstream file;
+    if (std::filesystem::is_directory(path, failed))
+        errno = EISDIR;
+    else
+        file.open(path);
+    if (!file.is_open())
+        return Error{Errc::bad_options, fmt::format("{}: {}", path, std::strerror(errno))};
     std::string line;
     for (std::size_t number = 1; std::getline(file, line); ++number) {
         if (config::trimmed(line).empty()) continue;

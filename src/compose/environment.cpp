@@ -42,6 +42,7 @@ Result<config::Settings> settings_of(const Sources& sources) {
         auto text = config::read_file(sources.config_file);
         if (!text) return std::move(text).error();
         input.file = std::move(*text);
+        input.file_name = sources.config_file;
     }
     return config::resolve(input);
 }

@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -111,6 +112,8 @@ std::optional<Response> fetch(const Address& address, bool forwarded, std::strin
                        }
                        try {
                            std::rethrow_exception(thrown);
+                       } catch (const boost::system::system_error& error) {
+                           failure = error.code().message();
                        } catch (const std::exception& error) {
                            failure = error.what();
                        }

@@ -127,10 +127,12 @@ Layers::Layers(const Input& input, Report& report)
       environment_(input.environment),
       under_framework_(input.framework.has_value()) {
     std::optional<std::string> file = input.file;
+    std::string file_name = input.file_name;
     if (const auto path = input.environment.find("VEDFOLNIR_CONFIG");
         !file && path != input.environment.end() && !path->second.empty()) {
         if (auto text = input.read_file(clean_value(path->second).text)) {
             file = std::move(*text);
+            file_name = clean_value(path->second).text;
         } else {
             report_.error(fmt::format("VEDFOLNIR_CONFIG: {}", text.error().detail));
         }
@@ -153,7 +155,9 @@ Layers::Layers(const Input& input, Report& report)
         if (auto flat = parse_toml(*file)) {
             add_layer(Source::file, *flat, input.read_file);
         } else {
-            report_.error(flat.error().detail);
+            report_.error(file_name.empty()
+                              ? flat.error().detail
+                              : fmt::format("{} ({})", flat.error().detail, file_name));
         }
     }
     if (input.framework) add_layer(Source::framework, *input.framework, input.read_file);

@@ -42,6 +42,7 @@ struct Input {
     TextMap environment;
     /// Text of a TOML file. Unset: VEDFOLNIR_CONFIG is read if the environment names one.
     std::optional<std::string> file;
+    std::string file_name;  ///< For messages only.
     /// Settings of the framework as text (Flask's `app.config`); set: the product runs under Flask.
     /// A value equal to Flask's own default counts as not set.
     std::optional<TextMap> framework;

@@ -32,7 +32,7 @@ Judged check_page(const Facts& facts) {
     if (!facts.page.failure.empty()) {
         return Finding{"page", Status::unknown,
                        fmt::format("{} could not be read: {}", facts.page.url, facts.page.failure),
-                       ""};
+                       "give --url the full address of a page, as this host reaches it"};
     }
     if (facts.page.status >= 500) {
         return Finding{"page", Status::fail,

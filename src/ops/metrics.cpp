@@ -1,5 +1,6 @@
 #include "ops/metrics.hpp"
 
+#include "ops/json_number.hpp"
 #include "ops/metric_table.hpp"
 
 #include <boost/json/array.hpp>
@@ -8,8 +9,6 @@
 #include <fmt/format.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
-
-#include <cmath>
 
 namespace vedfolnir::ops {
 namespace {
@@ -45,26 +44,18 @@ std::string_view to_text(MetricType type) noexcept {
     return "untyped";
 }
 
-/// Whole numbers as such: Boost.JSON writes 1.0 as 1E0.
-json::value number(double value) {
-    constexpr double exact = 9007199254740992;  // 2^53
-    if (std::floor(value) == value && std::abs(value) < exact)
-        return static_cast<std::int64_t>(value);
-    return value;
-}
-
 json::object sample_json(const ClientMetric& sample, MetricType type) {
     json::object labels;
     for (const auto& label : sample.label) labels[label.name] = label.value;
     json::object out{{"labels", std::move(labels)}};
-    if (type == MetricType::Counter) out["value"] = number(sample.counter.value);
-    if (type == MetricType::Gauge) out["value"] = number(sample.gauge.value);
+    if (type == MetricType::Counter) out["value"] = json_number(sample.counter.value);
+    if (type == MetricType::Gauge) out["value"] = json_number(sample.gauge.value);
     if (type != MetricType::Histogram) return out;
     json::array buckets;
     for (const auto& bucket : sample.histogram.bucket)
         buckets.push_back({{"le", bucket.upper_bound}, {"count", bucket.cumulative_count}});
     out["count"] = sample.histogram.sample_count;
-    out["sum"] = number(sample.histogram.sample_sum);
+    out["sum"] = json_number(sample.histogram.sample_sum);
     out["buckets"] = std::move(buckets);
     return out;
 }

@@ -26,7 +26,8 @@ std::string quoted_value(std::string_view text) {
 std::string one_line(std::string_view text) {
     std::string line;
     for (const char c : text) {
-        if (c != '\n') {
+        // libpq begins its second lines with a tab.
+        if (c != '\n' && c != '\t') {
             line += c;
         } else if (!line.ends_with(' ')) {
             line += ' ';

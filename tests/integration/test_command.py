@@ -166,6 +166,10 @@ def test_looking_at_nothing_says_so_and_makes_nothing(shop: Stack, tmp_path: Pat
         ("sessions", "show", "0" * 32),
         ("audit", "list"),
         ("inspect", "0" * 32),
+        ("recover",),
+        ("recover", "--dry-run"),
+        ("fsck", "--repair"),
+        ("emergency", "end", "--all", "--yes"),
     ):
         nothing = run(shop, "--json", *words, VEDFOLNIR_STATE_DIR=str(state))
         assert nothing.returncode == NOT_FOUND, words
@@ -173,6 +177,47 @@ def test_looking_at_nothing_says_so_and_makes_nothing(shop: Stack, tmp_path: Pat
         assert str(state / "sessions.db") in error["message"]
         assert "VEDFOLNIR_STATE_DIR" in error["next"]
         assert not state.exists()
+
+
+@pytest.mark.ids("S44", "S95")
+def test_what_is_wrong_with_an_argument_is_said_with_the_argument(
+    shop: Stack, tmp_path: Path
+) -> None:
+    shop.browser().get("/login/907")
+    nothing = tmp_path / "nothing"
+    hostname = tmp_path / "hostname"
+    hostname.write_text("no such thing\n")
+    for words, said, following in (
+        (("audit", "list", "--before", "x"), "--before: 'x' is no whole number", "audit list"),
+        (("audit", "list", "--since", "1h", "--until", "2h"), "--since lies behind", "audit list"),
+        (("audit", "verify", "--heads", str(tmp_path)), f"{tmp_path}: Is a directory", "verify"),
+        (("audit", "verify", "--heads", str(nothing)), f"{nothing}: No such file", "verify"),
+        (("audit", "verify", "--public-key", str(hostname)), "hexadecimal", "keys audit"),
+        (("audit", "prove", "--check", str(hostname)), f"{hostname} is no proof", "prove"),
+        (("audit", "archive"), "VEDFOLNIR_AUDIT_ARCHIVE_DIR", "archive --help"),
+        (("audit", "export", "--output", f"{nothing}/x"), f"{nothing}/x: No such", "new file"),
+        (("doctor", "--cookie", ""), "--cookie: an empty value", "doctor --help"),
+        (("doctor", "--url", ""), "--url: an empty value", "doctor --help"),
+        (("serve", "--pid-file", str(tmp_path)), "Is a directory", "another file"),
+        (("--config", str(hostname), "sessions", "list"), f"({hostname})", "config"),
+        (("--env-file", str(nothing), "sessions", "list"), str(nothing), "--env-file"),
+    ):
+        refused = run(shop, "--json", *words)
+        assert refused.returncode in (1, WRONG_USAGE), words
+        error = json.loads(refused.stdout)["error"]
+        assert said in error["message"]
+        assert following in error["next"]
+
+
+@pytest.mark.ids("S99", "C26")
+def test_a_long_name_does_not_stretch_a_table(shop: Stack) -> None:
+    user = "908" + "\u00fc" * 120
+    browser = shop.browser()
+    browser.get("/login/" + quote(user))
+    for words in (("sessions", "list"), ("audit", "list"), ("report", "--by", "user")):
+        shown = run(shop, *words).stdout
+        assert re.search("908\u00fc{30,60}\\.\\.\\. ", shown), words
+    assert sessions_of(shop, user)[0]["user_id"] == user
 
 
 @pytest.mark.ids("S101", "S41")

@@ -15,6 +15,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::uint32_t page_max = 1000;
+constexpr std::size_t name_columns_max = 40;
 
 struct Arguments {
     EventArguments events;
@@ -37,7 +38,9 @@ json::object entry_json(const AuditEntry& entry) {
     return out;
 }
 
-void print(const Context& context, const std::vector<AuditEntry>& entries, bool more) {
+void print(const Context& context, const Arguments& arguments,
+           const std::vector<AuditEntry>& entries) {
+    const bool more = entries.size() == arguments.limit;
     if (context.console.json) {
         json::array items;
         for (const auto& entry : entries) items.push_back(entry_json(entry));
@@ -49,13 +52,17 @@ void print(const Context& context, const std::vector<AuditEntry>& entries, bool 
     }
     if (entries.empty()) {
         context.console.print("No events.");
+        if (!arguments.events.type.empty())
+            context.console.print("The types that there are: docs/reference/audit_events.md",
+                                  Colour::dim);
         return;
     }
     Table table({"ID", "AT", "TYPE", "USER", "HANDLE", "ACTOR", "DETAIL"});
     for (const auto& entry : entries) {
-        table.add({fmt::format("{}", entry.id), utc(entry.at), entry.type, entry.user_id,
-                   entry.handle ? entry.handle->text() : "", entry.actor,
-                   entry.detail == "{}" ? "" : entry.detail});
+        table.add(
+            {fmt::format("{}", entry.id), utc(entry.at), entry.type,
+             shortened(entry.user_id, name_columns_max), entry.handle ? entry.handle->text() : "",
+             shortened(entry.actor, name_columns_max), entry.detail == "{}" ? "" : entry.detail});
     }
     context.console.print(table);
     if (more)
@@ -78,7 +85,7 @@ ExitCode list(const Context& context, const Arguments& arguments) {
     if (!manager) return code;
     const auto entries = manager->audit(*filter);
     if (!entries) return context.console.fail(entries.error());
-    print(context, *entries, entries->size() == arguments.limit);
+    print(context, arguments, *entries);
     return ExitCode::ok;
 }
 

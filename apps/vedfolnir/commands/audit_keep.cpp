@@ -74,7 +74,8 @@ ExitCode export_events(const Context& context, const ExportArguments& arguments)
     std::unique_ptr<compose::NewFile> file;
     if (!arguments.output.empty()) {
         auto made = compose::NewFile::create(arguments.output);
-        if (!made) return context.console.fail(made.error());
+        if (!made)
+            return context.console.fail(made.error(), "name a new file in a folder that is there");
         file = std::move(*made);
     }
     const auto entries = desk->export_entries(
@@ -121,6 +122,8 @@ ExitCode archive(const Context& context, const ArchiveArguments& arguments) {
     const auto desk = open_desk(context, code);
     if (!desk) return code;
     const auto report = desk->archive(arguments.to, operator_name(), progress_on_stderr());
+    if (!report && report.error().code == Errc::bad_options)
+        return context.console.fail(report.error(), "vedfolnir audit archive --help");
     if (!report) return context.console.fail(report.error());
     print(context, *report);
     return report->uncovered.empty() ? ExitCode::ok : ExitCode::failed;

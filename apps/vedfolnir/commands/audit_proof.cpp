@@ -110,6 +110,15 @@ Result<compose::VerifyReport> verify_report(const config::Settings& settings,
     return (*desk)->verify_archives(arguments.archives, arguments.order, progress_on_stderr());
 }
 
+/// Of a file that was named: how to go on lies there, not in the settings.
+ExitCode about_file(const Context& context, const Error& error, std::string_view command) {
+    if (error.code == Errc::key_unavailable)
+        return context.console.fail(error, "vedfolnir keys audit prints the public key");
+    if (error.code == Errc::bad_options || error.code == Errc::bad_value)
+        return context.console.fail(error, fmt::format("vedfolnir audit {} --help", command));
+    return context.console.fail(error);
+}
+
 ExitCode verify(const Context& context, const VerifyArguments& arguments) {
     ExitCode code{};
     // Archives need no database.
@@ -117,7 +126,7 @@ ExitCode verify(const Context& context, const VerifyArguments& arguments) {
         arguments.archives.empty() ? context.existing_settings(code) : context.valid_settings(code);
     if (!settings) return code;
     const auto report = verify_report(*settings, arguments);
-    if (!report) return context.console.fail(report.error());
+    if (!report) return about_file(context, report.error(), "verify");
     print(context, *report);
     return report->findings.empty() ? ExitCode::ok : ExitCode::failed;
 }
@@ -144,15 +153,21 @@ ExitCode check_proof(const Context& context, const ProveArguments& arguments) {
     const auto desk = AuditDesk::open(*settings);
     if (!desk) return context.console.fail(desk.error());
     const auto text = config::read_file(arguments.check);
-    if (!text) return context.console.fail(text.error());
+    if (!text) return about_file(context, text.error(), "prove");
     const auto proof = audit::parse_inclusion(*text);
-    if (!proof) return context.console.fail(proof.error());
+    if (!proof) {
+        return about_file(
+            context,
+            Error{proof.error().code,
+                  fmt::format("{} is no proof: {}", arguments.check, proof.error().detail)},
+            "prove");
+    }
     const auto key = (*desk)->verify_key(arguments.public_key);
-    if (!key) return context.console.fail(key.error());
+    if (!key) return about_file(context, key.error(), "prove");
     if (!*key) return no_key(context);
     auto wrong = Result<std::string>(audit::refusal(*proof, **key));
     if (wrong->empty()) wrong = not_in_copy(arguments.heads, proof->head);
-    if (!wrong) return context.console.fail(wrong.error());
+    if (!wrong) return about_file(context, wrong.error(), "prove");
     if (!wrong->empty()) return context.console.fail(ExitCode::failed, "not_proven", *wrong);
     const auto& position = proof->entry.position;
     if (context.console.json) {
@@ -204,11 +219,11 @@ ExitCode consistency(const Context& context, const ConsistencyArguments& argumen
     const auto desk = open_desk(context, code);
     if (!desk) return code;
     const auto first = head_of(*desk, arguments.first);
-    if (!first) return context.console.fail(first.error());
+    if (!first) return about_file(context, first.error(), "consistency");
     const auto second = head_of(*desk, arguments.second);
-    if (!second) return context.console.fail(second.error());
+    if (!second) return about_file(context, second.error(), "consistency");
     const auto key = desk->verify_key(arguments.public_key);
-    if (!key) return context.console.fail(key.error());
+    if (!key) return about_file(context, key.error(), "consistency");
     if (!*key) return no_key(context);
     const auto proof = desk->prove(*first, *second);
     if (!proof) return context.console.fail(proof.error());

@@ -13,7 +13,7 @@ namespace vedfolnir::cli {
 namespace {
 
 std::optional<AuditFilter> refused(const Context& context, ExitCode& code, std::string_view text) {
-    code = context.console.fail(ExitCode::usage, "usage", text, "vedfolnir audit --help");
+    code = context.console.fail(ExitCode::usage, "usage", text, "vedfolnir audit list --help");
     return std::nullopt;
 }
 
@@ -56,6 +56,8 @@ std::optional<AuditFilter> event_filter(const Context& context, const EventArgum
             fmt::format("'{}' is neither a UTC time (2025-11-23T10:00:00Z) nor an age (2h)",
                         *text));
     }
+    if (filter.since && filter.until && *filter.since > *filter.until)
+        return refused(context, code, "--since lies behind --until");
     return filter;
 }
 

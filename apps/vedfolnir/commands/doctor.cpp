@@ -87,11 +87,13 @@ void add_doctor(CLI::App& app, Chosen& chosen) {
     command
         ->add_option("--url", order->url,
                      "A page of the application to look at (best: its login page)")
-        ->type_name("URL");
+        ->type_name("URL")
+        ->check(named());
     command
         ->add_option("--cookie", order->cookie,
                      "Explain this cookie value, without revealing anything of it")
-        ->type_name("VALUE");
+        ->type_name("VALUE")
+        ->check(named());
     command->callback([&chosen, order] {
         chosen.action = [order](Context& context) { return doctor(context, *order); };
     });

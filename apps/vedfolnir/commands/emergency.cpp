@@ -48,9 +48,9 @@ ExitCode dry_run(const Context& context, const SessionManager& manager, const En
             {"would_end", count->sessions}, {"users", count->users}, {"dry_run", true}});
         return ExitCode::ok;
     }
-    context.console.print(fmt::format("Would end {} sessions of {} users. Nothing was changed: "
-                                      "repeat it with --yes to end them.",
-                                      count->sessions, count->users));
+    context.console.print(
+        fmt::format("Would end {} of {}. Nothing was changed: repeat it with --yes to end them.",
+                    counted(count->sessions, "session"), counted(count->users, "user")));
     return ExitCode::ok;
 }
 
@@ -59,7 +59,7 @@ ExitCode report(const Context& context, std::uint64_t sessions, Ending ending) {
         context.console.print(json::object{
             {"ending", to_string(ending)}, {"sessions", sessions}, {"dry_run", false}});
     } else {
-        context.console.print(fmt::format("Ended {} sessions.", sessions));
+        context.console.print(fmt::format("Ended {}.", counted(sessions, "session")));
     }
     if (ending != Ending::pending) return ExitCode::ok;
     context.console.warn(

@@ -60,15 +60,23 @@ void print_table(const Context& context, const ops::FsckReport& report, bool rep
                               : std::string("Nothing was changed: --repair puts it right."));
 }
 
+/// The application's user may not look at all keys.
+ExitCode refused(const Context& context, const Error& error) {
+    if (error.detail.find("NOPERM") == std::string::npos) return context.console.fail(error);
+    return context.console.fail(
+        error,
+        "set REDIS_URL to a Redis user who may SCAN, such as vedfolnir-operator of deploy/redis");
+}
+
 ExitCode fsck(const Context& context, bool repair) {
     ExitCode code{};
-    auto settings = context.valid_settings(code);
+    auto settings = context.existing_settings(code);
     if (!settings) return code;
     if (const auto completed = compose::complete(settings->options); !completed)
         return context.console.fail(completed.error());
     const auto report =
         compose::fsck(settings->options, {.repair = repair, .actor = operator_name()});
-    if (!report) return context.console.fail(report.error());
+    if (!report) return refused(context, report.error());
     if (context.console.json)
         print_json(context, *report, repair);
     else

@@ -102,7 +102,8 @@ ExitCode audit_key(const Context& context, bool make) {
     }
     if (make) {
         if (auto made = compose::make_audit_key(path); !made)
-            return context.console.fail(made.error());
+            return context.console.fail(made.error(),
+                                        "vedfolnir keys audit prints its public half");
     }
     const auto key = compose::audit_key(*settings, *state_dir);
     if (!key) return context.console.fail(key.error());

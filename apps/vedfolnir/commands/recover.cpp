@@ -104,7 +104,7 @@ ExitCode last_reports(const Context& context) {
 ExitCode recover(const Context& context, const Arguments& arguments) {
     if (arguments.report) return last_reports(context);
     ExitCode code{};
-    auto settings = context.valid_settings(code);
+    auto settings = context.existing_settings(code);
     if (!settings) return code;
     if (const auto completed = compose::complete(settings->options); !completed)
         return context.console.fail(completed.error());

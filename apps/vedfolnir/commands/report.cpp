@@ -2,6 +2,7 @@
 #include "compose/report.hpp"
 
 #include "commands/commands.hpp"
+#include "ops/json_number.hpp"
 #include "text.hpp"
 
 #include <boost/json/array.hpp>
@@ -24,6 +25,7 @@ using model::Lengths;
 
 constexpr std::uint32_t days_max = 36500;
 constexpr std::chrono::days day{1};
+constexpr std::size_t name_columns_max = 60;
 
 struct Arguments {
     std::string by = "day";
@@ -120,7 +122,7 @@ std::vector<Counted> arranged(std::vector<Counted> counted, const Arguments& arg
 
 json::value seconds(const std::optional<Millis>& length) {
     if (!length) return nullptr;
-    return static_cast<double>(length->count()) / 1000;
+    return ops::json_number(static_cast<double>(length->count()) / 1000);
 }
 
 json::object lengths_json(const Lengths& lengths) {
@@ -247,7 +249,7 @@ void print_table(const Context& context, const Arguments& arguments,
                            [](char c) { return static_cast<char>(c - 'a' + 'A'); });
     Table table({heading, "BEGUN", "ENDED", "MEAN", "MEDIAN", "90 % BELOW"});
     for (const Counted& each : shown)
-        table.add({name_of(each, arguments),
+        table.add({shortened(name_of(each, arguments), name_columns_max),
                    arguments.by == "reason" ? "" : fmt::format("{}", each.begun),
                    fmt::format("{}", each.ended.count()), span(each.ended.mean()),
                    span(each.ended.percentile(50)), span(each.ended.percentile(90))});

@@ -44,13 +44,11 @@ bool alive(const SessionManager& manager) {
     return answer || answer.error().code != Errc::deadline_exceeded;
 }
 
-void stop(const SessionManager& manager, Millis within) {
+/// How it went, for a log line.
+std::string stop(const SessionManager& manager, Millis within) {
     const auto stopped = manager.stop_jobs(within);
-    if (!stopped)
-        compose::log_line(
-            fmt::format("event=stop state=failed detail=\"{}\"", stopped.error().detail));
-    else
-        compose::log_line(fmt::format("event=stop state={}", *stopped ? "clean" : "cut_short"));
+    if (!stopped) return fmt::format("failed detail=\"{}\"", stopped.error().detail);
+    return *stopped ? "clean" : "cut_short";
 }
 
 std::string monotonic_microseconds() {
@@ -66,9 +64,9 @@ void reload(const Context& context, const Notifier& notifier, SessionManager& ma
     ExitCode code{};
     auto fresh = open_serving(context, code);
     if (fresh) {
-        stop(manager, stop_within);
+        const auto before = stop(manager, stop_within);
         manager = std::move(*fresh);
-        compose::log_line("event=reload state=done");
+        compose::log_line("event=reload state=done before=" + before);
     } else {
         compose::log_line("event=reload state=refused detail=\"the old settings stay in force\"");
     }
@@ -79,7 +77,9 @@ ExitCode run(const Context& context, const ServeArguments& arguments, const Sign
     std::optional<PidFile> pid_file;
     if (!arguments.pid_file.empty()) {
         auto held = PidFile::hold(arguments.pid_file);
-        if (!held) return context.console.fail(held.error());
+        if (!held)
+            return context.console.fail(held.error(),
+                                        "end the process in it, or name another file");
         pid_file.emplace(std::move(*held));
     }
     ExitCode code{};
@@ -107,7 +107,7 @@ ExitCode run(const Context& context, const ServeArguments& arguments, const Sign
         notifier.send("STOPPING=1");
         compose::log_line(
             fmt::format("event=signal name={}", *signal == SIGTERM ? "SIGTERM" : "SIGINT"));
-        stop(*manager, stop_within);
+        compose::log_line("event=stop state=" + stop(*manager, stop_within));
         return ExitCode::ok;
     }
 }

@@ -10,11 +10,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t device_columns_max = 48;
-
-std::string shortened(const std::string& text) {
-    if (text.size() <= device_columns_max) return text;
-    return text.substr(0, device_columns_max - 3) + "...";
-}
+constexpr std::size_t name_columns_max = 40;
 
 std::string both(TimePoint at, TimePoint now) {
     return fmt::format("{} ({})", utc(at), relative(at, now));
@@ -42,14 +38,14 @@ Colour state_colour(const SessionInfo& info) noexcept {
 std::vector<std::string> session_row(const SessionInfo& info, TimePoint now) {
     const auto end = info.ended ? *info.ended : info.absolute_expiry;
     return {info.handle.text(),
-            info.user_id,
+            shortened(info.user_id, name_columns_max),
             info.ended && !info.end_reason.empty() ? info.end_reason : std::string(state_of(info)),
             utc(info.created),
             relative(info.last_seen, now),
             relative(end, now),
-            info.platform,
-            info.place,
-            shortened(info.device)};
+            shortened(info.platform, name_columns_max),
+            shortened(info.place, name_columns_max),
+            shortened(info.device, device_columns_max)};
 }
 
 Table session_details(const SessionInfo& info, TimePoint now) {

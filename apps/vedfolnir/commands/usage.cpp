@@ -36,6 +36,16 @@ std::optional<std::string> unknown_word(const CLI::App& app,
     return *word;
 }
 
+/// What the parser says, but for numbers: there it names neither the option first nor what is wrong with the value.
+std::string said(const CLI::ParseError& error) {
+    constexpr std::string_view begin = "Could not convert: ";
+    std::string text = error.what();
+    const auto equals = text.find(" = ");
+    if (!text.starts_with(begin) || equals == std::string::npos) return text;
+    return fmt::format("{}: '{}' is no whole number of a size that makes sense",
+                       text.substr(begin.size(), equals - begin.size()), text.substr(equals + 3));
+}
+
 }  // namespace
 
 CLI::Validator named() {
@@ -54,7 +64,7 @@ ExitCode report_wrong_usage(const CLI::App& app, const CLI::ParseError& error,
         names.push_back(each->get_name());
     const auto word = unknown_word(app, names);
     if (!word)
-        return console.fail(ExitCode::usage, "usage", error.what(), fmt::format("{} --help", name));
+        return console.fail(ExitCode::usage, "usage", said(error), fmt::format("{} --help", name));
     const auto near = config::nearest(*word, names);
     const std::string next = !near ? fmt::format("the commands are {}", fmt::join(names, ", "))
                                    : fmt::format("did you mean {} {}?", name, *near);
