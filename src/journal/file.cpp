@@ -306,6 +306,9 @@ Result<std::vector<Record>> JournalFile::read_new() {
 
 Result<std::optional<JournalFile::Turn>> JournalFile::begin_replay(Deadline deadline) {
     using Answer = std::optional<Turn>;
+    // Whoever had the last turn gave up before it was there, or before it was ended: its lock would keep everybody out.
+    if (turn_) turn_->unlock();
+    turn_.reset();
     struct stat status {};
     if (::stat(path_.c_str(), &status) != 0 && errno == ENOENT) return Answer{};
     auto turn = runtime::PrivateFile::open(folder_ + "/replaying");

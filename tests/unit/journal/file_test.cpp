@@ -111,6 +111,24 @@ TEST_F(JournalFileTest, replayed_entries_go_only_when_nobody_appended_meanwhile)
     EXPECT_THAT(stored(), ElementsAre("opening", "next outage"));
 }
 
+// ids: R3 F13
+TEST_F(JournalFileTest,
+       turn_that_nobody_ended_keeps_neither_this_process_nor_others_from_the_next) {
+    JournalFile file(folder, options);
+    JournalFile other(folder, options);
+    ASSERT_TRUE(append(file, "one"));
+    // Whoever asked for it had given up when it was there.
+    ASSERT_TRUE(*file.begin_replay(soon()));
+
+    const auto again = file.begin_replay(soon());
+    ASSERT_TRUE(again && *again);
+    EXPECT_THAT((*again)->records, SizeIs(2));
+    EXPECT_TRUE(*file.finish((*again)->file, 2, soon()));
+    EXPECT_FALSE(fs::exists(path()));
+    ASSERT_TRUE(append(file, "two"));
+    EXPECT_TRUE(*other.begin_replay(soon()));
+}
+
 // ids: R3 F17
 TEST_F(JournalFileTest, torn_tail_at_each_byte_is_cut_and_told) {
     JournalFile file(folder, options);
