@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace vedfolnir::manager {
@@ -30,6 +31,29 @@ Error not_durable(const Error& why) {
         Errc::audit_unavailable,
         "The session is over here, but this could not be written down and may not last. Please end it again.",
         why.detail};
+}
+
+/// How many of the first `endings` one order can name: those of single sessions go together, that of a user alone. A hot store
+/// that lost all has to hear of every ending that is kept.
+std::size_t of_one_order(std::span<const async::Revocation> endings) {
+    const auto user = std::ranges::find_if(endings, [](const auto& ending) { return !ending.key; });
+    return std::max<std::size_t>(1, static_cast<std::size_t>(user - endings.begin()));
+}
+
+async::EndOrder replay_order(std::span<const async::Revocation> endings, std::uint64_t mark) {
+    const async::Revocation& first = endings.front();
+    async::EndOrder order;
+    order.shard = first.shard;
+    // Of several users: then the records say whose they are.
+    if (endings.size() == 1) order.user = first.user;
+    order.whole_user = !first.key;
+    order.epoch = first.epoch;
+    for (const async::Revocation& ending : endings)
+        if (ending.key) order.keys.push_back(*ending.key);
+    order.previous_sequence = mark;
+    order.sequence = endings.back().sequence;
+    order.replayed = true;
+    return order;
 }
 
 /// Who kept the endings of both stores from being compared: SQL's errors have codes of their own.
@@ -94,23 +118,18 @@ Task<Core::Replayed> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadli
         const auto batch =
             co_await ports_.archive->revocations(shard, mark, replay_batch, deadline);
         if (!batch) co_return batch.error();
-        for (const async::Revocation& revocation : *batch) {
-            async::EndOrder order;
-            order.shard = shard;
-            if (revocation.key) order.keys.push_back(*revocation.key);
-            order.user = revocation.user;
-            order.whole_user = !revocation.key.has_value();
-            order.epoch = revocation.epoch;
-            order.previous_sequence = mark;
-            order.sequence = revocation.sequence;
-            order.replayed = true;
+        for (std::span<const async::Revocation> rest(*batch); !rest.empty();) {
+            const auto together = rest.first(of_one_order(rest));
+            rest = rest.subspan(together.size());
+            async::EndOrder order = replay_order(together, mark);
             const auto reply =
                 co_await ports_.store->end(std::move(order), store_deadline(deadline));
             if (!reply) co_return reply.error();
             // The hot store reads but takes no change: what it still shows is refused here.
-            if (reply->held) deny_revoked(revocation);
+            if (reply->held)
+                for (const async::Revocation& revocation : together) deny_revoked(revocation);
             taken = taken && !reply->held;
-            mark = revocation.sequence;
+            mark = together.back().sequence;
         }
         if (batch->size() < replay_batch) co_return Replayed{mark, taken};
     }

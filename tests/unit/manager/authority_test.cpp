@@ -31,6 +31,34 @@ TEST_F(Authority, new_connection_compares_the_marks_before_the_next_answer) {
     EXPECT_EQ(store->size(), 0U);
 }
 
+// A store that lost all hears of every ending that is kept, and nobody gets in before that.
+// ids: R5 R12 I6
+TEST_F(Authority, endings_of_single_sessions_are_replayed_many_at_a_time) {
+    const auto end_some = [this] {
+        for (int i = 0; i < 60; ++i)
+            EXPECT_TRUE(manager->end(sign_in("7"), EndReason::security, "operator:x").has_value());
+    };
+    end_some();
+    EXPECT_FALSE(sign_in("7").empty());
+    EXPECT_TRUE(manager->end_user("7", {}, EndReason::security, "operator:x").has_value());
+    end_some();
+    clock_ms += 1000;
+    const std::string cookie = sign_in("7");
+    const StoreKey key = archive_rows().front().key;
+    const std::string record = raw(key);
+
+    exchange_store();
+    put_raw(key, record);
+    int told = 0;
+    watched->before = [&](std::string_view call) { told += call == "end" ? 1 : 0; };
+    open(ManagerOptions{});
+    EXPECT_TRUE(load(cookie).found());
+    // The first sixty, that of the user, what is behind it in the same page, and the rest.
+    EXPECT_EQ(told, 4);
+    const auto marks = now<std::vector<std::uint64_t>>(store->marks(deadline_in(Millis{10'000})));
+    EXPECT_EQ(marks.at(key.shard), 121U);
+}
+
 // ids: C08 R5 N1
 TEST_F(Authority, answer_that_came_over_a_new_connection_is_asked_for_again) {
     const std::string cookie = sign_in("7");
