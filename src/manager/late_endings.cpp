@@ -24,7 +24,8 @@ constexpr Millis attempt_budget{2'000};
 }  // namespace
 
 void Core::apply_later(async::EndOrder order) {
-    order.note.clear();  // whom it was for is gone by then
+    // Whom it was for is gone by then; but where SQL does not know of the ending, it keeps a copy there from coming back.
+    if (order.sequence > 0) order.note.clear();
     add_late({std::move(order), std::nullopt, std::nullopt, {}});
 }
 

@@ -231,6 +231,30 @@ TEST_F(SqlAway, new_process_reads_from_its_first_request_on_while_sql_hangs) {
     sql.thaw();
 }
 
+// ids: F17 F18 R3 I1
+TEST_F(SqlAway, pending_logout_that_redis_took_late_is_not_undone_by_the_copy_in_sql) {
+    ManagerOptions options = impatient();
+    options.sql.url = "sqlite:///" + database();
+    const SessionManager manager = open(options);
+    const std::string cookie = sign_in(manager, "7");
+    auto session = manager.load(request(cookie));
+    ASSERT_TRUE(session && session->found());
+    session->clear();
+    // Another host reads the same database, but not this host's journal.
+    options.state_dir = folder.file("another host");
+    const SessionManager elsewhere = open(options);
+    EXPECT_EQ(look(elsewhere, cookie), Seen::valid);
+
+    const WriteLock lock(database());
+    server.freeze();
+    const auto result = manager.commit(*session, request(cookie));
+    ASSERT_TRUE(result.has_value()) << result.error().detail;
+    EXPECT_EQ(result->ending, Ending::pending);
+    server.thaw();
+    EXPECT_TRUE(eventually([&] { return live_records(server) == 0; }, std::chrono::seconds(30)));
+    EXPECT_EQ(look_patiently(elsewhere, cookie), Seen::none);
+}
+
 // ids: F24 R5 I1
 TEST_F(SqlAway, ending_whose_maker_cannot_reach_redis_is_known_elsewhere_within_the_poll) {
     ManagerOptions alone = options();
