@@ -55,6 +55,14 @@ void Core::note_event(async::AuditEvent event) {
         AtomicCounters::raise(settings_.counters.audit_dropped);
         return;
     }
+    // Named before it is sent: whoever does not hear what became of it sends it again, or writes it down.
+    const auto operation = crypto::random_operation(settings_.random);
+    if (!operation) {
+        AtomicCounters::raise(settings_.counters.audit_dropped);
+        settings_.report("an audit event could not be named", operation.error());
+        return;
+    }
+    event.operation = *operation;
     events_.push_back(std::move(event));
     gauge_events();
     if (draining_) return;
@@ -64,19 +72,11 @@ void Core::note_event(async::AuditEvent event) {
         runtime::unattended("writing audit events"));
 }
 
-/// The first `count` events go into the journal, each with a name by which SQL knows it again.
+/// The first `count` events go into the journal.
 Task<bool> Core::write_down_events(std::size_t count) {
     if (!ports_.journal) co_return false;
-    std::vector<async::Deferred> entries;
-    for (std::size_t i = 0; i < count; ++i) {
-        async::AuditEvent event = events_[i];
-        if (!event.operation) {
-            const auto operation = crypto::random_operation(settings_.random);
-            if (!operation) co_return operation.error();
-            event.operation = *operation;
-        }
-        entries.emplace_back(std::move(event));
-    }
+    std::vector<async::Deferred> entries(events_.begin(),
+                                         events_.begin() + static_cast<std::ptrdiff_t>(count));
     const auto written = co_await write_down(std::move(entries), deadline_in(append_budget));
     if (written) forget_events(count);
     co_return written;

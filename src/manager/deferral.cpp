@@ -281,9 +281,11 @@ Task<bool> Core::refuse_entry(async::Deferred entry, Error why) {
                      why);
     auto event = event_of("journal.refused", system_now(), std::nullopt, {}, "system");
     event.detail = json_object({{"reason", why.detail}});
-    note_event(std::move(event));
-    co_return co_await ports_.journal->set_aside(std::move(entry), std::move(why),
-                                                 deadline_in(closing_budget));
+    auto kept = co_await ports_.journal->set_aside(std::move(entry), std::move(why),
+                                                   deadline_in(closing_budget));
+    // Not before: what could not be kept is refused again, every second.
+    if (kept) note_event(std::move(event));
+    co_return kept;
 }
 
 asio::awaitable<void> Core::apply_replayed(async::ReplayReceipt receipt, Deadline deadline) {

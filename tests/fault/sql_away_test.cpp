@@ -255,6 +255,33 @@ TEST_F(SqlAway, pending_logout_that_redis_took_late_is_not_undone_by_the_copy_in
     EXPECT_EQ(look_patiently(elsewhere, cookie), Seen::none);
 }
 
+// ids: F17 R9 I4
+TEST_F(SqlAway, event_whose_commit_was_not_confirmed_is_in_the_audit_once) {
+    SqlServer sql(SqlEngine::postgresql);
+    ManagerOptions usual = options();
+    usual.sql.url = sql.url(sql.fresh_database());
+    const SessionManager manager = open(usual);
+    ASSERT_FALSE(sign_in(manager, "1").empty());
+    const auto shell = sql.shell();
+    const auto standby = [&](const std::string& change) {
+        shell->run("ALTER SYSTEM " + change);
+        shell->run("SELECT pg_reload_conf()");
+    };
+    // Commits wait for a standby that there is not: written, and not confirmed.
+    standby("SET synchronous_standby_names = 'nobody'");
+    ASSERT_TRUE(eventually([&] {
+        return sql.shell()->run("SHOW synchronous_standby_names").at(0).at(0) == "nobody";
+    }));
+    RequestContext twice;
+    twice.cookie_header = "__Host-session=a; __Host-session=b";
+    ASSERT_TRUE(manager.load(twice));
+    EXPECT_TRUE(eventually([&] { return waiting() > 0; }, std::chrono::seconds(30)));
+
+    standby("RESET synchronous_standby_names");
+    EXPECT_TRUE(eventually([&] { return waiting() == 0; }, std::chrono::seconds(30)));
+    EXPECT_EQ(users_of(manager, "cookie.ambiguous").size(), 1U);
+}
+
 // ids: F24 R5 I1
 TEST_F(SqlAway, ending_whose_maker_cannot_reach_redis_is_known_elsewhere_within_the_poll) {
     ManagerOptions alone = options();

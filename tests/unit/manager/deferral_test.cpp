@@ -30,6 +30,18 @@ protected:
         archive->set_down(false);
         EXPECT_TRUE(eventually([&] { return waiting() == 0; }));
     }
+    /// An entry that no version of ours writes.
+    void write_odd_entry() const {
+        journal::JournalFile file(folder(), JournalOptions{});
+        const std::string odd =
+            R"({"what":"event","event":{"at":1,"type":"NOT A TYPE","user_id":"","actor":"x","detail":"{}","operation":"11111111111111111111111111111111"}})";
+        ASSERT_TRUE(file.append({{TimePoint(Millis{1}), odd}}, {}, deadline_in(Millis{5'000})));
+    }
+    [[nodiscard]] std::ptrdiff_t reported(std::string_view what) {
+        const std::lock_guard lock(reports_mutex);
+        return std::ranges::count_if(
+            reports, [&](const std::string& report) { return report.starts_with(what); });
+    }
     [[nodiscard]] std::vector<std::string> users_of(const std::string& type) {
         AuditFilter filter;
         filter.type = type;
@@ -224,15 +236,29 @@ TEST_F(Deferral, entry_that_sql_refuses_is_kept_aside_and_told) {
     static_cast<void>(sign_in("7"));
     archive->set_down(true);
     static_cast<void>(sign_in("8"));
-    journal::JournalFile file(folder(), JournalOptions{});
-    const std::string odd =
-        R"({"what":"event","event":{"at":1,"type":"NOT A TYPE","user_id":"","actor":"x","detail":"{}","operation":"11111111111111111111111111111111"}})";
-    ASSERT_TRUE(file.append({{TimePoint(Millis{1}), odd}}, {}, deadline_in(Millis{5'000})));
+    write_odd_entry();
     static_cast<void>(sign_in("9"));
     sql_returns();
     EXPECT_EQ(users_of("session.created"), (std::vector<std::string>{"7", "8", "9"}));
     EXPECT_TRUE(eventually([&] { return users_of("journal.refused").size() == 1; }));
     EXPECT_EQ(journal::look(folder())->aside.size(), 1U);
+}
+
+// ids: R3 R9 I4
+TEST_F(Deferral, entry_that_cannot_be_kept_aside_waits_and_is_told_once) {
+    archive->set_down(true);
+    static_cast<void>(sign_in("7"));
+    write_odd_entry();
+    const std::string occupied = folder() + "/refused.jsonl";
+    std::filesystem::create_directory(occupied);
+    archive->set_down(false);
+    EXPECT_TRUE(eventually([&] { return reported("SQL refuses an entry") >= 3; }));
+    EXPECT_EQ(waiting(), 4U);
+    EXPECT_EQ(users_of("journal.refused").size(), 0U);
+
+    std::filesystem::remove(occupied);
+    EXPECT_TRUE(eventually([&] { return waiting() == 0; }));
+    EXPECT_TRUE(eventually([&] { return users_of("journal.refused").size() == 1; }));
 }
 
 // ids: R14 F17
