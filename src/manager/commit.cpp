@@ -23,6 +23,13 @@ bool differs(const model::Entries& a, const model::Entries& b, const std::string
     return in_a->second != in_b->second;
 }
 
+CommitOutcome nothing_written(AtomicCounters& counters) {
+    AtomicCounters::raise(counters.commits_dropped);
+    CommitOutcome outcome;
+    outcome.result.action = CommitAction::dropped;
+    return outcome;
+}
+
 }  // namespace
 
 /// What a commit of this state amounts to. A refusal is audited.
@@ -78,12 +85,16 @@ Task<CommitOutcome> Core::async_commit(ConstStatePtr state, RequestContext reque
 }
 
 CommitOutcome Core::dropped(const Commit& commit) {
-    AtomicCounters::raise(settings_.counters.commits_dropped);
     denied_.deny(commit.state->loaded->key, commit.state->loaded->header.absolute_expiry,
                  commit.now);
-    CommitOutcome outcome;
-    outcome.result.action = CommitAction::dropped;
-    return outcome;
+    return nothing_written(settings_.counters);
+}
+
+/// A session whose record is gone is over, unless the hot store may have lost it. Not denied: it may come back from a copy.
+Task<CommitOutcome> Core::commit_gone(const Commit& commit) {
+    if (!compared() && !database_answers()) co_await ready(commit.deadline);
+    if (!trusts(commit.state->loaded->key.shard) && !database_answers()) co_return may_be_lost();
+    co_return nothing_written(settings_.counters);
 }
 
 std::optional<Seconds> Core::max_age_cap(const model::RecordHeader& header, TimePoint now) const {
@@ -122,7 +133,7 @@ Task<CommitOutcome> Core::commit_nothing(Commit commit) {
     const auto touched =
         co_await ports_.store->touch(loaded.key, ttl, store_deadline(commit.deadline));
     if (!touched) co_return touched.error();
-    if (*touched == async::TouchStatus::gone) co_return dropped(commit);
+    if (*touched == async::TouchStatus::gone) co_return co_await commit_gone(commit);
     AtomicCounters::raise(settings_.counters.touches);
     outcome.result.action = CommitAction::touched;
     resend_cookie(commit, outcome);
@@ -240,6 +251,7 @@ Task<CommitOutcome> Core::commit_save(Commit commit) {
             resend_cookie(commit, outcome);
             co_return outcome;
         }
+        if (reply->status == async::SaveStatus::gone) co_return co_await commit_gone(commit);
         if (reply->status != async::SaveStatus::conflict) co_return dropped(commit);
 
         auto theirs = crypto::open_record(settings_.ring, loaded.key, reply->current,

@@ -234,6 +234,10 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
         AtomicCounters::raise(counters.loads_unknown);
         co_return time.error();
     }
+    if (!bytes && !answer->trusted) {
+        AtomicCounters::raise(counters.loads_unknown);
+        co_return may_be_lost();
+    }
     if (!bytes) {
         state->reason = LoadReason::missing;
         co_return state;
@@ -248,10 +252,7 @@ Task<StatePtr> Core::async_load(StatePtr state, Deadline deadline) {
     state->reason = judge_record(*state, key, *bytes, *time);
     if (state->reason == LoadReason::found && state->loaded->authenticated() && !answer->trusted) {
         AtomicCounters::raise(counters.loads_unknown);
-        co_return Error{
-            Errc::store_unavailable,
-            "Redis may have lost endings (it restarted, failed over or was restored), and SQL "
-            "cannot be asked for them"};
+        co_return may_be_lost();
     }
     if (state->reason == LoadReason::found) AtomicCounters::raise(counters.loads_found);
     if (state->reason == LoadReason::unreadable) note_unreadable(key, *bytes, *time, state->trace);

@@ -177,6 +177,7 @@ private:
     [[nodiscard]] Task<CommitOutcome> commit_end(Commit commit);
     [[nodiscard]] Task<bool> record_audited_changes(const Commit& commit, OperationId operation);
     [[nodiscard]] CommitOutcome dropped(const Commit& commit);
+    [[nodiscard]] Task<CommitOutcome> commit_gone(const Commit& commit);
     void resend_cookie(const Commit& commit, CommitOutcome& outcome) const;
     /// The options of the cookie, with the lifetime the request asks for if a session of `entries` is to have one.
     [[nodiscard]] CookieOptions cookie_options(const Commit& commit,

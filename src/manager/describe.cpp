@@ -56,6 +56,12 @@ Error collision() {
     return {Errc::random_unavailable, "fresh ids keep colliding: the random source repeats itself"};
 }
 
+Error may_be_lost() {
+    return {Errc::store_unavailable,
+            "Redis may have lost sessions and endings (it restarted, failed over or was restored), "
+            "and SQL cannot be asked for them"};
+}
+
 TimePoint system_now() {
     return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
 }

@@ -35,6 +35,9 @@ namespace vedfolnir::manager {
 inline constexpr int mint_attempts_max = 3;
 [[nodiscard]] Error collision();
 
+/// What Redis holds, or holds no more, may not be believed, and SQL could not be asked.
+[[nodiscard]] Error may_be_lost();
+
 /// The host's wall clock: for event times where no store was asked.
 [[nodiscard]] TimePoint system_now();
 

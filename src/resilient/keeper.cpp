@@ -55,10 +55,16 @@ std::string_view word_of(Outage outage) noexcept {
 
 }  // namespace
 
-/// A new process looks how the fallback is switched before it asks a store; it does not wait long for that.
+/// A new process looks how the fallback is switched before it asks a store; it does not wait long for that. Without an answer
+/// the watch asks again at once: not to answer so quickly is no outage.
 asio::awaitable<void> Resilient::start() {
     started_ = true;
-    co_await poll(settings_.options.hot_timeout);
+    const auto asked = Clock::now();
+    const auto state = co_await parts_.database->state(deadline_in(settings_.options.hot_timeout));
+    if (state) {
+        next_poll_ = Clock::now() + settings_.options.poll_interval;
+        adopt(*state, asked);
+    }
     timer_ = std::make_shared<asio::steady_timer>(executor_);
     asio::co_spawn(executor_, keep_watch(weak_from_this(), timer_),
                    runtime::unattended("the watch over the fallback"));

@@ -251,12 +251,13 @@ Task<std::optional<std::string>> Resilient::load(StoreKey key, Deadline deadline
 /// The hot store has answered, but the database may know better: it lost the record, or was not told of a newer one.
 Task<std::optional<std::string>> Resilient::complete(StoreKey key, std::optional<std::string> hot,
                                                      bool ahead, Deadline deadline) {
-    // A miss is mostly the truth; it does not wait long for a database that hangs.
-    const Deadline limit = ahead ? deadline : attempt(Need::read, deadline).until;
+    // What the hot store shows may have been replaced here; what it does not show it may have lost. Only a database that has
+    // been away for a while is not waited for: then a miss counts, if the hot store is to be believed at all.
+    const bool believed = !ahead && unanswered_;
+    const Deadline limit = believed ? attempt(Need::read, deadline).until : deadline;
     auto kept = co_await ask(key, limit);
     if (!kept) {
-        // What the hot store shows may have been replaced here. What it does not show is not shown elsewhere either.
-        if (ahead) co_return kept.error();
+        if (!believed) co_return kept.error();
         co_return hot;
     }
     if (kept->knows == Knows::unknown) co_return hot;
@@ -409,8 +410,9 @@ Task<SaveReply> Resilient::save_again(StoreKey key, std::uint64_t expected_gener
 Task<SaveReply> Resilient::save_behind(StoreKey key, std::uint64_t expected_generation,
                                        std::string record, Millis ttl, SaveReply reply,
                                        Deadline deadline) {
+    const bool believed = reply.status == SaveStatus::gone && !ahead_ && unanswered_;
     auto kept = co_await ask(key, deadline);
-    if (!kept && reply.status == SaveStatus::gone && !ahead_) co_return reply;
+    if (!kept && believed) co_return reply;
     if (!kept) co_return kept.error();
     if (kept->knows == Knows::ended) co_return SaveReply{SaveStatus::gone, {}};
     const bool found = kept->knows == Knows::found;

@@ -231,6 +231,54 @@ TEST_F(SqlAway, new_process_reads_from_its_first_request_on_while_sql_hangs) {
     sql.thaw();
 }
 
+// ids: F17 F05 R12 S37
+TEST_F(SqlAway, emptied_redis_and_an_sql_that_is_gone_log_nobody_out) {
+    ManagerOptions options = impatient();
+    options.sql.url = "sqlite:///" + folder.file("audit/audit.db");
+    fs::create_directory(folder.file("audit"));
+    const SessionManager manager = open(options);
+    const std::string cookie = sign_in(manager, "1");
+    auto before = manager.load(request(cookie));
+    ASSERT_TRUE(before && before->found());
+    EXPECT_TRUE(before->set("n", 1));
+
+    fs::rename(folder.file("audit"), folder.file("away"));
+    server.kill();
+    server.start();
+    EXPECT_FALSE(manager.commit(*before, request(cookie)));
+    // Longer than it takes to notice that SQL is away.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    const SessionManager fresh = open(options);
+    while (std::chrono::steady_clock::now() < until) {
+        ASSERT_EQ(look(manager, cookie), Seen::unknown);
+        ASSERT_EQ(look(fresh, cookie), Seen::unknown);
+    }
+
+    fs::rename(folder.file("away"), folder.file("audit"));
+    EXPECT_EQ(look_patiently(manager, cookie), Seen::valid);
+    EXPECT_EQ(look_patiently(fresh, cookie), Seen::valid);
+}
+
+// ids: F05 R12 R8 S37
+TEST_F(SqlAway, emptied_redis_and_an_sql_that_is_late_log_nobody_out) {
+    SqlServer sql(SqlEngine::postgresql);
+    ManagerOptions usual = options();
+    usual.sql.url = sql.url(sql.fresh_database());
+    // Less than it takes to notice an outage.
+    usual.redis.request_timeout = Millis{300};
+    const SessionManager manager = open(usual);
+    const std::string cookie = sign_in(manager, "1");
+    const std::string other = sign_in(manager, "2");
+    server.kill();
+    server.start();
+    EXPECT_EQ(look_patiently(manager, other), Seen::valid) << "Redis was compared with SQL";
+
+    sql.freeze();
+    EXPECT_EQ(look(manager, cookie), Seen::unknown);
+    sql.thaw();
+    EXPECT_EQ(look_patiently(manager, cookie), Seen::valid);
+}
+
 // ids: F17 F18 R3 I1
 TEST_F(SqlAway, pending_logout_that_redis_took_late_is_not_undone_by_the_copy_in_sql) {
     ManagerOptions options = impatient();
