@@ -85,7 +85,7 @@ std::string_view next_step(Errc code) noexcept {
     case Errc::bad_options:
         return "vedfolnir config validate checks the whole configuration";
     case Errc::key_unavailable:
-        return "vedfolnir keys generate makes a key";
+        return "vedfolnir doctor checks the keys; vedfolnir keys generate makes one";
     default:
         return "";
     }

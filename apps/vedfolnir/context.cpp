@@ -17,9 +17,14 @@ std::optional<config::Settings> Context::read_settings(ExitCode& code) const {
     return std::nullopt;
 }
 
-std::optional<config::Settings> Context::valid_settings(ExitCode& code) const {
+std::optional<config::Settings> Context::valid_settings(ExitCode& code, KeyRing ring) const {
     auto settings = read_settings(code);
     if (!settings) return std::nullopt;
+    if (ring == KeyRing::not_needed) {
+        std::erase_if(settings->errors, [](const std::string& error) {
+            return error.starts_with(config::no_key_error);
+        });
+    }
     for (const auto& warning : settings->warnings) console.warn(warning);
     if (settings->errors.empty()) return settings;
     code = console.fail(
@@ -35,12 +40,13 @@ std::optional<SessionManager> Context::open_existing(ExitCode& code) const {
     return open(code, true);
 }
 
-std::optional<config::Settings> Context::existing_settings(ExitCode& code) const {
-    return shared_settings(code, true);
+std::optional<config::Settings> Context::existing_settings(ExitCode& code, KeyRing ring) const {
+    return shared_settings(code, true, ring);
 }
 
-std::optional<config::Settings> Context::shared_settings(ExitCode& code, bool must_exist) const {
-    auto settings = valid_settings(code);
+std::optional<config::Settings> Context::shared_settings(ExitCode& code, bool must_exist,
+                                                         KeyRing ring) const {
+    auto settings = valid_settings(code, ring);
     if (!settings) return std::nullopt;
     if (settings->options.store == StoreKind::memory) {
         code = console.fail(
@@ -65,7 +71,7 @@ std::optional<config::Settings> Context::shared_settings(ExitCode& code, bool mu
 }
 
 std::optional<SessionManager> Context::open(ExitCode& code, bool must_exist) const {
-    auto settings = shared_settings(code, must_exist);
+    auto settings = shared_settings(code, must_exist, KeyRing::needed);
     if (!settings) return std::nullopt;
     auto manager = SessionManager::open(std::move(settings->options));
     if (manager) return std::move(*manager);

@@ -135,9 +135,9 @@ void apply_keys(Resolving& to) {
         to.layers.note("VEDFOLNIR_KEY", "generated and kept in VEDFOLNIR_STATE_DIR");
     } else {
         to.report.error(fmt::format(
-            "VEDFOLNIR_KEY is not set (nor VEDFOLNIR_KEY_FILE or VEDFOLNIR_KEYS_FILE): sessions cannot be "
-            "sealed without a key; {}, or set VEDFOLNIR_ENV=development to try things out",
-            make_key_hint));
+            "{} (nor VEDFOLNIR_KEY_FILE or VEDFOLNIR_KEYS_FILE): sessions cannot be sealed without a key; "
+            "{}, or set VEDFOLNIR_ENV=development to try things out",
+            no_key_error, make_key_hint));
     }
 }
 

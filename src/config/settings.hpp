@@ -49,6 +49,9 @@ struct Input {
     FileReader read_file = config::read_file;
 };
 
+/// How the error begins that a missing key ring is. What opens nothing sealed may do without one.
+inline constexpr std::string_view no_key_error = "VEDFOLNIR_KEY is not set";
+
 /// A file that a variable names and that holds a secret.
 struct SecretPath {
     std::string variable;

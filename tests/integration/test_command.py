@@ -281,6 +281,21 @@ def test_the_audit_trail_is_signed_copied_proven_and_an_edit_is_named(
     assert checked["id"] == event
     assert run(shop, "audit", "consistency", "1", str(copy)).returncode == 0
 
+    # Who verifies elsewhere holds no key that opens sessions.
+    public = tmp_path / "audit.pub"
+    public.write_text(run(shop, "keys", "audit").stdout)
+    verifier = {"VEDFOLNIR_ENV": "production", "VEDFOLNIR_KEY": ""}
+    for words in (
+        ("verify", "--heads", str(copy)),
+        ("prove", "--check", str(proof)),
+        ("consistency", "1", str(copy)),
+    ):
+        done = run(shop, "audit", *words, "--public-key", str(public), **verifier)
+        assert done.returncode == 0, done.stderr
+    refused = run(shop, "audit", "export", **verifier)
+    assert refused.returncode == WRONG_USAGE, "that one opens what is sealed"
+    assert "VEDFOLNIR_KEY is not set" in refused.stderr
+
     move_event(shop, event, 1)
     done = run(shop, "--json", "audit", "verify")
     move_event(shop, event, -1)

@@ -85,10 +85,10 @@ void print(const Context& context, const compose::VerifyReport& report) {
     }
     for (const auto& note : report.notes) context.console.warn(note);
     if (good) {
-        context.console.print(
-            fmt::format("{} entries in {} partitions are as they were written ({} heads).",
-                        report.entries, report.partitions, report.heads),
-            Colour::green);
+        context.console.print(fmt::format("{} entries in {} are as they were written ({}).",
+                                          report.entries, counted(report.partitions, "partition"),
+                                          counted(report.heads, "head")),
+                              Colour::green);
         return;
     }
     context.console.print(
@@ -122,8 +122,9 @@ ExitCode about_file(const Context& context, const Error& error, std::string_view
 ExitCode verify(const Context& context, const VerifyArguments& arguments) {
     ExitCode code{};
     // Archives need no database.
-    const auto settings =
-        arguments.archives.empty() ? context.existing_settings(code) : context.valid_settings(code);
+    const auto settings = arguments.archives.empty()
+                              ? context.existing_settings(code, KeyRing::not_needed)
+                              : context.valid_settings(code, KeyRing::not_needed);
     if (!settings) return code;
     const auto report = verify_report(*settings, arguments);
     if (!report) return about_file(context, report.error(), "verify");
@@ -148,7 +149,7 @@ Result<std::string> not_in_copy(const std::string& file, const audit::SignedHead
 
 ExitCode check_proof(const Context& context, const ProveArguments& arguments) {
     ExitCode code{};
-    const auto settings = context.valid_settings(code);
+    const auto settings = context.valid_settings(code, KeyRing::not_needed);
     if (!settings) return code;
     const auto desk = AuditDesk::open(*settings);
     if (!desk) return context.console.fail(desk.error());
@@ -193,7 +194,7 @@ ExitCode prove(const Context& context, const ProveArguments& arguments) {
     }
     if (!arguments.check.empty()) return check_proof(context, arguments);
     ExitCode code{};
-    const auto desk = open_desk(context, code);
+    const auto desk = open_desk(context, code, KeyRing::not_needed);
     if (!desk) return code;
     const auto proof = desk->prove(arguments.event);
     if (!proof) return context.console.fail(proof.error());
@@ -216,7 +217,7 @@ Result<audit::SignedHead> head_of(AuditDesk& desk, const std::string& word) {
 
 ExitCode consistency(const Context& context, const ConsistencyArguments& arguments) {
     ExitCode code{};
-    const auto desk = open_desk(context, code);
+    const auto desk = open_desk(context, code, KeyRing::not_needed);
     if (!desk) return code;
     const auto first = head_of(*desk, arguments.first);
     if (!first) return about_file(context, first.error(), "consistency");
@@ -243,7 +244,7 @@ ExitCode consistency(const Context& context, const ConsistencyArguments& argumen
 
 ExitCode head(const Context& context, const HeadArguments& arguments) {
     ExitCode code{};
-    const auto desk = open_desk(context, code);
+    const auto desk = open_desk(context, code, KeyRing::not_needed);
     if (!desk) return code;
     auto copy_to = arguments.copy_to;
     if (copy_to.empty() && arguments.sign) copy_to = desk->heads_file();

@@ -76,8 +76,9 @@ compose::Progress progress_on_stderr() {
     };
 }
 
-std::unique_ptr<compose::AuditDesk> open_desk(const Context& context, ExitCode& code) {
-    const auto settings = context.existing_settings(code);
+std::unique_ptr<compose::AuditDesk> open_desk(const Context& context, ExitCode& code,
+                                              KeyRing ring) {
+    const auto settings = context.existing_settings(code, ring);
     if (!settings) return nullptr;
     auto desk = compose::AuditDesk::open(*settings);
     if (desk) return std::move(*desk);

@@ -35,6 +35,7 @@ void add_event_options(CLI::App& command, EventArguments& arguments);
 [[nodiscard]] compose::Progress progress_on_stderr();
 
 /// Of a database that is there. Null: says why not, and `code` how the command ends.
-[[nodiscard]] std::unique_ptr<compose::AuditDesk> open_desk(const Context& context, ExitCode& code);
+[[nodiscard]] std::unique_ptr<compose::AuditDesk> open_desk(const Context& context, ExitCode& code,
+                                                            KeyRing ring = KeyRing::needed);
 
 }  // namespace vedfolnir::cli

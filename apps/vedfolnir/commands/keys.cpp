@@ -91,7 +91,7 @@ ExitCode generate(const Context& context, const Arguments& arguments) {
 
 ExitCode audit_key(const Context& context, bool make) {
     ExitCode code{};
-    const auto settings = context.valid_settings(code);
+    const auto settings = context.valid_settings(code, KeyRing::not_needed);
     if (!settings) return code;
     const auto state_dir = compose::state_dir_of(settings->options.state_dir);
     if (!state_dir) return context.console.fail(state_dir.error());
