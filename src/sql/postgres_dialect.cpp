@@ -143,11 +143,13 @@ Diagnosis PostgresDialect::of_state(std::string_view state, std::string_view tex
     if (state == "25006") return {.error = read_only(text), .connection_is_lost = true};
     if (state == "42501") {
         return {
-            .error = {Errc::bad_options,
-                      "the user of SESSION_DATABASE_URL lacks a right in " + where() +
-                          "; give it the tables and GRANT CREATE, USAGE ON SCHEMA public, or let "
-                          "`vedfolnir doctor` make them once as their owner (" +
-                          one_line(text) + ")"},
+            .error =
+                {Errc::bad_options,
+                 "the user of SESSION_DATABASE_URL lacks a right in " + where() +
+                     "; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, and CREATE, "
+                     "USAGE ON SCHEMA public to make the tables, or let `vedfolnir doctor` make "
+                     "them once as their owner (" +
+                     one_line(text) + ")"},
             .connection_is_lost = true};
     }
     if (state == "42P07") return {.error = occupied(text), .connection_is_lost = true};

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import redis
 import stack
-from support import evidence
+from support import databases, evidence
 from vedfolnir import _core
 
 # 32 random bytes, used nowhere else.
@@ -331,6 +331,20 @@ def test_database_that_is_none(tmp_path: Path, plain: Server) -> None:
     assert outcome.code == 1
     assert outcome.status("database") == "fail"
     assert outcome.status("database.file") == "warn"
+
+
+@pytest.mark.ids("S60", "S4")
+def test_database_user_who_may_only_read(tmp_path: Path, plain: Server) -> None:
+    with databases.Postgres(durable=True) as server:
+        database = server.fresh_database()
+        settings = {"REDIS_PORT": str(plain.port), "SESSION_DATABASE_URL": database.url}
+        assert doctor(tmp_path, **settings).status("database") == "ok"
+        database.change("REVOKE UPDATE, INSERT, DELETE ON ALL TABLES IN SCHEMA public FROM app")
+        outcome = doctor(tmp_path, **settings)
+    assert outcome.code == 1
+    assert outcome.status("database") == "fail"
+    assert "lacks a right" in outcome.message("database")
+    assert server.password not in outcome.text
 
 
 @pytest.mark.ids("S60", "S95")
