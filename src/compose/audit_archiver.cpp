@@ -109,7 +109,8 @@ runtime::BlockingPool& AuditArchiver::files() {
 
 Task<ArchiveReport> AuditArchiver::run(ArchiveOrder order) {
     std::function<Result<bool>()> make = [folder = order.folder]() -> Result<bool> {
-        if (auto made = make_private_dir(folder); !made) return std::move(made).error();
+        if (auto made = make_private_dir(folder, "the folder for archives"); !made)
+            return std::move(made).error();
         return true;
     };
     const auto made = co_await files().run<bool>(std::move(make), step());

@@ -112,7 +112,7 @@ Result<std::string> state_dir_of(const std::string& configured) {
     return absolute.lexically_normal().string();
 }
 
-Result<void> make_private_dir(const std::string& directory) {
+Result<void> make_private_dir(const std::string& directory, std::string_view setting) {
     const std::filesystem::path path(directory);
     std::error_code failed;
     if (std::filesystem::is_directory(path, failed)) return {};
@@ -121,8 +121,17 @@ Result<void> make_private_dir(const std::string& directory) {
         failed = std::error_code(errno, std::generic_category());
     }
     if (!failed) return {};
-    return Error{Errc::bad_options, fmt::format("VEDFOLNIR_STATE_DIR: cannot create {}: {}",
-                                                directory, failed.message())};
+    // It may well be there: who may not enter the folder above it cannot know.
+    if (failed == std::errc::permission_denied) {
+        return Error{
+            Errc::bad_options,
+            fmt::format(
+                "{}: {} is not for uid {} ({}): act as the application's user, or give that "
+                "folder to this one",
+                setting, directory, ::getuid(), failed.message())};
+    }
+    return Error{Errc::bad_options,
+                 fmt::format("{}: cannot create {}: {}", setting, directory, failed.message())};
 }
 
 Result<std::string> kept_secret(const std::string& path) {

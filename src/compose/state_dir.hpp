@@ -5,6 +5,7 @@
 #include "vedfolnir/result.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace vedfolnir::compose {
 
@@ -15,8 +16,10 @@ inline constexpr const char* development_key_file = "development.key";
 /// Errors: bad_options when there is no home to put it into.
 [[nodiscard]] Result<std::string> state_dir_of(const std::string& configured);
 
-/// Creates the folder with mode 0700 where it is missing. Errors: bad_options with the system's words.
-[[nodiscard]] Result<void> make_private_dir(const std::string& directory);
+/// Creates the folder with mode 0700 where it is missing. `setting` names it in messages. Errors: bad_options with the
+/// system's words.
+[[nodiscard]] Result<void> make_private_dir(const std::string& directory,
+                                            std::string_view setting = "VEDFOLNIR_STATE_DIR");
 
 /// The raw bytes of a secret in a file of mode 0600; empty if there is no file.
 /// Errors: key_unavailable when others may read it, or it is damaged.
