@@ -71,7 +71,7 @@ def quietly(*command: str | Path) -> bool:
 
 
 def configure() -> bool:
-    options = ["-DVEDFOLNIR_PYTHON=OFF", "-DVEDFOLNIR_BENCH=OFF"]
+    options = ["-DVEDFOLNIR_CLI=ON", "-DVEDFOLNIR_PYTHON=OFF", "-DVEDFOLNIR_BENCH=OFF"]
     return quietly("cmake", "--preset", "dev", *options)
 
 
