@@ -209,6 +209,11 @@ struct HealthOptions {
         86400;                     ///< Of the last snapshot, where there is no append-only file.
     double stale_sessions = 50;    ///< Live ones that began over 7 days ago: warn.
     double ancient_sessions = 10;  ///< ... over 30 days ago: critical.
+    double orphans = 0;            ///< Defects that the last `vedfolnir fsck` left: above it, warn.
+    // Of one process, over the last five minutes, and as it stands.
+    HealthLimit errors_percent{5, 15};     ///< Loads without an answer and failed commits, of all.
+    HealthLimit sql_busy_percent{80, 95};  ///< Of the time of its threads for SQL.
+    HealthLimit memory_mb{500, 1000};      ///< Resident, in MiB.
 };
 
 enum class StoreKind : std::uint8_t { redis, memory, sql };

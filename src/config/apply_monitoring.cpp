@@ -23,6 +23,12 @@ constexpr std::array limits{
           "VEDFOLNIR_HEALTH_CLEANUP_LAG_CRITICAL_SECONDS", &HealthOptions::cleanup_lag_seconds},
     Limit{"VEDFOLNIR_HEALTH_REDIS_MEMORY_WARN_PERCENT",
           "VEDFOLNIR_HEALTH_REDIS_MEMORY_CRITICAL_PERCENT", &HealthOptions::redis_memory_percent},
+    Limit{"VEDFOLNIR_HEALTH_ERRORS_WARN_PERCENT", "VEDFOLNIR_HEALTH_ERRORS_CRITICAL_PERCENT",
+          &HealthOptions::errors_percent},
+    Limit{"VEDFOLNIR_HEALTH_SQL_BUSY_WARN_PERCENT", "VEDFOLNIR_HEALTH_SQL_BUSY_CRITICAL_PERCENT",
+          &HealthOptions::sql_busy_percent},
+    Limit{"VEDFOLNIR_HEALTH_MEMORY_WARN_MB", "VEDFOLNIR_HEALTH_MEMORY_CRITICAL_MB",
+          &HealthOptions::memory_mb},
 };
 
 void apply_number(const Layers& layers, std::string_view name, double& to) {
@@ -56,6 +62,7 @@ void apply_monitoring(Resolving& to) {
     apply_number(layers, "VEDFOLNIR_HEALTH_REDIS_SAVE_AGE_SECONDS", health.redis_save_age_seconds);
     apply_number(layers, "VEDFOLNIR_HEALTH_STALE_SESSIONS", health.stale_sessions);
     apply_number(layers, "VEDFOLNIR_HEALTH_ANCIENT_SESSIONS", health.ancient_sessions);
+    apply_number(layers, "VEDFOLNIR_HEALTH_ORPHANS", health.orphans);
 }
 
 }  // namespace vedfolnir::config

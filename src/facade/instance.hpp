@@ -2,6 +2,7 @@
 #pragma once
 
 #include "manager/core.hpp"
+#include "ops/process_watch.hpp"
 #include "runtime/runtime.hpp"
 #include "vedfolnir/session_manager.hpp"
 
@@ -49,6 +50,7 @@ struct SessionManager::Impl {
     crypto::KeyRing ring;
     std::unique_ptr<crypto::RandomSource> random;
     runtime::AtomicCounters counters;
+    ops::ProcessWatch watch;
     facade::PortsFactory factory;
     manager::Report report;
     std::atomic<facade::Instance*> current{nullptr};

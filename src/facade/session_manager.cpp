@@ -3,6 +3,7 @@
 #include "crypto/random.hpp"
 #include "facade/instance.hpp"
 #include "facade/watch.hpp"
+#include "ops/health.hpp"
 #include "ops/metrics.hpp"
 #include "runtime/run_sync.hpp"
 
@@ -302,18 +303,24 @@ Timings SessionManager::timings() const noexcept {
 
 namespace {
 
-ops::MetricSources own_metrics(const SessionManager& manager) {
+ops::MetricSources own_metrics(const SessionManager& manager, SessionManager::Impl& impl) {
     ops::MetricSources sources;
-    sources.process = ops::ProcessFigures{manager.counters(), manager.timings()};
+    sources.process =
+        ops::ProcessFigures{manager.counters(), manager.timings(), impl.watch.look(impl.counters)};
     sources.now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+    sources.health = ops::assess(sources, impl.options.health);
     return sources;
 }
 
 }  // namespace
 
-std::string SessionManager::metrics_text() const { return ops::metrics_text(own_metrics(*this)); }
+std::string SessionManager::metrics_text() const {
+    return ops::metrics_text(own_metrics(*this, *impl_));
+}
 
-std::string SessionManager::metrics_json() const { return ops::metrics_json(own_metrics(*this)); }
+std::string SessionManager::metrics_json() const {
+    return ops::metrics_json(own_metrics(*this, *impl_));
+}
 
 TraceId SessionManager::new_trace() {
     TraceId trace;

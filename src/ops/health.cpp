@@ -13,6 +13,7 @@ namespace {
 
 /// A hit rate of fewer questions says nothing, nor does the fragmentation of a nearly empty server.
 constexpr std::uint64_t lookups_min = 1000;
+constexpr std::uint64_t operations_min = 100;
 constexpr std::uint64_t fragmented_bytes_min = 64UL << 20U;
 
 using Checks = std::vector<HealthCheck>;
@@ -206,18 +207,38 @@ void of_journal(const MetricSources& from, Checks& to) {
                        fmt::format("{} entries wait for SQL on this host", from.journal->entries)));
 }
 
-void of_fsck(const StoreFigures& stores, TimePoint now, Checks& to) {
+void of_fsck(const StoreFigures& stores, TimePoint now, double limit, Checks& to) {
     if (!stores.redis_up) return;
     if (!stores.fsck) return to.push_back(unknown("orphans", "the audit trail did not say"));
     if (!stores.fsck->at) return;
     const auto age =
         std::chrono::duration<double, std::ratio<3600>>(now - *stores.fsck->at).count();
-    to.push_back(above("orphans", static_cast<double>(stores.fsck->left), 0, HealthStatus::warn,
+    to.push_back(above("orphans", static_cast<double>(stores.fsck->left), limit, HealthStatus::warn,
                        fmt::format("vedfolnir fsck left {} defects {:.1f} h ago; --repair puts "
                                    "them right",
                                    stores.fsck->left, age)));
     if (stores.fsck->left == 0)
         to.back().message = fmt::format("vedfolnir fsck left no defect {:.1f} h ago", age);
+}
+
+void of_process(const Recent& recent, const HealthOptions& limits, Checks& to) {
+    if (recent.operations < operations_min) {
+        to.push_back(
+            said("process.errors", HealthStatus::healthy, "judged from 100 loads and commits on"));
+    } else {
+        const double percent =
+            100 * static_cast<double>(recent.failed) / static_cast<double>(recent.operations);
+        to.push_back(above("process.errors", percent, limits.errors_percent,
+                           fmt::format("{:.1f} % of loads and commits failed", percent)));
+    }
+    if (const auto& busy = recent.sql_busy_percent)
+        to.push_back(above("process.sql_busy", *busy, limits.sql_busy_percent,
+                           fmt::format("threads for SQL are busy {:.0f} % of the time", *busy)));
+    if (!recent.resident_bytes)
+        return to.push_back(unknown("process.memory", "/proc/self/statm cannot be read"));
+    const double mb = static_cast<double>(*recent.resident_bytes) / (1U << 20U);
+    to.push_back(above("process.memory", mb, limits.memory_mb,
+                       fmt::format("this process holds {:.0f} MiB", mb)));
 }
 
 }  // namespace
@@ -238,6 +259,8 @@ std::string_view to_string(HealthStatus status) noexcept {
 
 std::vector<HealthCheck> assess(const MetricSources& sources, const HealthOptions& limits) {
     Checks checks;
+    if (sources.process && sources.process->recent)
+        of_process(*sources.process->recent, limits, checks);
     if (!sources.stores) return checks;
     of_redis(sources, limits, checks);
     if (sources.stores->sql_up) {
@@ -245,7 +268,7 @@ std::vector<HealthCheck> assess(const MetricSources& sources, const HealthOption
                                 limits.response_ms, HealthStatus::warn));
         of_sessions(*sources.stores, limits, checks);
         of_jobs(*sources.stores, limits, checks);
-        of_fsck(*sources.stores, sources.now, checks);
+        of_fsck(*sources.stores, sources.now, limits.orphans, checks);
     }
     of_fallback(*sources.stores, checks);
     of_journal(sources, checks);

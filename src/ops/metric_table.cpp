@@ -329,7 +329,7 @@ constexpr std::array table{
     // Stores
     Metric{
         "vedfolnir_health_status", Type::Gauge, stores, "check",
-        "A check of `vedfolnir health`: 0 healthy, 1 warn, 2 critical, 3 unknown. Told by the daemon's file only.",
+        "A check of `vedfolnir health`: 0 healthy, 1 warn, 2 critical, 3 unknown. `process.…` is told by each process of itself, the others by the daemon's file.",
         health},
     Metric{"vedfolnir_sessions_live", Type::Gauge, stores, "",
            "Sessions of logged-in users that are live by SQL.", sessions_live},

@@ -14,10 +14,19 @@
 
 namespace vedfolnir::ops {
 
+/// What one process did of late. Empty: not known.
+struct Recent {
+    std::uint64_t operations = 0;              ///< Loads and commits.
+    std::uint64_t failed = 0;                  ///< Of them: without an answer, or with an Error.
+    std::optional<double> sql_busy_percent{};  ///< Of the time of its threads for SQL.
+    std::optional<std::uint64_t> resident_bytes{};
+};
+
 /// What one process counted since it started.
 struct ProcessFigures {
     Counters counters;
     Timings timings{};
+    std::optional<Recent> recent{};
 };
 
 /// What the last `vedfolnir fsck` found.

@@ -36,6 +36,9 @@ struct AtomicCounters {
     Count fallback_active{0}, fallback_ahead{0};
     Count fallback_queue{0};  ///< As it stands: calls that wait for their turn with the database.
 
+    /// Threads for SQL, and the time that calls took on them, all together.
+    Count sql_writers{0}, sql_readers{0}, sql_writing_us{0}, sql_reading_us{0};
+
     /// Background jobs of this process; `_ms` adds up milliseconds.
     Count cleanup_runs{0}, cleanup_failures{0}, cleanup_removed{0}, cleanup_closed{0},
         cleanup_ms{0};

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <mutex>
 #include <unistd.h>
@@ -91,6 +92,28 @@ struct Pools {
           reader(settings.readers, settings.queue_max) {}
     runtime::BlockingPool writer;
     runtime::BlockingPool reader;
+};
+
+/// Counts how long a thread is at work.
+class BusyTime {
+public:
+    BusyTime(runtime::AtomicCounters* counters, bool writes) noexcept
+        : counters_(counters), writes_(writes) {}
+    ~BusyTime() {
+        if (counters_ == nullptr) return;
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+            std::chrono::steady_clock::now() - began_);
+        runtime::AtomicCounters::raise(writes_ ? counters_->sql_writing_us
+                                               : counters_->sql_reading_us,
+                                       static_cast<std::uint64_t>(took.count()));
+    }
+    BusyTime(const BusyTime&) = delete;
+    BusyTime& operator=(const BusyTime&) = delete;
+
+private:
+    runtime::AtomicCounters* counters_;
+    bool writes_;
+    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 class Turn {
@@ -430,6 +453,10 @@ Database::Database(std::unique_ptr<Dialect> dialect, DatabaseSettings settings)
     : impl_(std::make_unique<Impl>()) {
     impl_->dialect = std::move(dialect);
     impl_->settings = std::move(settings);
+    if (auto* counters = impl_->settings.counters; counters != nullptr) {
+        counters->sql_writers = impl_->settings.writers;
+        counters->sql_readers = impl_->settings.readers;
+    }
 }
 
 Database::~Database() {
@@ -462,13 +489,18 @@ async::Task<void> Database::run(Use use, Work work, Deadline deadline) {
     auto* const threads = impl_->threads();
     if (threads == nullptr) co_return Error{Errc::audit_unavailable, "the database was closed"};
     auto& pool = writes(use) ? threads->writer : threads->reader;
+    auto* const counters = impl_->settings.counters;
     std::function<Result<void>()> task;
     if (use == Use::write && impl_->shares_commits()) {
         auto member = std::make_shared<Member>(Member{std::move(work), call});
         impl_->waiting.add(member, impl_->settings.queue_max);
-        task = [impl = impl_.get(), member] { return impl->write_with_others(member); };
+        task = [impl = impl_.get(), counters, member] {
+            const BusyTime busy(counters, true);
+            return impl->write_with_others(member);
+        };
     } else {
-        task = [impl = impl_.get(), use, call, work = std::move(work)] {
+        task = [impl = impl_.get(), counters, use, call, work = std::move(work)] {
+            const BusyTime busy(counters, writes(use));
             return impl->execute(use, work, *call);
         };
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import stack
-from test_metrics import Shop, of_text, shop  # noqa: F401
+from test_metrics import Shop, application, of_text, shop  # noqa: F401
 from test_serve import Daemon
 
 FAILED, UNAVAILABLE = 1, 3
@@ -131,5 +131,40 @@ def test_what_fsck_left_is_a_warning_until_it_is_repaired(shop: Shop) -> None:  
     fsck(code=FAILED)
     (check,) = [c for c in health(shop.environment)["checks"] if c["id"] == "orphans"]
     assert (check["status"], check["value"], check["warn"]) == ("warn", 1, 0)
+    allowed = {**shop.environment, "VEDFOLNIR_HEALTH_ORPHANS": "1"}
+    assert statuses(health(allowed))["orphans"] == "healthy"
     fsck("--repair")
     assert statuses(health(shop.environment))["orphans"] == "healthy"
+
+
+@pytest.mark.ids("S69")
+def test_a_process_judges_itself_by_limits_from_the_environment(
+    shop: Shop,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told(app: Any) -> dict[str, float]:
+        metrics = of_text(app.extensions["vedfolnir"].manager.metrics_text())
+        return {
+            dict(labels)["check"]: value
+            for (name, labels), value in metrics.items()
+            if name == "vedfolnir_health_status"
+        }
+
+    shop.browser().get("/login/1")
+    healthy = {"process.errors": 0, "process.memory": 0}
+    assert told(shop.app) == healthy
+    monkeypatch.setenv("VEDFOLNIR_HEALTH_MEMORY_WARN_MB", "1")
+    strict = application()
+    assert told(strict) == {**healthy, "process.memory": 1}
+    monkeypatch.setenv("VEDFOLNIR_HEALTH_MEMORY_CRITICAL_MB", "2")
+    assert told(application()) == {**healthy, "process.memory": 2}
+
+    # Nothing stands in for Redis: nobody can say whether there is a session.
+    monkeypatch.setenv("SESSION_FALLBACK", "off")
+    alone = application()
+    browser = alone.test_client()
+    browser.get("/login/2")
+    shop.redis.stop()
+    answers = [browser.get("/read").status_code for _ in range(100)]
+    assert set(answers) == {503}
+    assert told(alone)["process.errors"] == 2

@@ -1,4 +1,3 @@
-#include "ops/fsck.hpp"
 #include "ops/health.hpp"
 
 #include <gtest/gtest.h>
@@ -141,21 +140,39 @@ TEST(health, the_hit_rate_warns_below_a_limit_that_is_set) {
 // ids: S69
 TEST(health, what_fsck_left_is_judged_only_where_it_ran) {
     auto sources = well();
+    sources.stores->fsck->left = 4;
+    EXPECT_EQ(status_of(sources, "orphans", {.orphans = 4}), healthy);
+    EXPECT_EQ(status_of(sources, "orphans", {.orphans = 3}), warn);
     sources.stores->fsck.reset();
     EXPECT_EQ(status_of(sources, "orphans"), unknown);
     sources.stores->fsck = FsckFigures{};
     for (const auto& check : assess(sources, {})) EXPECT_NE(check.id, "orphans");
 }
 
-// ids: S69 S68
-TEST(health, what_fsck_tells_is_read_back) {
-    FsckReport report;
-    report.add({Defect::index_orphan, "here", true});
-    report.add({Defect::row_unclosed, "there", false});
-    EXPECT_EQ(defects_left(report.json()), 1U);
-    for (const char* other :
-         {"", "{}", "[]", R"({"defects":"1","repaired":0})", R"({"defects":1,"repaired":2})"})
-        EXPECT_FALSE(defects_left(other)) << other;
+// ids: S69
+TEST(health, a_process_is_judged_by_what_it_did_of_late) {
+    const auto status = [](const std::string& id, const Recent& recent,
+                           const HealthOptions& limits = {}) {
+        MetricSources sources;
+        sources.process = ProcessFigures{{}, {}, recent};
+        return status_of(sources, id, limits);
+    };
+    EXPECT_EQ(status("process.errors", {.operations = 99, .failed = 99}), healthy) << "too few";
+    EXPECT_EQ(status("process.errors", {.operations = 1000, .failed = 50}), healthy);
+    EXPECT_EQ(status("process.errors", {.operations = 1000, .failed = 51}), warn);
+    EXPECT_EQ(status("process.errors", {.operations = 1000, .failed = 150}), warn);
+    EXPECT_EQ(status("process.errors", {.operations = 1000, .failed = 151}), critical);
+    EXPECT_EQ(
+        status("process.errors", {.operations = 1000, .failed = 51}, {.errors_percent = {6, 10}}),
+        healthy);
+    EXPECT_EQ(status("process.sql_busy", {.sql_busy_percent = 80}), healthy);
+    EXPECT_EQ(status("process.sql_busy", {.sql_busy_percent = 80.1}), warn);
+    EXPECT_EQ(status("process.sql_busy", {.sql_busy_percent = 95.1}), critical);
+    constexpr std::uint64_t mb = 1U << 20U;
+    EXPECT_EQ(status("process.memory", {.resident_bytes = 500 * mb}), healthy);
+    EXPECT_EQ(status("process.memory", {.resident_bytes = 501 * mb}), warn);
+    EXPECT_EQ(status("process.memory", {.resident_bytes = 1001 * mb}), critical);
+    EXPECT_EQ(status("process.memory", {}), unknown);
 }
 
 // ids: S67
