@@ -80,8 +80,6 @@ Millis durable_budget(const ManagerOptions& options) {
 
 /// What maintenance may take; each of its statements is bounded by the statement timeout besides.
 constexpr Millis maintenance_budget{60'000};
-/// All sessions of a large installation end in one transaction.
-constexpr Millis emergency_budget{600'000};
 
 }  // namespace
 
@@ -203,9 +201,10 @@ Result<ScopeCount> SessionManager::count_scope(const EndScope& scope) const {
 
 Result<MassEndingResult> SessionManager::end_scope(const EndScope& scope, EndReason reason,
                                                    std::string_view actor) const {
-    return run<MassEndingResult>(*impl_, emergency_budget, [&](auto& core, Deadline deadline) {
-        return core.async_end_scope(scope, reason, std::string(actor), deadline);
-    });
+    return run<MassEndingResult>(
+        *impl_, manager::Core::mass_ending_budget, [&](auto& core, Deadline deadline) {
+            return core.async_end_scope(scope, reason, std::string(actor), deadline);
+        });
 }
 
 Result<std::uint64_t> SessionManager::close_expired() const {

@@ -293,6 +293,7 @@ LoadReason Core::judge_opened(SessionState& state, const StoreKey& key, const Op
         return LoadReason::expired;
     }
     if (denied_.denies(key, now)) return LoadReason::ended;
+    if (announced_.refuses(header, *opened.manager)) return LoadReason::ended;
     if (!header.user.anonymous()) {
         // Not known: whoever can wait has asked SQL before (`know_epoch`); nobody else may accept it.
         const auto minimum = epochs_.of(header.user, now);

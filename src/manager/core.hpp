@@ -3,6 +3,7 @@
 // Everything here runs on the runtime's thread. Each operation ends by its deadline. Coroutine parameters are values.
 #pragma once
 
+#include "manager/announced.hpp"
 #include "manager/deny_set.hpp"
 #include "manager/ports.hpp"
 #include "manager/seldom.hpp"
@@ -97,6 +98,8 @@ public:
     [[nodiscard]] Task<Ending> async_end(EndCommand command, Deadline deadline);
     [[nodiscard]] Task<EndUserOutcome> async_end_user(EndUserCommand command, Deadline deadline);
 
+    /// What an ending of many may take, however many there are.
+    static constexpr Millis mass_ending_budget{600'000};
     [[nodiscard]] Task<ScopeCount> async_count_scope(EndScope scope, Deadline deadline);
     [[nodiscard]] Task<MassEndingResult> async_end_scope(EndScope scope, EndReason reason,
                                                          std::string actor, Deadline deadline);
@@ -278,7 +281,14 @@ private:
 
     // watch.cpp: what others ended
     [[nodiscard]] boost::asio::awaitable<void> watch();
-    [[nodiscard]] boost::asio::awaitable<void> poll();
+    /// False: not all that others ended is known here.
+    [[nodiscard]] boost::asio::awaitable<bool> poll();
+    /// Refuses whom announced endings name, before the first answer.
+    [[nodiscard]] Task<bool> know_emergencies(Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<void> look_at_emergencies();
+    [[nodiscard]] boost::asio::awaitable<void> take_over(async::Emergency emergency);
+    [[nodiscard]] Task<MassEndingResult> write_emergency(async::Emergency emergency, TimePoint time,
+                                                         Deadline deadline);
     [[nodiscard]] Task<bool> learn(std::uint8_t shard);
     [[nodiscard]] boost::asio::awaitable<void> note_failed_poll(Error why);
 
@@ -317,6 +327,8 @@ private:
     std::shared_ptr<const IdentityOptions> identity_;
     DenySet denied_;
     MinimumEpochs epochs_;
+    Announced announced_;
+    bool writing_emergency_ = false;  ///< One that another process left unwritten.
     /// The connection whose marks were compared with SQL. Read by any thread.
     std::atomic<std::uint64_t> compared_{not_compared};
     std::atomic<std::uint64_t> compared_opening_{not_compared};  ///< Of the archive, at that time.

@@ -157,6 +157,8 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
     bool taken = true;
     const auto sequences = co_await ports_.archive->sequences(deadline);
     if (!sequences) co_return sequences.error();
+    const auto emergencies = co_await know_emergencies(deadline);
+    if (!emergencies) co_return emergencies.error();
     const auto opening = ports_.archive->opening_number();
     if (seen_.empty()) seen_ = *sequences;
     const TimePoint now = co_await ending_time(deadline);

@@ -1,4 +1,5 @@
-// Ending many sessions at once: one decision in SQL, then every shard of the hot store at the same time.
+// Ending many sessions at once: announced first, so that they are refused everywhere before they are written; then one
+// decision in SQL, then every shard of the hot store at the same time.
 #include "manager/core.hpp"
 #include "manager/describe.hpp"
 #include "runtime/unattended.hpp"
@@ -53,11 +54,45 @@ Task<MassEndingResult> Core::async_end_scope(EndScope scope, EndReason reason, s
     if (!ports_.mass_ending)
         co_return Error{Errc::unsupported, "this store has no database to end sessions in"};
     const TimePoint time = co_await ending_time(deadline);
-    const TimePoint until = denied_until(time);
     const auto operation = crypto::random_operation(settings_.random);
     if (!operation) co_return operation.error();
-    auto event = event_of("sessions.ended", time, std::nullopt, scope.user_id, std::move(actor));
-    event.operation = *operation;
+    async::Emergency emergency{*operation, std::move(scope), reason, std::move(actor), time, time};
+    async::Emergency copy = emergency;
+    const auto announced = co_await ports_.mass_ending->announce(std::move(copy), deadline);
+    if (!announced) co_return announced.error();
+    announced_.add({emergency});
+    auto written = co_await write_emergency(std::move(emergency), time, deadline);
+    if (!written) {
+        Error error = std::move(written).error();
+        error.detail += "; the sessions are refused from now on, and another process goes on with "
+                        "their ending within two minutes";
+        co_return error;
+    }
+    co_return *written;
+}
+
+asio::awaitable<void> Core::take_over(async::Emergency emergency) {
+    const Deadline deadline = deadline_in(mass_ending_budget);
+    const TimePoint time = co_await ending_time(deadline);
+    async::Emergency copy = emergency;
+    const auto taken = co_await ports_.mass_ending->take(std::move(copy), time, deadline);
+    if (taken && *taken) {
+        const auto written = co_await write_emergency(std::move(emergency), time, deadline);
+        if (!written)
+            settings_.report("an announced ending of many is not written yet", written.error());
+    }
+    writing_emergency_ = false;
+}
+
+Task<MassEndingResult> Core::write_emergency(async::Emergency emergency, TimePoint time,
+                                             Deadline deadline) {
+    const TimePoint until = denied_until(time);
+    const EndReason reason = emergency.reason;
+    const OperationId operation = emergency.operation;
+    EndScope scope = std::move(emergency.scope);
+    auto event =
+        event_of("sessions.ended", time, std::nullopt, scope.user_id, std::move(emergency.actor));
+    event.operation = operation;
     event.detail = json_object({{"reason", to_string(reason)}, {"scope", scope_text(scope)}});
     auto receipt = co_await ports_.mass_ending->end_scope(std::move(scope), reason,
                                                           std::move(event), until, deadline);
@@ -66,6 +101,7 @@ Task<MassEndingResult> Core::async_end_scope(EndScope scope, EndReason reason, s
     for (const async::EndOrder& order : receipt->orders) {
         if (order.epoch > 0) epochs_.raise(order.user, order.epoch, until, time);
     }
+    announced_.forget(operation);
     AtomicCounters::raise(settings_.counters.endings, receipt->sessions);
     settings_.counters.count_ended(reason, receipt->sessions);
     const std::uint32_t count = receipt->sessions;

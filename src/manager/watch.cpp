@@ -23,6 +23,8 @@ constexpr Millis replay_budget{60'000};
 constexpr std::uint32_t poll_batch = 100;
 /// So many polls in a row that SQL did not answer are an outage, worth an entry of its own.
 constexpr int failed_polls_min = 2;
+/// An announced ending that nobody wrote for so long was left by its announcer.
+constexpr Millis announcer_patience{60'000};
 
 }  // namespace
 
@@ -37,24 +39,29 @@ asio::awaitable<void> Core::watch() {
     const Millis poll_interval = settings_.options.endings.poll_interval;
     asio::steady_timer pause(settings_.executor);
     Deadline poll_at = deadline_in(poll_interval);
+    Deadline emergencies_at{};
     for (;;) {
         pause.expires_after(std::min(journal_look, poll_interval));
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
         if (ports_.journal && ports_.journal->changed())
             static_cast<void>(co_await take_news(deadline_in(news_budget)));
+        if (std::chrono::steady_clock::now() >= emergencies_at) {
+            co_await look_at_emergencies();
+            emergencies_at = deadline_in(poll_interval / 2);
+        }
         if (std::chrono::steady_clock::now() < poll_at) continue;
-        co_await poll();
+        static_cast<void>(co_await poll());
         poll_at = deadline_in(poll_interval);
     }
 }
 
 /// One look at SQL: what ended elsewhere, and whether what waits can go.
-asio::awaitable<void> Core::poll() {
+asio::awaitable<bool> Core::poll() {
     const auto sequences = co_await ports_.archive->sequences(deadline_in(poll_budget));
     if (!sequences) {
         Error why = sequences.error();
         co_await note_failed_poll(std::move(why));
-        co_return;
+        co_return false;
     }
     failed_polls_ = 0;
     // Reading may work where writing does not: then what waits finds out.
@@ -63,7 +70,7 @@ asio::awaitable<void> Core::poll() {
     for (std::size_t shard = 0; shard < std::min(seen_.size(), sequences->size()); ++shard) {
         if ((*sequences)[shard] > seen_[shard]) {
             const auto learned = co_await learn(static_cast<std::uint8_t>(shard));
-            if (!learned) co_return;
+            if (!learned) co_return false;
         }
         // A database restored from before them counts anew.
         seen_[shard] = (*sequences)[shard];
@@ -75,6 +82,41 @@ asio::awaitable<void> Core::poll() {
     if (!compared() && ports_.store->connection_number() > 0) {
         next_synchronisation_ = {};
         co_await ready(deadline_in(poll_budget));
+    }
+    co_return true;
+}
+
+Task<bool> Core::know_emergencies(Deadline deadline) {
+    if (!ports_.mass_ending) co_return true;
+    const auto announced = co_await ports_.mass_ending->announced(deadline);
+    if (!announced) co_return announced.error();
+    announced_.add(*announced);
+    co_return true;
+}
+
+/// An outage is for `poll` to note; what is announced stays so.
+asio::awaitable<void> Core::look_at_emergencies() {
+    if (!ports_.mass_ending) co_return;
+    std::vector<async::Emergency> written = announced_.all();
+    const auto announced = co_await ports_.mass_ending->announced(deadline_in(poll_budget));
+    if (!announced) co_return;
+    announced_.add(*announced);
+    std::erase_if(written, [&](const async::Emergency& each) {
+        return std::ranges::find(*announced, each.operation, &async::Emergency::operation) !=
+               announced->end();
+    });
+    // Its revocations have to be known before the announcement is forgotten.
+    if (!written.empty() && !co_await poll()) co_return;
+    for (const async::Emergency& each : written) announced_.forget(each.operation);
+    if (announced->empty() || writing_emergency_) co_return;
+    const TimePoint time = co_await ending_time(deadline_in(poll_budget));
+    for (const async::Emergency& each : *announced) {
+        if (each.taken + announcer_patience > time) continue;
+        writing_emergency_ = true;
+        asio::co_spawn(
+            settings_.executor, [self = shared_from_this(), each] { return self->take_over(each); },
+            runtime::unattended("an ending of many that its announcer left"));
+        co_return;
     }
 }
 

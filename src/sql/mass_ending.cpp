@@ -13,12 +13,38 @@
 namespace vedfolnir::sql {
 namespace {
 
+constexpr TimePoint latest{Millis(std::numeric_limits<std::int64_t>::max())};
+/// Each is refused session by session; more than one at a time is an accident already.
+constexpr std::int64_t emergencies_max = 16;
+constexpr std::size_t emergency_columns = 8;
+
 Params scope_params(const EndScope& scope, TimePoint now) {
-    const TimePoint latest{Millis(std::numeric_limits<std::int64_t>::max())};
     return {
         {"now", millis(now)},       {"any_user", std::int64_t{scope.user_id.empty()}},
         {"user_id", scope.user_id}, {"any_place", std::int64_t{scope.place.empty()}},
         {"place", scope.place},     {"begun_before", millis(scope.begun_before.value_or(latest))}};
+}
+
+EndReason read_reason(const Row& row, std::size_t column) {
+    for (std::size_t i = 0; i < end_reason_count; ++i) {
+        if (const auto reason = static_cast<EndReason>(i); row.text(column) == to_string(reason))
+            return reason;
+    }
+    throw Failure(Errc::internal, "an emergency of an unknown reason");
+}
+
+async::Emergency read_emergency(const Row& row) {
+    async::Emergency emergency;
+    emergency.operation = read_handle(row, 0).bytes;
+    emergency.announced = moment(row.integer(1));
+    emergency.taken = moment(row.integer(2));
+    emergency.scope.user_id = row.text(3);
+    emergency.scope.place = row.text(4);
+    if (const TimePoint before = moment(row.integer(5)); before != latest)
+        emergency.scope.begun_before = before;
+    emergency.reason = read_reason(row, 6);
+    emergency.actor = row.text(7);
+    return emergency;
 }
 
 /// Takes the sequences of one shard and writes its revocations.
@@ -114,6 +140,7 @@ void write_scope_events(Connection& db, const Auditor& auditor, const EndScope& 
 
 async::EndReceipt end_all(Connection& db, const Auditor& auditor, const EndScope& scope,
                           EndReason reason, const async::AuditEvent& event, TimePoint until) {
+    db.execute("emergency_remove", {{"operation", hex(event.operation)}});
     const auto seen = db.query("audit_operation_seen", 1, {{"operation", hex(event.operation)}});
     if (!seen.empty() && seen.front().cell(0)) return receipt_of(db, ended_by(db, event), event);
     // Nobody begins or ends a session meanwhile, so that none slips through.
@@ -144,6 +171,41 @@ async::Task<ScopeCount> SqlMassEnding::count(EndScope scope, TimePoint now, Dead
                           static_cast<std::uint64_t>(row.integer(1))};
     };
     return database_->read<ScopeCount>(std::move(work), deadline);
+}
+
+async::Task<bool> SqlMassEnding::announce(async::Emergency emergency, Deadline deadline) {
+    std::function<bool(Connection&)> work = [emergency = std::move(emergency)](Connection& db) {
+        const EndScope& scope = emergency.scope;
+        db.execute("emergency_add", {{"operation", hex(emergency.operation)},
+                                     {"at", millis(emergency.announced)},
+                                     {"user_id", scope.user_id},
+                                     {"place", scope.place},
+                                     {"begun_before", millis(scope.begun_before.value_or(latest))},
+                                     {"reason", std::string(to_string(emergency.reason))},
+                                     {"actor", emergency.actor}});
+        return true;
+    };
+    return database_->write<bool>(std::move(work), deadline);
+}
+
+async::Task<std::vector<async::Emergency>> SqlMassEnding::announced(Deadline deadline) {
+    std::function<std::vector<async::Emergency>(Connection&)> work = [](Connection& db) {
+        std::vector<async::Emergency> found;
+        for (const Row& row :
+             db.query("emergencies_list", emergency_columns, {{"page", emergencies_max}}))
+            found.push_back(read_emergency(row));
+        return found;
+    };
+    return database_->watch<std::vector<async::Emergency>>(std::move(work), deadline);
+}
+
+async::Task<bool> SqlMassEnding::take(async::Emergency seen, TimePoint now, Deadline deadline) {
+    std::function<bool(Connection&)> work = [seen = std::move(seen), now](Connection& db) {
+        return db.execute("emergency_take", {{"operation", hex(seen.operation)},
+                                             {"seen", millis(seen.taken)},
+                                             {"now", millis(now)}}) == 1;
+    };
+    return database_->write<bool>(std::move(work), deadline);
 }
 
 async::Task<async::EndReceipt> SqlMassEnding::end_scope(EndScope scope, EndReason reason,

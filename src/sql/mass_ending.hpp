@@ -16,6 +16,11 @@ public:
 
     [[nodiscard]] async::Task<ScopeCount> count(EndScope scope, TimePoint now,
                                                 Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> announce(async::Emergency emergency,
+                                             Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<async::Emergency>> announced(Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> take(async::Emergency seen, TimePoint now,
+                                         Deadline deadline) override;
     [[nodiscard]] async::Task<async::EndReceipt> end_scope(EndScope scope, EndReason reason,
                                                            async::AuditEvent event, TimePoint until,
                                                            Deadline deadline) override;

@@ -155,5 +155,46 @@ TEST_P(MassEnding, of_a_place_or_an_age_ends_single_sessions_and_no_epoch) {
     EXPECT_EQ(run(client_->archive().epoch_of(tag(1), soon())), 0U);
 }
 
+// ids: S106
+TEST_P(MassEnding, is_announced_until_it_is_written_and_taken_over_by_one) {
+    async::Emergency emergency;
+    emergency.operation.fill(1);
+    emergency.scope.place = "2001:db8::1";
+    emergency.scope.begun_before = ArchiveClient::start();
+    emergency.reason = EndReason::ended_by_operator;
+    emergency.actor = "operator Ö";
+    emergency.announced = emergency.taken = ArchiveClient::start();
+    async::Emergency of_all;
+    of_all.operation.fill(2);
+    of_all.announced = of_all.taken = ArchiveClient::start() + Millis{1};
+    EXPECT_TRUE(run(ending_->announce(emergency, soon())));
+    EXPECT_TRUE(run(ending_->announce(of_all, soon())));
+
+    auto found = run(ending_->announced(soon()));
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found[0].operation, emergency.operation);
+    EXPECT_EQ(found[0].scope.user_id, "");
+    EXPECT_EQ(found[0].scope.place, emergency.scope.place);
+    EXPECT_EQ(found[0].scope.begun_before, emergency.scope.begun_before);
+    EXPECT_EQ(found[0].reason, emergency.reason);
+    EXPECT_EQ(found[0].actor, emergency.actor);
+    EXPECT_EQ(found[0].announced, emergency.announced);
+    EXPECT_EQ(found[0].taken, emergency.taken);
+    EXPECT_EQ(found[1].scope.begun_before, std::nullopt);
+    EXPECT_EQ(open_sessions(), users * each);
+
+    const TimePoint later = emergency.taken + std::chrono::minutes(2);
+    EXPECT_TRUE(run(ending_->take(found[0], later, soon())));
+    EXPECT_FALSE(run(ending_->take(found[0], later, soon())));
+    EXPECT_EQ(run(ending_->announced(soon()))[0].taken, later);
+
+    EXPECT_GT(end(emergency.scope, 1).sessions, 0U);
+    found = run(ending_->announced(soon()));
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].operation, of_all.operation);
+    end({}, 2);
+    EXPECT_TRUE(run(ending_->announced(soon())).empty());
+}
+
 }  // namespace
 }  // namespace vedfolnir::test

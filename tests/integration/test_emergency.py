@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -104,6 +105,56 @@ def test_address_and_age_name_single_sessions(shop: Stack) -> None:
 def test_a_scope_has_to_be_said(shop: Stack) -> None:
     for arguments in ((), ("--all", "--user", "1"), ("--older-than", "soon")):
         assert emergency(shop, *arguments).returncode == WRONG_USAGE
+
+
+def announce(shop: Stack, operation: str, taken: str) -> None:
+    """What `emergency end --all` does first. `taken`: when, as an expression of SQL, in seconds."""
+    with sqlite3.connect(shop.folder / "state" / "sessions.db", timeout=30) as database:
+        database.execute(
+            "INSERT INTO emergencies VALUES"
+            f" (?, unixepoch() * 1000 + 1000, ({taken}) * 1000, '', '', ?, 'security', 'oncall')",
+            (operation, 2**63 - 1),
+        )
+
+
+@pytest.mark.ids("S106", "V29")
+@pytest.mark.parametrize("redis", ["up", "down"])
+def test_who_is_announced_is_refused_everywhere_before_it_is_written(
+    make_stack: Callable[[], Stack], redis: str
+) -> None:
+    shop = make_stack()
+    with shop.serve():
+        browsers = signed_in(shop, 811, 812, 813)
+        if redis == "down":
+            shop.redis.stop()
+            assert who(browsers) == ["811", "812", "813"]
+        announce(shop, "a1" * 16, "unixepoch()")
+        stack.wait_until(lambda: set(who(browsers)) == {"nobody"}, "all are refused")
+        assert shop.sql("SELECT COUNT(*) FROM sessions WHERE ended_ms IS NOT NULL") == [(0,)]
+        stack.wait_until(
+            lambda: shop.sql("SELECT unixepoch() * 1000 > announced_ms FROM emergencies") == [(1,)],
+            "logins count again",
+        )
+        (later,) = signed_in(shop, 811)
+        assert who([later]) == ["811"]
+
+
+@pytest.mark.ids("S106", "R9")
+def test_what_its_announcer_left_is_written_once(make_stack: Callable[[], Stack]) -> None:
+    shop = make_stack()
+    with shop.serve():
+        browsers = signed_in(shop, 821, 822)
+        announce(shop, "a2" * 16, "unixepoch() - 3600")
+        stack.wait_until(
+            lambda: shop.sql("SELECT COUNT(*) FROM emergencies") == [(0,)], "it is written"
+        )
+        assert who(browsers) == ["nobody", "nobody"]
+        ended = "SELECT COUNT(*) FROM sessions WHERE end_reason = 'security'"
+        assert shop.sql(ended) == [(2,)]
+        assert shop.sql("SELECT COUNT(*) FROM audit_events WHERE type = 'session.ended'") == [(2,)]
+        assert shop.sql("SELECT COUNT(*) FROM audit_events WHERE type = 'sessions.ended'") == [(1,)]
+        (again,) = signed_in(shop, 821)
+        assert who([again]) == ["821"]
 
 
 @pytest.mark.ids("S106", "V29")

@@ -11,6 +11,10 @@ namespace {
 
 namespace json = boost::json;
 
+/// From so many on it takes longer than anybody waits without being told; and how many a second are written, about.
+constexpr std::uint64_t many = 10'000;
+constexpr std::uint64_t written_each_second = 5'000;
+
 struct Arguments {
     bool all = false;
     std::string user;
@@ -77,6 +81,15 @@ ExitCode end_user(const Context& context, const SessionManager& manager, const s
     return report(context, count, *ending);
 }
 
+void say_how_long(const SessionManager& manager, const EndScope& scope) {
+    const auto count = manager.count_scope(scope);
+    if (!count || count->sessions < many) return;
+    fmt::print(stderr,
+               "{} sessions: all processes refuse them within a second; their endings are written "
+               "in about {} s\n",
+               count->sessions, count->sessions / written_each_second);
+}
+
 ExitCode end(const Context& context, const Arguments& arguments) {
     ExitCode code{};
     const auto scope = scope_of(context, arguments, code);
@@ -86,6 +99,7 @@ ExitCode end(const Context& context, const Arguments& arguments) {
     if (!arguments.yes) return dry_run(context, *manager, *scope);
     if (!scope->user_id.empty() && scope->whole_users())
         return end_user(context, *manager, scope->user_id);
+    say_how_long(*manager, *scope);
     const auto ended = manager->end_scope(*scope, EndReason::security, operator_name());
     if (!ended) return context.console.fail(ended.error());
     return report(context, ended->sessions, ended->ending);

@@ -1,0 +1,31 @@
+// Endings of many sessions that are announced and not written yet (async::Emergency).
+#pragma once
+
+#include "model/payload.hpp"
+#include "model/record.hpp"
+#include "vedfolnir/async/mass_ending.hpp"
+
+#include <atomic>
+#include <shared_mutex>
+#include <vector>
+
+namespace vedfolnir::manager {
+
+/// Thread-safe; `refuses`, which every load asks, takes no lock while nothing is announced.
+class Announced {
+public:
+    /// Whether one of them names this session. Anonymous ones are never named.
+    [[nodiscard]] bool refuses(const model::RecordHeader& header,
+                               const model::ManagerFields& manager) const;
+
+    void add(const std::vector<async::Emergency>& emergencies);
+    void forget(const OperationId& operation);
+    [[nodiscard]] std::vector<async::Emergency> all() const;
+
+private:
+    mutable std::shared_mutex mutex_;
+    std::vector<async::Emergency> announced_;
+    std::atomic<bool> any_{false};
+};
+
+}  // namespace vedfolnir::manager

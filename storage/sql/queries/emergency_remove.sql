@@ -1,0 +1,3 @@
+-- Purpose: an announced ending is written.
+-- Parameters: operation.
+DELETE FROM emergencies WHERE operation = :operation
