@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <pwd.h>
@@ -100,6 +101,15 @@ std::string shortened(std::string_view text, std::size_t columns_max) {
         if (begins && shown++ == columns_max - dots.size()) break;
     }
     return std::string(text.substr(0, end)).append(dots);
+}
+
+std::function<bool()> every_two_seconds() {
+    using Clock = std::chrono::steady_clock;
+    return [next = Clock::now() + Seconds{2}]() mutable {
+        if (Clock::now() < next) return false;
+        next = Clock::now() + Seconds{2};
+        return true;
+    };
 }
 
 std::string operator_name() {

@@ -3,6 +3,7 @@
 
 #include "vedfolnir/types.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,9 @@ namespace vedfolnir::cli {
 
 /// At most so many columns: what is longer ends with three dots.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t columns_max);
+
+/// True once two seconds have passed, and every two seconds from then on: whoever waits should see that something goes on.
+[[nodiscard]] std::function<bool()> every_two_seconds();
 
 /// `operator:<login name>` of who runs the command, for the audit trail.
 [[nodiscard]] std::string operator_name();

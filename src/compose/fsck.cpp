@@ -117,9 +117,14 @@ private:
         report_.add({defect, std::move(where), repaired});
     }
 
+    void tell_progress(std::uint64_t seen, std::string_view of_what) const {
+        if (wanted_.progress) wanted_.progress(seen, of_what);
+    }
+
     /// The whole keyspace once: records, or what lists them.
     Task<bool> walk(bool sets) {
         std::uint64_t cursor = 0;
+        std::uint64_t seen = 0;
         std::vector<redis::Surveyed> records;
         do {
             if (std::chrono::steady_clock::now() >= deadline_)
@@ -127,6 +132,7 @@ private:
             auto scanned = co_await redis_.scan(cursor, soon());
             if (!scanned) co_return scanned.error();
             cursor = scanned->cursor;
+            seen += scanned->keys.size();
             for (redis::Surveyed& key : scanned->keys) {
                 if (!sets) {
                     ++report_.keys;
@@ -144,6 +150,7 @@ private:
                 const auto checked = co_await check_records(std::move(batch));
                 if (!checked) co_return checked.error();
             }
+            tell_progress(seen, sets ? "keys again, for their lists" : "keys");
         } while (cursor != 0);
         co_return true;
     }
@@ -364,6 +371,7 @@ private:
             if (!rows) co_return rows.error();
             report_.rows += rows->size();
             if (const auto done = co_await check_rows(*rows); !done) co_return done.error();
+            tell_progress(report_.rows, "rows");
             if (rows->size() < row_page) co_return true;
             query.after = rows->back().handle;
         }
@@ -414,6 +422,7 @@ private:
                 }
                 found(Defect::copy_unreadable, copy.key.text(), repaired);
             }
+            tell_progress(report_.copies, "copies");
             if (copies->size() < page) co_return true;
         }
     }

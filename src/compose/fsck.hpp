@@ -5,7 +5,10 @@
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/result.hpp"
 
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace vedfolnir::compose {
 
@@ -13,6 +16,8 @@ struct FsckOptions {
     bool repair = false;
     std::string actor;  ///< For the audit trail.
     Millis budget{3'600'000};
+    /// How many of what were looked at, after each batch: "keys", "keys again, for their lists", "rows", "copies".
+    std::function<void(std::uint64_t seen, std::string_view of_what)> progress{};
 };
 
 /// Blocks. Safe beside running applications: what looks wrong only because something is under way is given time. What was

@@ -5,7 +5,6 @@
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdio>
 #include <utility>
 
@@ -68,11 +67,8 @@ boost::json::value detail_json(const std::string& detail) {
 }
 
 compose::Progress progress_on_stderr() {
-    using Clock = std::chrono::steady_clock;
-    return [next = Clock::now() + Seconds{2}](std::uint64_t done, std::uint64_t total) mutable {
-        if (Clock::now() < next) return;
-        next = Clock::now() + Seconds{2};
-        fmt::print(stderr, "{} of {} entries\n", done, total);
+    return [due = every_two_seconds()](std::uint64_t done, std::uint64_t total) {
+        if (due()) fmt::print(stderr, "{} of {} entries\n", done, total);
     };
 }
 

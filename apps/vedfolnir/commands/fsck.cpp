@@ -9,6 +9,7 @@
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <memory>
 
 namespace vedfolnir::cli {
@@ -74,8 +75,11 @@ ExitCode fsck(const Context& context, bool repair) {
     if (!settings) return code;
     if (const auto completed = compose::complete(settings->options); !completed)
         return context.console.fail(completed.error());
-    const auto report =
-        compose::fsck(settings->options, {.repair = repair, .actor = operator_name()});
+    compose::FsckOptions wanted{.repair = repair, .actor = operator_name()};
+    wanted.progress = [due = every_two_seconds()](std::uint64_t seen, std::string_view of_what) {
+        if (due()) fmt::print(stderr, "{} {}\n", seen, of_what);
+    };
+    const auto report = compose::fsck(settings->options, wanted);
     if (!report) return refused(context, report.error());
     if (context.console.json)
         print_json(context, *report, repair);
