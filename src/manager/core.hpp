@@ -345,6 +345,7 @@ private:
     Deadline ask_archive_at_{};
     bool journal_read_ = false;
     bool replaying_ = false;
+    std::size_t replay_batch_ = 25;    ///< Of the journal, for whose entries SQL has time at once.
     std::vector<std::uint64_t> seen_;  ///< Sequences up to which endings are known here.
     int failed_polls_ = 0;             ///< In a row.
     static constexpr std::chrono::minutes key_trouble_again{5};

@@ -29,7 +29,7 @@ constexpr Millis replay_budget{60'000};
 constexpr Millis turn_budget{1'000};
 constexpr Millis batch_budget{5'000};
 constexpr Millis closing_budget{2'000};
-constexpr std::size_t replay_batch = 100;
+constexpr std::size_t replay_batch_max = 100;
 
 /// SQL could not be asked, or not say: as opposed to a refusal.
 bool is_away(const Error& error) {
@@ -230,9 +230,8 @@ asio::awaitable<bool> Core::replay_turn(Deadline deadline) {
 asio::awaitable<std::uint64_t> Core::replay_entries(std::vector<async::Deferred> entries,
                                                     Deadline deadline) {
     std::size_t done = 0;
-    std::size_t batch_max = replay_batch;
     while (done < entries.size() && std::chrono::steady_clock::now() < deadline) {
-        const auto count = std::min(batch_max, entries.size() - done);
+        const auto count = std::min(replay_batch_, entries.size() - done);
         const auto begin = entries.begin() + static_cast<std::ptrdiff_t>(done);
         std::vector<async::Deferred> batch(begin, begin + static_cast<std::ptrdiff_t>(count));
         const auto until = deadline_in(batch_budget);
@@ -243,15 +242,17 @@ asio::awaitable<std::uint64_t> Core::replay_entries(std::vector<async::Deferred>
             co_await apply_replayed(std::move(*receipt), until);
             runtime::fail_point("replay.applied");
             done += count;
-            batch_max = replay_batch;
+            replay_batch_ = std::min(replay_batch_ + 1 + replay_batch_ / 4, replay_batch_max);
             continue;
         }
         if (is_away(receipt.error())) {
             ask_archive_at_ = deadline_in(ask_again);
+            // Of a database that is slow now, all of them together might never be taken.
+            replay_batch_ = std::max<std::size_t>(1, count / 2);
             break;
         }
         if (count > 1) {
-            batch_max = 1;  // one of them cannot be written: which?
+            replay_batch_ = 1;  // one of them cannot be written: which?
             continue;
         }
         Error why = receipt.error();

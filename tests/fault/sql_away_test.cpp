@@ -294,13 +294,41 @@ TEST_F(SqlAway, pending_logout_that_redis_took_late_is_not_undone_by_the_copy_in
     EXPECT_EQ(look(elsewhere, cookie), Seen::valid);
 
     const WriteLock lock(database());
-    server.freeze();
+    // Refused, where a frozen server would do it later all the same.
+    server.admin({"CONFIG", "SET", "min-replicas-to-write", "1"});
     const auto result = manager.commit(*session, request(cookie));
     ASSERT_TRUE(result.has_value()) << result.error().detail;
     EXPECT_EQ(result->ending, Ending::pending);
-    server.thaw();
+    server.admin({"CONFIG", "SET", "min-replicas-to-write", "0"});
     EXPECT_TRUE(eventually([&] { return live_records(server) == 0; }, std::chrono::seconds(30)));
     EXPECT_EQ(look_patiently(elsewhere, cookie), Seen::none);
+}
+
+// ids: F17 R3 R9 I6
+TEST_F(SqlAway, journal_ends_on_an_sql_that_has_become_slow) {
+    SqlServer sql(SqlEngine::postgresql);
+    const std::string name = sql.fresh_database();
+    ManagerOptions usual = options();
+    usual.sql.url = sql.url(name);
+    ASSERT_FALSE(sign_in(open(usual), "first").empty());
+    ManagerOptions hasty = usual;
+    hasty.sql.statement_timeout = Millis{500};
+    const SessionManager manager = open(hasty);
+    const auto shell = sql.shell(name);
+    shell->run("BEGIN");
+    shell->run("LOCK TABLE shards IN ACCESS EXCLUSIVE MODE");
+    for (int user = 0; user < 60; ++user)
+        ASSERT_FALSE(sign_in(manager, std::to_string(user)).empty());
+    EXPECT_GE(waiting(), 120U);
+
+    // Sixty rows take longer than a transaction may.
+    shell->run("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+               "'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END'");
+    shell->run(
+        "CREATE TRIGGER slow BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION slow()");
+    shell->run("COMMIT");
+    EXPECT_TRUE(eventually([&] { return waiting() == 0; }, std::chrono::seconds(30)));
+    EXPECT_EQ(users_of(manager, "session.created").size(), 61U);
 }
 
 // ids: F17 R9 I4
