@@ -34,6 +34,13 @@ bool same_write(const std::string& a, const std::string& b) {
            first->generation == second->generation;
 }
 
+/// A database that is slow has no time for so many at once, and would never have: then half of them are tried.
+bool is_too_much(const Error& error, std::uint32_t& batch) {
+    if (error.outage != Outage::none || batch == 1) return false;
+    batch /= 2;
+    return true;
+}
+
 /// What became of one record; empty: it has to be read anew.
 std::optional<Settled> settle(AheadRow row, const RestoreReply& reply, ReturnReport& report) {
     Settled settled;
@@ -93,23 +100,26 @@ void ReturnReport::add(const ReturnReport& other) noexcept {
 
 Task<ReturnReport> Resilient::reconcile() {
     ReturnReport report;
+    std::uint32_t batch = settings_.options.batch_max;
     for (int pass = 0; pass < passes_max; ++pass) {
         std::optional<StoreKey> after;
         std::uint32_t seen = 0;
         std::uint32_t settled = 0;
         for (;;) {
-            auto rows = co_await parts_.database->ahead(after, settings_.options.batch_max,
-                                                        deadline_in(step_budget));
+            auto rows = co_await parts_.database->ahead(after, batch, deadline_in(step_budget));
+            if (!rows && is_too_much(rows.error(), batch)) continue;
             if (!rows) co_return rows.error();
             if (rows->empty()) break;
             const auto count_of_page = static_cast<std::uint32_t>(rows->size());
-            after = rows->back().key;
+            const auto next = rows->back().key;
             const auto page = co_await reconcile_page(std::move(*rows));
+            if (!page && is_too_much(page.error(), batch)) continue;
             if (!page) co_return page.error();
+            after = next;
             report.add(page->report);
             seen += count_of_page;
             settled += page->settled;
-            if (count_of_page < settings_.options.batch_max) break;
+            if (count_of_page < batch) break;
         }
         if (settled == seen) break;
     }

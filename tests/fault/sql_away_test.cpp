@@ -331,6 +331,29 @@ TEST_F(SqlAway, journal_ends_on_an_sql_that_has_become_slow) {
     EXPECT_EQ(users_of(manager, "session.created").size(), 61U);
 }
 
+// ids: F17 S36 I6
+TEST_F(SqlAway, return_of_redis_ends_on_an_sql_that_has_become_slow) {
+    SqlServer sql(SqlEngine::postgresql);
+    const std::string name = sql.fresh_database();
+    ManagerOptions usual = options();
+    usual.sql.url = sql.url(name);
+    const SessionManager manager = open(usual);
+    ASSERT_TRUE(manager.set_fallback(FallbackMode::on, "operator:test"));
+    for (int user = 0; user < 60; ++user)
+        ASSERT_FALSE(sign_in(manager, std::to_string(user)).empty());
+    EXPECT_EQ(manager.fallback_status()->state.ahead, 60U);
+
+    // To tell of sixty takes longer than a step may.
+    const auto shell = sql.shell(name);
+    shell->run("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+               "'BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END'");
+    shell->run("CREATE TRIGGER slow BEFORE UPDATE ON records FOR EACH ROW EXECUTE FUNCTION slow()");
+    ASSERT_TRUE(manager.set_fallback(FallbackMode::automatic, "operator:test"));
+    EXPECT_TRUE(eventually([&] { return manager.fallback_status()->state.ahead == 0; },
+                           std::chrono::seconds(30)));
+    EXPECT_EQ(live_records(server), 60U);
+}
+
 // ids: F17 R9 I4
 TEST_F(SqlAway, event_whose_commit_was_not_confirmed_is_in_the_audit_once) {
     SqlServer sql(SqlEngine::postgresql);
