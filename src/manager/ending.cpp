@@ -175,13 +175,19 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
         const auto raised = co_await raise_sequences(std::move(marks), now, deadline);
         if (!raised) co_return raised.error();
     }
-    // One more than there is room for, so that the table knows whether it is complete.
-    const auto raised = co_await ports_.archive->epochs(
-        now - settings_.options.lifetimes.absolute - settings_.options.lifetimes.clock_skew_max,
-        static_cast<std::uint32_t>(settings_.options.endings.epochs_max + 1), deadline);
-    if (!raised) co_return raised.error();
-    for (const async::UserEpoch& epoch : *raised)
-        epochs_.raise(epoch.user, epoch.epoch, denied_until(epoch.raised), now);
+    // Read once, and learned from then on: there may be more of them than can be read before somebody gets an answer.
+    const bool learned =
+        compared_opening_ == opening && settings_.options.endings.poll_interval > Millis{0};
+    if (!learned) {
+        const Lifetimes& lifetimes = settings_.options.lifetimes;
+        // One more than there is room for, so that the table knows whether it is complete.
+        const auto limit = static_cast<std::uint32_t>(settings_.options.endings.epochs_max + 1);
+        const auto raised = co_await ports_.archive->epochs(
+            now - lifetimes.absolute - lifetimes.clock_skew_max, limit, deadline);
+        if (!raised) co_return raised.error();
+        for (const async::UserEpoch& epoch : *raised)
+            epochs_.raise(epoch.user, epoch.epoch, denied_until(epoch.raised), now);
+    }
     compared_opening_ = opening;
     compared_ = connection;
     if (taken && ports_.store->connection_number() == connection) co_await attest_store();

@@ -354,6 +354,27 @@ TEST_F(SqlAway, return_of_redis_ends_on_an_sql_that_has_become_slow) {
     EXPECT_EQ(live_records(server), 60U);
 }
 
+// ids: R5 C09 I6
+TEST_F(SqlAway, epochs_that_were_read_once_are_not_waited_for_when_redis_restarts) {
+    RedisServer kept({.settings = {"appendonly yes", "appendfsync always"}});
+    point_to(kept);
+    ManagerOptions usual = options();
+    usual.jobs.run = false;
+    const SessionManager manager = open(usual);
+    const std::string cookie = sign_in(manager, "7");
+    EXPECT_EQ(look(manager, cookie), Seen::valid);
+    // As if there were more of them than can be read in time.
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(database().c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, "ALTER TABLE user_epochs RENAME TO away", nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(db);
+
+    kept.kill();
+    kept.start();
+    EXPECT_EQ(look_patiently(manager, cookie), Seen::valid);
+}
+
 // ids: F17 R9 I4
 TEST_F(SqlAway, event_whose_commit_was_not_confirmed_is_in_the_audit_once) {
     SqlServer sql(SqlEngine::postgresql);
