@@ -15,6 +15,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,8 @@ private:
         Call call, Deadline deadline);
     [[nodiscard]] Texts record_keys(const StoreKey& key, const std::string& record) const;
     [[nodiscard]] Call restore_call(async::RestoreItem item, Millis skew_max) const;
+    /// Of one shard.
+    [[nodiscard]] Call restore_call(std::span<async::RestoreItem> items, Millis skew_max) const;
     void refresh_clock();
 
     boost::asio::any_io_executor executor_;

@@ -11,7 +11,7 @@
 
 -- A record without a time to live is a fault that `vedfolnir fsck` repairs; it must not keep the sweep from the rest.
 local without_end = 86400000
-local look_again = 1000
+local look_again = 10000
 
 local function due(keys, args)
     local now = server_time()

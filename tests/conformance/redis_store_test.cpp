@@ -242,6 +242,7 @@ TEST_P(RedisKeys, functions_carry_the_flags_that_trouble_demands) {
         {"vedfolnir_touch", "allow-oom"},  {"vedfolnir_erase", "allow-oom"},
         {"vedfolnir_end", "allow-oom"},    {"vedfolnir_list", "no-writes"},
         {"vedfolnir_info", "no-writes"},   {"vedfolnir_restore", ""},
+        {"vedfolnir_restore_many", ""},
         {"vedfolnir_lease", "allow-oom"},  {"vedfolnir_due", "allow-oom"},
         {"vedfolnir_forget", "allow-oom"}, {"vedfolnir_drained", "allow-oom"}};
     const auto libraries = server().admin({"FUNCTION", "LIST"});

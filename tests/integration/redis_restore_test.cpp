@@ -54,15 +54,17 @@ protected:
     }
 
     async::RestoreReply restore(const Stored& record, std::uint64_t sequence = 0) {
-        async::RestoreItem item{record.key, record.bytes(), ttl, sequence};
-        std::vector<async::RestoreItem> items;
-        items.push_back(std::move(item));
+        const auto replies = restore_all({{record.key, record.bytes(), ttl, sequence}});
+        return replies.empty() ? async::RestoreReply{} : replies.front();
+    }
+    std::vector<async::RestoreReply> restore_all(std::vector<async::RestoreItem> items) {
+        const auto count = items.size();
         auto replies = work_.run(work_.store().restore(std::move(items), skew, soon()));
-        if (!replies || replies->size() != 1) {
+        if (!replies || replies->size() != count) {
             ADD_FAILURE() << (replies ? "another number of replies" : replies.error().detail);
             return {};
         }
-        return replies->front();
+        return *replies;
     }
     std::optional<std::string> load(const Stored& record) { return work_.load(record).value(); }
 
@@ -235,6 +237,107 @@ TEST_F(RedisRestore, a_clock_far_ahead_is_rejected) {
     record.header.clock = model::next_clock(0, now() + skew + Millis{5'000});
     EXPECT_EQ(restore(record).status, RestoreStatus::skewed);
     EXPECT_FALSE(load(record).has_value());
+}
+
+/// What stands in Redis before something is put back, and what is.
+struct Attempt {
+    std::vector<Stored> standing;
+    std::vector<async::RestoreItem> items;
+    std::vector<Stored> records;
+};
+
+// ids: R6 R12 S36
+TEST_F(RedisRestore, many_at_once_come_to_what_each_comes_to_alone) {
+    const Seeds seeds(50);
+    for (const std::uint64_t seed : seeds) {
+        std::mt19937_64 random(seed);
+        Attempt attempt;
+        for (std::uint8_t number = 1; number <= 90; ++number) {
+            Stored record = of_user(number);
+            record.header.user.bytes[15] = static_cast<std::uint8_t>(random() % 5);
+            record.header.epoch = random() % 3;
+            if (random() % 12 == 0)
+                record.header.clock = model::next_clock(0, now() + skew + Millis{60'000});
+            const auto before = random() % 5;
+            Stored stands = record;
+            if (before == 1) ++stands.header.generation;
+            if (before == 2) --stands.header.generation;
+            if (before == 3) stands.header.operation.fill(9);
+            stands.header.last_seen += Millis(static_cast<long>(random() % 3) * 1'000 - 1'000);
+            if (before > 0) attempt.standing.push_back(stands);
+            attempt.items.push_back({record.key, record.bytes(), ttl, 1 - random() % 15 / 14});
+            attempt.records.push_back(std::move(record));
+        }
+        const auto prepared = [&] {
+            server().admin({"FLUSHALL"});
+            for (const Stored& stands : attempt.standing) static_cast<void>(restore(stands));
+            // The shard's mark is 1, and the epoch of one of the users 2.
+            Stored ended = of_user(200);
+            ended.header.user.bytes[15] = 1;
+            static_cast<void>(end(ended, 1, 2));
+        };
+        const auto listed = [&] {
+            std::vector<async::IndexEntry> all;
+            for (std::uint8_t user = 0; user < 5; ++user) {
+                UserTag tag = of_user(1).header.user;
+                tag.bytes[15] = user;
+                const auto found = work_.run(work_.store().list_user(tag, soon())).value();
+                all.insert(all.end(), found.begin(), found.end());
+            }
+            return all;
+        };
+        prepared();
+        std::vector<async::RestoreReply> alone;
+        for (const async::RestoreItem& item : attempt.items)
+            alone.push_back(restore_all({item}).at(0));
+        std::vector<std::optional<std::string>> stood;
+        for (const Stored& record : attempt.records) stood.push_back(load(record));
+        const auto listed_alone = listed();
+
+        prepared();
+        const auto together = restore_all(attempt.items);
+        ASSERT_EQ(together.size(), alone.size());
+        for (std::size_t i = 0; i < alone.size(); ++i) {
+            EXPECT_EQ(together[i].status, alone[i].status) << i << ", " << seeds.words(seed);
+            EXPECT_EQ(together[i].current, alone[i].current) << i << ", " << seeds.words(seed);
+            EXPECT_EQ(load(attempt.records[i]), stood[i]) << i << ", " << seeds.words(seed);
+        }
+        const auto listed_together = listed();
+        ASSERT_EQ(listed_together.size(), listed_alone.size()) << seeds.words(seed);
+        for (std::size_t i = 0; i < listed_alone.size(); ++i)
+            EXPECT_EQ(listed_together[i].key, listed_alone[i].key) << seeds.words(seed);
+    }
+}
+
+// ids: R6 S36
+TEST_F(RedisRestore, of_many_none_is_put_back_where_something_else_stands_under_a_key) {
+    const Stored first = of_user(1);
+    const Stored second = of_user(2);
+    const redis::Keyspace keys("vedfolnir:session:");
+    server().admin({"SET", keys.record(second.key), "no record"});
+    std::vector<async::RestoreItem> items{{first.key, first.bytes(), ttl, 0},
+                                          {second.key, second.bytes(), ttl, 0}};
+    const auto replies = work_.run(work_.store().restore(std::move(items), skew, soon()));
+    ASSERT_FALSE(replies);
+    EXPECT_NE(replies.error().detail.find("stored record"), std::string::npos);
+    EXPECT_FALSE(load(first).has_value());
+    EXPECT_TRUE(work_.run(work_.store().list_user(first.header.user, soon())).value().empty());
+}
+
+// ids: S36
+TEST_F(RedisRestore, an_index_lives_as_long_as_its_last_session) {
+    const redis::Keyspace keys("vedfolnir:session:");
+    std::vector<async::RestoreItem> items;
+    TimePoint latest{};
+    for (const int hours : {5, 30, 7}) {
+        Stored record = of_user(static_cast<std::uint8_t>(hours));
+        record.header.absolute_expiry = now() + std::chrono::hours(hours);
+        latest = std::max(latest, record.header.absolute_expiry);
+        items.push_back({record.key, record.bytes(), ttl, 0});
+    }
+    restore_all(std::move(items));
+    EXPECT_EQ(server().admin({"PEXPIRETIME", keys.user(of_user(1).header.user)}).integer,
+              latest.time_since_epoch().count());
 }
 
 // ids: R7 F07 F09
