@@ -47,6 +47,14 @@ std::string utc(TimePoint at) {
                        fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
 }
 
+std::string span(Millis length) {
+    const auto seconds = static_cast<double>(length.count()) / 1000;
+    if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+    if (seconds < 2 * 3600) return fmt::format("{:.0f} min", seconds / 60);
+    if (seconds < 2 * 86400) return fmt::format("{:.1f} h", seconds / 3600);
+    return fmt::format("{:.1f} d", seconds / 86400);
+}
+
 std::string counted(std::size_t count, std::string_view thing) {
     return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }

@@ -18,6 +18,9 @@ namespace vedfolnir::cli {
 /// `3 min ago`, `in 2 h`; `now` within a second.
 [[nodiscard]] std::string relative(TimePoint at, TimePoint now);
 
+/// `56 s`, `12 min`, `2.5 h`, `3.1 d`.
+[[nodiscard]] std::string span(Millis length);
+
 /// `1 error`, `2 errors`.
 [[nodiscard]] std::string counted(std::size_t count, std::string_view thing);
 

@@ -42,8 +42,11 @@ RedisOptions patient(RedisOptions options) {
 /// Lines of `key=value` for machines, readable for people.
 jobs::Observer log_observer() {
     jobs::Observer observer;
-    observer.leadership = [](bool leads, async::Fence fence) {
-        log_line(fmt::format("event=lease state={} fence={}", leads ? "held" : "lost", fence));
+    observer.leadership = [](jobs::Leading now, async::Fence fence) {
+        const auto* state = now == jobs::Leading::held   ? "held"
+                            : now == jobs::Leading::lost ? "lost"
+                                                         : "given_up";
+        log_line(fmt::format("event=lease state={} fence={}", state, fence));
     };
     observer.ran = [](const JobStatus& run) {
         const Millis took(run.finished - run.started);

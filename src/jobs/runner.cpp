@@ -122,7 +122,7 @@ asio::awaitable<bool> Runner::begin_to_lead(async::Fence fence) {
         }
     }
     fence_ = fence;
-    if (settings_.observer.leadership) settings_.observer.leadership(true, fence);
+    if (settings_.observer.leadership) settings_.observer.leadership(Leading::held, fence);
     changed();
     co_return true;
 }
@@ -130,7 +130,8 @@ asio::awaitable<bool> Runner::begin_to_lead(async::Fence fence) {
 void Runner::step_down() {
     if (fence_ == 0) return;
     const auto fence = std::exchange(fence_, 0);
-    if (settings_.observer.leadership) settings_.observer.leadership(false, fence);
+    if (settings_.observer.leadership)
+        settings_.observer.leadership(stopping_ ? Leading::given_up : Leading::lost, fence);
     changed();
 }
 

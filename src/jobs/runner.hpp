@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <random>
@@ -18,9 +19,15 @@
 
 namespace vedfolnir::jobs {
 
+enum class Leading : std::uint8_t {
+    held,
+    lost,     ///< It ended, or somebody else has it.
+    given_up  ///< This runner stops.
+};
+
 /// What happened, for a log. Both may be empty.
 struct Observer {
-    std::function<void(bool leads, async::Fence fence)> leadership{};
+    std::function<void(Leading now, async::Fence fence)> leadership{};
     std::function<void(const JobStatus& run)> ran{};
 };
 

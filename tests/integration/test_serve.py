@@ -140,6 +140,7 @@ def test_a_stop_is_clean_and_frees_the_lease_and_the_pid_file(
         stack.wait_until(first.leads, "it leads")
         first.send(signal.SIGTERM)
         assert first.exit_code() == 0
+        assert "event=lease state=given_up" in first.text()
         assert "event=stop state=clean" in first.text()
         assert not pid_file.exists()
     assert jobs(environment)["leader"] is None

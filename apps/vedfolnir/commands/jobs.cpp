@@ -62,15 +62,13 @@ Colour colour_of(ops::JobHealth health) {
 }
 
 void print_table(const Context& context, const JobsReport& report) {
-    Table table({"JOB", "STATE", "LAST RUN", "TOOK", "NEXT", "LAG", "REMOVED", "LAST", "RUNS",
+    Table table({"JOB", "STATE", "LAST RUN", "TOOK", "NEXT", "LAG", "ITEMS", "LAST TIME", "RUNS",
                  "FAILED", "WHY"});
     for (const JobStatus& job : report.jobs) {
         const auto health = ops::health_of(job, report.now);
         table.add({job.job, std::string(ops::to_string(health)), relative(job.finished, report.now),
                    fmt::format("{} ms", Millis(job.finished - job.started).count()),
-                   relative(job.next_due, report.now),
-                   fmt::format("{:.1f} s",
-                               static_cast<double>(ops::lag_of(job, report.now).count()) / 1000),
+                   relative(job.next_due, report.now), span(ops::lag_of(job, report.now)),
                    fmt::format("{}", job.removed), fmt::format("{}", job.removed_last),
                    fmt::format("{}", job.runs), fmt::format("{}", job.failures), job.detail},
                   colour_of(health));

@@ -86,13 +86,8 @@ std::optional<compose::ReportOrder> order_of(const Context& context, const Argum
 
 std::string date(TimePoint at) { return utc(at).substr(0, 10); }
 
-std::string span(const std::optional<Millis>& length) {
-    if (!length) return "";
-    const auto seconds = static_cast<double>(length->count()) / 1000;
-    if (seconds < 120) return fmt::format("{:.0f} s", seconds);
-    if (seconds < 2 * 3600) return fmt::format("{:.0f} min", seconds / 60);
-    if (seconds < 2 * 86400) return fmt::format("{:.1f} h", seconds / 3600);
-    return fmt::format("{:.1f} d", seconds / 86400);
+std::string span_or_none(const std::optional<Millis>& length) {
+    return length ? span(*length) : "";
 }
 
 /// In the words of a person; a program has `name` and `user_id`.
@@ -208,8 +203,9 @@ void print_csv(const Context& context, const Arguments& arguments,
 }
 
 std::string lengths_text(const Lengths& lengths) {
-    return fmt::format("mean {}, median about {}, 90 % below about {}", span(lengths.mean()),
-                       span(lengths.percentile(50)), span(lengths.percentile(90)));
+    return fmt::format("mean {}, median about {}, 90 % below about {}",
+                       span_or_none(lengths.mean()), span_or_none(lengths.percentile(50)),
+                       span_or_none(lengths.percentile(90)));
 }
 
 std::string ages_text(const Lengths& ages) {
@@ -251,8 +247,9 @@ void print_table(const Context& context, const Arguments& arguments,
     for (const Counted& each : shown)
         table.add({shortened(name_of(each, arguments), name_columns_max),
                    arguments.by == "reason" ? "" : fmt::format("{}", each.begun),
-                   fmt::format("{}", each.ended.count()), span(each.ended.mean()),
-                   span(each.ended.percentile(50)), span(each.ended.percentile(90))});
+                   fmt::format("{}", each.ended.count()), span_or_none(each.ended.mean()),
+                   span_or_none(each.ended.percentile(50)),
+                   span_or_none(each.ended.percentile(90))});
     context.console.print("");
     context.console.print(table);
 }
