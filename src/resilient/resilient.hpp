@@ -148,7 +148,7 @@ private:
     Resilient(boost::asio::any_io_executor executor, Parts parts, Settings settings,
               runtime::AtomicCounters* counters);
 
-    // resilient.cpp: where calls go
+    // resilient.cpp, reads.cpp, writes.cpp: where calls go
     [[nodiscard]] bool away(Need need) const noexcept;
     /// `patient`: the hot store may use up the deadline.
     [[nodiscard]] Attempt attempt(Need need, Deadline deadline, bool patient = false) const;
