@@ -10,6 +10,7 @@
 #include "model/session_id.hpp"
 #include "runtime/run_sync.hpp"
 #include "runtime/runtime.hpp"
+#include "sql/audit_writer.hpp"
 #include "sql/fallback_table.hpp"
 #include "sql/location.hpp"
 #include "sql/sql.hpp"
@@ -56,7 +57,8 @@ std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
 
 // Opens the database as an application would and commits a transaction: lock, disk and schema in one.
 void try_database(const ManagerOptions& options, const std::string& state_dir,
-                  ops::DatabaseFacts& facts, std::optional<FallbackState>& fallback) {
+                  const std::optional<audit::SharedSealer>& sealer, ops::DatabaseFacts& facts,
+                  std::optional<FallbackState>& fallback) {
     runtime::Runtime runtime;
     auto database = sql::make_database(
         options.sql, state_dir, {.statement_timeout = options.sql.statement_timeout, .clock = {}});
@@ -81,9 +83,17 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
     const auto state = runtime::run_sync<FallbackState>(
         runtime, (*database)->read<FallbackState>(std::move(look), deadline), deadline);
     if (state) fallback = *state;
+    if (!sealer) return;
+    std::function<std::optional<bool>(sql::Connection&)> open = [&](sql::Connection& db) {
+        return sql::own_key_opens(db, **sealer);
+    };
+    const auto opens = runtime::run_sync<std::optional<bool>>(
+        runtime, (*database)->read<std::optional<bool>>(std::move(open), deadline), deadline);
+    if (opens) facts.trail_opens = *opens;
 }
 
 ops::DatabaseFacts database_facts(const config::Settings& settings, const std::string& state_dir,
+                                  const std::optional<audit::SharedSealer>& sealer,
                                   std::optional<FallbackState>& fallback) {
     ops::DatabaseFacts facts;
     facts.applies = settings.options.store != StoreKind::memory;
@@ -103,7 +113,7 @@ ops::DatabaseFacts database_facts(const config::Settings& settings, const std::s
     facts.exists = !facts.is_file || facts.mode.has_value();
     // A file that is not there yet is not made by looking.
     if (facts.exists) {
-        try_database(settings.options, state_dir, facts, fallback);
+        try_database(settings.options, state_dir, sealer, facts, fallback);
     } else if (auto fault = sql::folder_fault(*location)) {
         facts.usable = false;
         facts.failure = std::move(fault->detail);
@@ -180,17 +190,21 @@ bool is_uuid(std::string_view text) {
     return true;
 }
 
-// The key ring as the application has it; empty where the settings give none.
-std::optional<crypto::KeyRing> ring_of(const config::Settings& settings,
-                                       const std::string& state_dir) {
+// The keys as the application has them; none where the settings give none.
+KeyOptions keys_of(const config::Settings& settings, const std::string& state_dir) {
     auto keys = settings.options.keys;
     const auto generated = state_dir + "/" + development_key_file;
     // Only a key that is there already: looking makes none.
     if (keys.keys.empty() && settings.options.development && mode_of(generated)) {
         if (auto key = development_key(state_dir)) keys.keys.push_back({1, std::move(*key)});
     }
-    auto ring = crypto::KeyRing::open(keys);
-    return ring ? std::optional(std::move(*ring)) : std::nullopt;
+    return keys;
+}
+
+// Empty where it cannot be had: the checks of the keys say why.
+template <class T>
+std::optional<T> usable(Result<T> made) {
+    return made ? std::optional(std::move(*made)) : std::nullopt;
 }
 
 ops::CookieValueKind kind_of(std::string_view value, const std::string& name,
@@ -223,8 +237,10 @@ ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
     if (facts.redis.used && !has_errors_about(settings, "REDIS_"))
         facts.redis = redis_facts(options.redis);
     facts.fallback.applies = options.fallback.has_value();
-    facts.database = database_facts(settings, directory, facts.fallback.state);
-    const auto ring = ring_of(settings, directory);
+    const auto keys = keys_of(settings, directory);
+    const auto ring = usable(crypto::KeyRing::open(keys));
+    facts.database =
+        database_facts(settings, directory, usable(make_sealer(keys)), facts.fallback.state);
     const bool answers =
         std::any_of(facts.redis.steps.begin(), facts.redis.steps.end(),
                     [](const auto& step) { return step.name == "functions" && step.passed; });

@@ -13,6 +13,7 @@ using Judged = std::optional<Finding>;
 [[nodiscard]] Judged check_configuration(const Facts& facts);
 [[nodiscard]] Judged check_keys(const Facts& facts);
 [[nodiscard]] Judged check_sample(const Facts& facts);
+[[nodiscard]] Judged check_trail_key(const Facts& facts);
 [[nodiscard]] Judged check_secret_files(const Facts& facts);
 [[nodiscard]] Judged check_database(const Facts& facts);
 [[nodiscard]] Judged check_database_file(const Facts& facts);

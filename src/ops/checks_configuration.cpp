@@ -49,8 +49,14 @@ Judged check_keys(const Facts& facts) {
         "make a key with vedfolnir keys generate and set it as VEDFOLNIR_KEY or by VEDFOLNIR_KEY_FILE";
     if (!errors.empty())
         return Finding{"keys", Status::fail, fmt::format("{}", fmt::join(errors, "; ")), make};
-    if (!warnings.empty())
-        return Finding{"keys", Status::warn, fmt::format("{}", fmt::join(warnings, "; ")), make};
+    if (!warnings.empty()) {
+        // Following the other advice there would rename all users.
+        const bool names = warnings.front().starts_with("VEDFOLNIR_INDEX_SECRET");
+        return Finding{"keys", Status::warn, fmt::format("{}", fmt::join(warnings, "; ")),
+                       names ? "leave the oldest key in the ring; only a new installation can set "
+                               "VEDFOLNIR_INDEX_SECRET"
+                             : make};
+    }
     return Finding{"keys", Status::ok, "the key ring is long and varied enough", ""};
 }
 
@@ -71,6 +77,18 @@ Judged check_sample(const Facts& facts) {
         fmt::format("the record of session {} does not open with this key ring", sample.handle),
         "compare VEDFOLNIR_KEY or VEDFOLNIR_KEYS_FILE with the application's; a key that was taken "
         "out of the ring has to stay until its sessions are over"};
+}
+
+Judged check_trail_key(const Facts& facts) {
+    if (!facts.database.trail_opens) return std::nullopt;
+    if (*facts.database.trail_opens)
+        return Finding{"keys.audit", Status::ok, "the audit trail opens with this key ring", ""};
+    return Finding{
+        "keys.audit", Status::fail,
+        "the audit trail does not open with this key ring: its index secret is another one, so users have other "
+        "names, what the trail said of them is unreadable, and what an operator does there is refused",
+        "VEDFOLNIR_INDEX_SECRET as it was; where it was never set, the first key has to stay in the ring as the "
+        "oldest (VEDFOLNIR_KEYS_FILE)"};
 }
 
 Judged check_secret_files(const Facts& facts) {

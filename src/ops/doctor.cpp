@@ -9,7 +9,7 @@ namespace {
 
 using Check = Judged (*)(const Facts&);
 
-constexpr std::array<Check, 26> checks{
+constexpr std::array<Check, 27> checks{
     check_configuration,
     check_keys,
     check_secret_files,
@@ -26,6 +26,7 @@ constexpr std::array<Check, 26> checks{
     check_database_file,
     check_fallback,
     check_sample,
+    check_trail_key,
     check_journal,
     check_audit,
     check_state_dir,

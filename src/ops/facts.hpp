@@ -50,6 +50,8 @@ struct DatabaseFacts {
     std::string
         weakness{};  ///< Why an acknowledged commit may be lost when the server's host crashes.
     std::optional<unsigned> mode{};  ///< Permission bits of the file.
+    std::optional<bool>
+        trail_opens{};  ///< With this key ring; empty: not asked, or nothing is there to open.
 };
 
 /// How SQL stands in for Redis, as SQL says it for all processes.

@@ -168,6 +168,17 @@ void write_events(Connection& db, const Auditor& auditor, const std::vector<NewE
                                      {"frontier", trail.tree.text()}});
 }
 
+std::optional<bool> own_key_opens(Connection& db, const audit::Sealer& sealer) {
+    const UserTag nobody{};
+    Batch batch;
+    batch.next_row();
+    batch.add("subject", hex(nobody.bytes));
+    const auto rows = db.query("audit_subject_keys", 3, {{"batch", batch.json()}});
+    if (rows.empty()) return std::nullopt;
+    const auto& row = rows.front();
+    return sealer.open_key(read_handle(row, 1).bytes, nobody, row.text(2)).has_value();
+}
+
 OpenTrail lock_trail(Connection& db) { return trail_of(db.query_locked("audit_trail_read", 4)); }
 
 OpenTrail read_trail(Connection& db) { return trail_of(db.query("audit_trail_read", 4)); }

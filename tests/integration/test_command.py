@@ -306,6 +306,30 @@ def test_the_audit_trail_is_signed_copied_proven_and_an_edit_is_named(
     assert answer(shop, "audit", "verify")["valid"]
 
 
+@pytest.mark.ids("S60", "S88")
+def test_a_new_key_leaves_the_trail_open_only_beside_the_oldest(
+    shop: Stack, tmp_path: Path
+) -> None:
+    def of_trail(**changes: str) -> str:
+        checks = json.loads(run(shop, "--json", "doctor", **changes).stdout)["checks"]
+        (status,) = [check["status"] for check in checks if check["id"] == "keys.audit"]
+        return str(status)
+
+    hold = ("audit", "hold", "add", "--partition", "209912", "--reason", "later")
+    assert run(shop, *hold).returncode == 0
+    assert of_trail() == "ok"
+    old = (shop.folder / "state" / "development.key").read_text().strip()
+    new = run(shop, "keys", "generate").stdout.strip()
+    assert of_trail(VEDFOLNIR_KEY=new) == "fail"
+    assert run(shop, *hold, VEDFOLNIR_KEY=new).returncode == WRONG_USAGE
+    ring = tmp_path / "ring.toml"
+    keys = (f'[[keys]]\nid = {number}\nsecret = "{key}"\n' for number, key in ((2, new), (1, old)))
+    ring.write_text("write = 2\n" + "".join(keys))
+    ring.chmod(0o600)
+    assert of_trail(VEDFOLNIR_KEYS_FILE=str(ring)) == "ok"
+    assert run(shop, *hold, VEDFOLNIR_KEYS_FILE=str(ring)).returncode == 0
+
+
 @pytest.mark.ids("R15", "C27", "S53")
 def test_an_erased_user_is_unreadable_and_the_trail_verifies(shop: Stack) -> None:
     shop.browser().get("/login/forgotten")

@@ -122,6 +122,8 @@ const Broken faults[] = {
      [](Facts& f) { f.errors = {"VEDFOLNIR_KEY is not set"}; }},
     {"keys.record", Status::fail, "session 0af7 does not open",
      [](Facts& f) { f.sample = {.opens = false, .handle = "0af7", .failure = {}}; }},
+    {"keys.audit", Status::fail, "its index secret is another one",
+     [](Facts& f) { f.database.trail_opens = false; }},
     {"cookie.secure", Status::warn, "SESSION_COOKIE_SECURE=false",
      [](Facts& f) {
          f.page = {};
@@ -234,6 +236,14 @@ TEST(doctor, what_the_user_may_not_ask_is_unknown) {
     for (const auto* id : {"redis.eviction", "redis.persistence", "redis.clock", "secret_files"}) {
         EXPECT_EQ(finding(facts, id).status, Status::unknown) << id;
     }
+}
+
+// ids: S60 S88
+TEST(doctor, a_ring_without_an_index_secret_is_told_to_keep_its_oldest_key) {
+    auto facts = sound();
+    facts.warnings = {"VEDFOLNIR_INDEX_SECRET is not set: users are named by the oldest key"};
+    EXPECT_EQ(finding(facts, "keys").status, Status::warn);
+    EXPECT_THAT(finding(facts, "keys").fix, HasSubstr("leave the oldest key in the ring"));
 }
 
 // ids: S60
