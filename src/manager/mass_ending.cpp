@@ -10,6 +10,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -77,6 +78,9 @@ asio::awaitable<void> Core::take_over(async::Emergency emergency) {
     async::Emergency copy = emergency;
     const auto taken = co_await ports_.mass_ending->take(std::move(copy), time, deadline);
     if (taken && *taken) {
+        // Who logged in since it was announced was let in, and stays.
+        auto& before = emergency.scope.begun_before;
+        before = std::min(before.value_or(emergency.announced), emergency.announced);
         const auto written = co_await write_emergency(std::move(emergency), time, deadline);
         if (!written)
             settings_.report("an announced ending of many is not written yet", written.error());
