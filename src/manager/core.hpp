@@ -232,6 +232,9 @@ private:
         bool taken = true;
     };
     [[nodiscard]] Task<Replayed> replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline);
+    /// Every shard whose mark is behind, many of them at the same time. True: the hot store took all of it.
+    [[nodiscard]] Task<bool> catch_up_all(std::vector<std::uint64_t> marks,
+                                          std::vector<std::uint64_t> sequences, Deadline deadline);
     /// True: the hot store took all of it.
     [[nodiscard]] Task<bool> catch_up(std::uint8_t shard, std::uint64_t mark,
                                       std::uint64_t sequence, Deadline deadline);

@@ -1,13 +1,17 @@
 #include "manager/core.hpp"
 #include "manager/describe.hpp"
 #include "runtime/fail_point.hpp"
+#include "runtime/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -55,6 +59,26 @@ async::EndOrder replay_order(std::span<const async::Revocation> endings, std::ui
     order.replayed = true;
     return order;
 }
+
+/// Enough that Redis does not wait for SQL, nor SQL for Redis; fewer than the late answers that open a breaker, since all that is
+/// under way is late where there was not the time.
+constexpr std::size_t shards_at_once = 4;
+
+/// What the coroutines that catch up share with the one that waits for them.
+struct CatchingUp {
+    struct Shard {
+        std::uint8_t shard;
+        std::uint64_t mark;
+        std::uint64_t sequence;
+    };
+    CatchingUp(const asio::any_io_executor& executor, Deadline deadline)
+        : all_done(executor, deadline) {}
+    asio::steady_timer all_done;
+    std::vector<Shard> behind;
+    std::size_t running = 0;
+    bool taken = true;
+    std::optional<Error> failed;
+};
 
 /// Who kept the endings of both stores from being compared: SQL's errors have codes of their own.
 std::string_view not_compared_because(const Error& error) {
@@ -152,9 +176,41 @@ Task<bool> Core::catch_up(std::uint8_t shard, std::uint64_t mark, std::uint64_t 
     co_return !reply->held;
 }
 
+Task<bool> Core::catch_up_all(std::vector<std::uint64_t> marks,
+                              std::vector<std::uint64_t> sequences, Deadline deadline) {
+    const auto joint = std::make_shared<CatchingUp>(settings_.executor, deadline);
+    for (std::size_t shard = 0; shard < std::min(sequences.size(), marks.size()); ++shard) {
+        if (marks[shard] < sequences[shard])
+            joint->behind.push_back(
+                {static_cast<std::uint8_t>(shard), marks[shard], sequences[shard]});
+    }
+    joint->running = std::min(joint->behind.size(), shards_at_once);
+    for (std::size_t i = joint->running; i > 0; --i) {
+        asio::co_spawn(
+            settings_.executor,
+            [self = shared_from_this(), joint, deadline]() -> asio::awaitable<void> {
+                while (!joint->behind.empty() && !joint->failed) {
+                    const auto next = joint->behind.back();
+                    joint->behind.pop_back();
+                    const auto caught_up =
+                        co_await self->catch_up(next.shard, next.mark, next.sequence, deadline);
+                    if (!caught_up) joint->failed = caught_up.error();
+                    joint->taken = joint->taken && caught_up && *caught_up;
+                }
+                if (--joint->running == 0) joint->all_done.cancel();
+            },
+            runtime::unattended("telling Redis of endings"));
+    }
+    if (joint->running > 0)
+        co_await joint->all_done.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (joint->failed) co_return *joint->failed;
+    if (joint->running > 0)
+        co_return Error{Errc::deadline_exceeded, "telling Redis of endings took too long"};
+    co_return joint->taken;
+}
+
 Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline) {
     const auto connection = ports_.store->connection_number();
-    bool taken = true;
     const auto sequences = co_await ports_.archive->sequences(deadline);
     if (!sequences) co_return sequences.error();
     const auto emergencies = co_await know_emergencies(deadline);
@@ -162,15 +218,11 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
     const auto opening = ports_.archive->opening_number();
     if (seen_.empty()) seen_ = *sequences;
     const TimePoint now = co_await ending_time(deadline);
+    const auto taken = co_await catch_up_all(marks, *sequences, deadline);
+    if (!taken) co_return taken.error();
     bool older = false;
-    for (std::size_t shard = 0; shard < std::min(sequences->size(), marks.size()); ++shard) {
+    for (std::size_t shard = 0; shard < std::min(sequences->size(), marks.size()); ++shard)
         older = older || marks[shard] > (*sequences)[shard];
-        if (marks[shard] >= (*sequences)[shard]) continue;
-        const auto caught_up = co_await catch_up(static_cast<std::uint8_t>(shard), marks[shard],
-                                                 (*sequences)[shard], deadline);
-        if (!caught_up) co_return caught_up.error();
-        taken = taken && *caught_up;
-    }
     if (older) {
         const auto raised = co_await raise_sequences(std::move(marks), now, deadline);
         if (!raised) co_return raised.error();
@@ -190,8 +242,8 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
     }
     compared_opening_ = opening;
     compared_ = connection;
-    if (taken && ports_.store->connection_number() == connection) co_await attest_store();
-    co_return taken;
+    if (*taken && ports_.store->connection_number() == connection) co_await attest_store();
+    co_return *taken;
 }
 
 /// So that this Redis is believed while SQL is away, as long as it is the same one.

@@ -360,17 +360,23 @@ TEST_F(SqlAway, return_of_redis_ends_on_an_sql_that_has_become_slow) {
 TEST_F(SqlAway, epochs_that_were_read_once_are_not_waited_for_when_redis_restarts) {
     RedisServer kept({.settings = {"appendonly yes", "appendfsync always"}});
     point_to(kept);
+    SqlServer sql(SqlEngine::postgresql);
+    const std::string name = sql.fresh_database();
     ManagerOptions usual = options();
-    usual.jobs.run = false;
+    usual.sql.url = sql.url(name);
     const SessionManager manager = open(usual);
     const std::string cookie = sign_in(manager, "7");
     EXPECT_EQ(look(manager, cookie), Seen::valid);
-    // As if there were more of them than can be read in time.
-    sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open(database().c_str(), &db), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(db, "ALTER TABLE user_epochs RENAME TO away", nullptr, nullptr, nullptr),
-              SQLITE_OK);
-    sqlite3_close(db);
+    // To read them all takes six seconds, as if there were many.
+    const auto shell = sql.shell(name);
+    shell->run("INSERT INTO user_epochs SELECT lpad(to_hex(user_number), 32, '0'), 1, "
+               "CAST(extract(epoch FROM now()) * 1000 AS bigint) "
+               "FROM generate_series(1, 30) AS user_number");
+    shell->run("ALTER TABLE user_epochs RENAME TO epochs");
+    shell->run(
+        "CREATE VIEW user_epochs AS SELECT user_tag, epoch, "
+        "CASE WHEN pg_sleep(0.2) IS NULL THEN 0 ELSE raised_ms END AS raised_ms FROM epochs");
+    shell->run("GRANT SELECT ON user_epochs TO PUBLIC");
 
     kept.kill();
     kept.start();
