@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -55,10 +56,26 @@ std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
     return files;
 }
 
+/// Names of records are one-way hashes: the first ones are any.
+std::optional<ops::SessionSizes> session_sizes(sql::Connection& db) {
+    constexpr std::int64_t sample = 2000;
+    ops::SessionSizes sizes;
+    for (const auto& row : db.query("record_sizes", 2, {{"page", sample}})) {
+        // As base64.
+        const auto bytes = static_cast<std::uint64_t>(row.integer(0)) / 4 * 3;
+        ++sizes.looked_at;
+        if (bytes > ops::SessionSizes::large_from) ++sizes.large;
+        if (bytes <= sizes.largest) continue;
+        sizes.largest = bytes;
+        sizes.handle = row.text(1);
+    }
+    return sizes;
+}
+
 // Opens the database as an application would and commits a transaction: lock, disk and schema in one.
 void try_database(const ManagerOptions& options, const std::string& state_dir,
                   const std::optional<audit::SharedSealer>& sealer, ops::DatabaseFacts& facts,
-                  std::optional<FallbackState>& fallback) {
+                  std::optional<FallbackState>& fallback, std::optional<ops::SessionSizes>& sizes) {
     runtime::Runtime runtime;
     auto database = sql::make_database(
         options.sql, state_dir, {.statement_timeout = options.sql.statement_timeout, .clock = {}});
@@ -67,7 +84,11 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
         return;
     }
     const auto deadline = deadline_in(2 * options.sql.statement_timeout);
-    std::function<std::string(sql::Connection&)> ask = [](sql::Connection& db) {
+    using Clock = std::chrono::steady_clock;
+    const auto asked = Clock::now();
+    const auto turn = std::make_shared<std::atomic<Clock::time_point>>(asked);
+    std::function<std::string(sql::Connection&)> ask = [turn](sql::Connection& db) {
+        turn->store(Clock::now());
         // Changes nothing, and is refused to a user who may only read.
         db.execute("fallback_held_add", {{"count", std::int64_t{0}}});
         db.execute("record_delete", {{"store_key", std::string()}});
@@ -75,6 +96,8 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
     };
     const auto written = runtime::run_sync<std::string>(
         runtime, (*database)->write<std::string>(std::move(ask), deadline), deadline);
+    facts.took = std::chrono::duration_cast<Millis>(Clock::now() - asked);
+    facts.waited = std::chrono::duration_cast<Millis>(turn->load() - asked);
     facts.usable = written.has_value();
     if (written) facts.weakness = *written;
     if (!written) facts.failure = written.error().detail;
@@ -83,6 +106,11 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
     const auto state = runtime::run_sync<FallbackState>(
         runtime, (*database)->read<FallbackState>(std::move(look), deadline), deadline);
     if (state) fallback = *state;
+    std::function<std::optional<ops::SessionSizes>(sql::Connection&)> measure = session_sizes;
+    const auto measured = runtime::run_sync<std::optional<ops::SessionSizes>>(
+        runtime, (*database)->read<std::optional<ops::SessionSizes>>(std::move(measure), deadline),
+        deadline);
+    if (measured) sizes = *measured;
     if (!sealer) return;
     std::function<std::optional<bool>(sql::Connection&)> open = [&](sql::Connection& db) {
         return sql::own_key_opens(db, **sealer);
@@ -94,7 +122,8 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
 
 ops::DatabaseFacts database_facts(const config::Settings& settings, const std::string& state_dir,
                                   const std::optional<audit::SharedSealer>& sealer,
-                                  std::optional<FallbackState>& fallback) {
+                                  std::optional<FallbackState>& fallback,
+                                  std::optional<ops::SessionSizes>& sizes) {
     ops::DatabaseFacts facts;
     facts.applies = settings.options.store != StoreKind::memory;
     if (!facts.applies) return facts;
@@ -113,7 +142,7 @@ ops::DatabaseFacts database_facts(const config::Settings& settings, const std::s
     facts.exists = !facts.is_file || facts.mode.has_value();
     // A file that is not there yet is not made by looking.
     if (facts.exists) {
-        try_database(settings.options, state_dir, sealer, facts, fallback);
+        try_database(settings.options, state_dir, sealer, facts, fallback, sizes);
     } else if (auto fault = sql::folder_fault(*location)) {
         facts.usable = false;
         facts.failure = std::move(fault->detail);
@@ -239,8 +268,8 @@ ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
     facts.fallback.applies = options.fallback.has_value();
     const auto keys = keys_of(settings, directory);
     const auto ring = usable(crypto::KeyRing::open(keys));
-    facts.database =
-        database_facts(settings, directory, usable(make_sealer(keys)), facts.fallback.state);
+    facts.database = database_facts(settings, directory, usable(make_sealer(keys)),
+                                    facts.fallback.state, facts.session_sizes);
     const bool answers =
         std::any_of(facts.redis.steps.begin(), facts.redis.steps.end(),
                     [](const auto& step) { return step.name == "functions" && step.passed; });

@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <exception>
 
@@ -68,8 +69,24 @@ std::string text_of(const Reply& reply) {
     return cells.empty() ? std::string() : std::string(cells.front());
 }
 
+std::optional<std::uint64_t> field(std::string_view info, std::string_view name) {
+    const auto text = redis::info_field(info, name);
+    if (!text) return std::nullopt;
+    return redis::number(*text);
+}
+
+void read_memory(std::string_view info, ops::RedisFacts& facts) {
+    const auto used = field(info, "used_memory");
+    const auto limit = field(info, "maxmemory");
+    const auto ratio = redis::info_field(info, "mem_fragmentation_ratio");
+    if (!used || !limit) return;
+    facts.memory = ops::RedisMemory{*used, *limit, 1};
+    if (ratio)
+        std::from_chars(ratio->data(), ratio->data() + ratio->size(), facts.memory->fragmentation);
+}
+
 asio::awaitable<void> read_info(Connection& connection, Millis patience, ops::RedisFacts& facts) {
-    const Words sections{"memory", "stats", "persistence"};
+    const Words sections{"memory", "stats", "persistence", "clients", "replication"};
     for (const auto& section : sections) {
         const Words words{"INFO", section};
         const auto reply = co_await ask(connection, words, patience);
@@ -80,7 +97,101 @@ asio::awaitable<void> read_info(Connection& connection, Millis patience, ops::Re
             facts.evicted_keys = redis::number(*evicted);
         if (const auto enabled = redis::info_field(info, "aof_enabled"))
             facts.append_only_file = *enabled == "1";
+        if (section == "memory") read_memory(info, facts);
+        const auto connected = field(info, "connected_clients");
+        if (connected) facts.clients = {*connected, field(info, "maxclients").value_or(0)};
+        if (const auto replicas = field(info, "connected_slaves")) facts.replicas = *replicas;
     }
+}
+
+asio::awaitable<void> read_round_trip(Connection& connection, Millis patience,
+                                      ops::RedisFacts& facts) {
+    constexpr std::size_t times = 5;
+    std::vector<std::chrono::microseconds> took;
+    const Words words{"PING"};
+    while (took.size() < times) {
+        const auto before = std::chrono::steady_clock::now();
+        const auto reply = co_await ask(connection, words, patience);
+        if (!reply) co_return;
+        took.push_back(std::chrono::duration_cast<std::chrono::microseconds>(
+            std::chrono::steady_clock::now() - before));
+    }
+    std::ranges::sort(took);
+    facts.round_trip = took[times / 2];
+}
+
+/// What a normal client may leave unread; `normal 0 0 0 slave …`: nothing limits it.
+std::uint64_t buffer_limit(std::string_view limits) {
+    constexpr std::string_view normal = "normal ";
+    const auto at = limits.find(normal);
+    if (at == std::string_view::npos) return 0;
+    limits.remove_prefix(at + normal.size());
+    return redis::number(limits.substr(0, limits.find(' ')));
+}
+
+asio::awaitable<void> read_configuration(Connection& connection, Millis patience,
+                                         ops::RedisFacts& facts) {
+    const Words words{"CONFIG",
+                      "GET",
+                      "bind",
+                      "protected-mode",
+                      "client-output-buffer-limit",
+                      "min-replicas-to-write",
+                      "port",
+                      "tls-port"};
+    const auto reply = co_await ask(connection, words, patience);
+    if (!reply) co_return;
+    const auto cells = redis::values(*reply);
+    std::uint64_t ports = 0;
+    for (std::size_t i = 0; i + 1 < cells.size(); i += 2) {
+        const auto value = cells[i + 1];
+        if (cells[i] == "bind") facts.bind = std::string(value);
+        if (cells[i] == "protected-mode") facts.protected_mode = value == "yes";
+        if (cells[i] == "client-output-buffer-limit") facts.buffer_limit = buffer_limit(value);
+        if (cells[i] == "min-replicas-to-write") facts.replicas_demanded = redis::number(value);
+        if (cells[i] == "port" || cells[i] == "tls-port") ports += redis::number(value);
+    }
+    if (!cells.empty()) facts.tcp = ports > 0;
+}
+
+/// Entries of the slow log are id, time, microseconds, arguments, client and its name.
+std::vector<ops::SlowCommand> slow_since(const Reply& reply, std::uint64_t since) {
+    std::vector<ops::SlowCommand> found;
+    ops::SlowCommand entry;
+    std::uint64_t at = 0;
+    std::size_t column = 0;
+    std::size_t argument = 0;
+    for (const auto& node : *reply) {
+        if (node.depth == 1) column = 0;
+        if (node.depth == 2) {
+            ++column;
+            if (column == 2) at = redis::number(node.value);
+            if (column == 3) entry = {{}, std::chrono::microseconds(redis::number(node.value))};
+            if (column == 4) argument = 0;
+            if (column == 5 && at >= since) found.push_back(entry);
+        }
+        if (node.depth != 3 || column != 4) continue;
+        // A function's name says more than FCALL; other arguments may be anything.
+        const bool names_function = argument == 1 && entry.name.starts_with("FCALL");
+        if (argument == 0) entry.name = node.value;
+        if (names_function) entry.name += " " + std::string(node.value);
+        ++argument;
+    }
+    return found;
+}
+
+asio::awaitable<void> read_slow_log(Connection& connection, Millis patience,
+                                    ops::RedisFacts& facts) {
+    constexpr std::uint64_t an_hour = 3600;
+    const Words time_words{"TIME"};
+    const auto time = co_await ask(connection, time_words, patience);
+    if (!time) co_return;
+    const Words words{"SLOWLOG", "GET", "128"};
+    const auto reply = co_await ask(connection, words, patience);
+    if (!reply) co_return;
+    const auto cells = redis::values(*time);
+    const auto now = cells.empty() ? 0 : redis::number(cells.front());
+    facts.slow = slow_since(reply, now > an_hour ? now - an_hour : 0);
 }
 
 asio::awaitable<void> read_clock(Connection& connection, Millis patience, ops::RedisFacts& facts) {
@@ -128,6 +239,9 @@ asio::awaitable<void> look_around(Connection& connection, Millis patience, ops::
     if (failure) co_return;
     co_await read_info(connection, patience, facts);
     co_await read_clock(connection, patience, facts);
+    co_await read_round_trip(connection, patience, facts);
+    co_await read_configuration(connection, patience, facts);
+    co_await read_slow_log(connection, patience, facts);
     co_await try_permissions(connection, patience, facts);
 }
 

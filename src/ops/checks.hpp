@@ -33,6 +33,17 @@ using Judged = std::optional<Finding>;
 [[nodiscard]] Judged check_persistence(const Facts& facts);
 [[nodiscard]] Judged check_clock(const Facts& facts);
 
+// checks_slowness.cpp
+[[nodiscard]] Judged check_version(const Facts& facts);
+[[nodiscard]] Judged check_exposure(const Facts& facts);
+[[nodiscard]] Judged check_replicas(const Facts& facts);
+[[nodiscard]] Judged check_memory(const Facts& facts);
+[[nodiscard]] Judged check_clients(const Facts& facts);
+[[nodiscard]] Judged check_round_trip(const Facts& facts);
+[[nodiscard]] Judged check_slow_commands(const Facts& facts);
+[[nodiscard]] Judged check_session_size(const Facts& facts);
+[[nodiscard]] Judged check_database_wait(const Facts& facts);
+
 // checks_cookie.cpp
 [[nodiscard]] Judged check_page(const Facts& facts);
 [[nodiscard]] Judged check_secure_over_http(const Facts& facts);

@@ -2,14 +2,14 @@
 
 #include "ops/checks.hpp"
 
-#include <array>
+#include <algorithm>
 
 namespace vedfolnir::ops {
 namespace {
 
 using Check = Judged (*)(const Facts&);
 
-constexpr std::array<Check, 27> checks{
+constexpr Check checks[] = {
     check_configuration,
     check_keys,
     check_secret_files,
@@ -22,8 +22,17 @@ constexpr std::array<Check, 27> checks{
     check_eviction,
     check_persistence,
     check_clock,
+    check_version,
+    check_exposure,
+    check_replicas,
+    check_memory,
+    check_clients,
+    check_slow_commands,
+    check_round_trip,
     check_database,
+    check_database_wait,
     check_database_file,
+    check_session_size,
     check_fallback,
     check_sample,
     check_trail_key,
@@ -38,6 +47,20 @@ constexpr std::array<Check, 27> checks{
     check_flask_clash,
     check_cookie_value,
 };
+
+int urgency(Status status) noexcept {
+    switch (status) {
+    case Status::fail:
+        return 0;
+    case Status::warn:
+        return 1;
+    case Status::unknown:
+        return 2;
+    case Status::ok:
+        return 3;
+    }
+    return 3;
+}
 
 }  // namespace
 
@@ -60,6 +83,7 @@ std::vector<Finding> examine(const Facts& facts) {
     for (const auto check : checks) {
         if (auto finding = check(facts)) findings.push_back(std::move(*finding));
     }
+    std::ranges::stable_sort(findings, {}, [](const Finding& one) { return urgency(one.status); });
     return findings;
 }
 

@@ -26,7 +26,8 @@ struct Finding {
     std::string fix;  ///< What to do; empty when there is nothing to do.
 };
 
-/// One finding for every check that applies, in a fixed order.
+/// One finding for every check that applies: what failed first, then what to look at, what is unknown, and what is well;
+/// among equals the causes before what follows from them.
 [[nodiscard]] std::vector<Finding> examine(const Facts& facts);
 
 }  // namespace vedfolnir::ops

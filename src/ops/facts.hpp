@@ -5,6 +5,7 @@
 #include "vedfolnir/options.hpp"
 #include "vedfolnir/types.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,23 @@ struct RedisStep {
     std::string failure;  ///< Short name, such as `password_wrong`.
     std::string message;  ///< What is wrong and what to do, or what was found.
     std::string detail;   ///< The server's own words.
+};
+
+struct RedisMemory {
+    std::uint64_t used = 0;
+    std::uint64_t limit = 0;  ///< 0: none.
+    double fragmentation = 1;
+};
+
+struct RedisClients {
+    std::uint64_t connected = 0;
+    std::uint64_t limit = 0;
+};
+
+/// Of the slow log's last hour.
+struct SlowCommand {
+    std::string name;  ///< With the function's name; without arguments.
+    std::chrono::microseconds took{};
 };
 
 struct RedisFacts {
@@ -37,7 +55,18 @@ struct RedisFacts {
     std::optional<std::string> eviction_policy{};
     std::optional<std::uint64_t> evicted_keys{};
     std::optional<bool> append_only_file{};
-    std::optional<Millis> clock_ahead{};  ///< Redis' clock minus this host's.
+    std::optional<Millis> clock_ahead{};                    ///< Redis' clock minus this host's.
+    std::optional<std::chrono::microseconds> round_trip{};  ///< Of a PING, the median of a few.
+    std::optional<RedisMemory> memory{};
+    std::optional<RedisClients> clients{};
+    std::optional<std::uint64_t> replicas{};
+    std::optional<std::vector<SlowCommand>> slow{};
+    // By CONFIG GET, which the user of an application may not.
+    std::optional<std::string> bind{};
+    std::optional<bool> tcp{};  ///< It listens on a port at all.
+    std::optional<bool> protected_mode{};
+    std::optional<std::uint64_t> buffer_limit{};  ///< Of a normal client, bytes; 0: none.
+    std::optional<std::uint64_t> replicas_demanded{};
 };
 
 struct DatabaseFacts {
@@ -52,6 +81,17 @@ struct DatabaseFacts {
     std::optional<unsigned> mode{};  ///< Permission bits of the file.
     std::optional<bool>
         trail_opens{};  ///< With this key ring; empty: not asked, or nothing is there to open.
+    std::optional<Millis> took{};    ///< A small transaction, and ...
+    std::optional<Millis> waited{};  ///< ... how much of that was before its turn.
+};
+
+/// Of a sample of the copies in SQL.
+struct SessionSizes {
+    static constexpr std::uint64_t large_from = 64UL * 1024;
+    std::uint64_t looked_at = 0;
+    std::uint64_t large = 0;
+    std::uint64_t largest = 0;  ///< Bytes, sealed.
+    std::string handle;         ///< Of the largest.
 };
 
 /// How SQL stands in for Redis, as SQL says it for all processes.
@@ -135,6 +175,7 @@ struct Facts {
     DatabaseFacts database;
     FallbackFacts fallback;
     SampleFacts sample;
+    std::optional<SessionSizes> session_sizes{};
     JournalFacts journal;
     AuditFacts audit;
     CookieOptions cookie;

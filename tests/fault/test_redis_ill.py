@@ -30,6 +30,7 @@ from stage import Fault, judge, stage
     "I4",
     "I5",
     "I6",
+    "N18",
     "S104",
 )
 @pytest.mark.parametrize("fault", FAULTS, ids=str)

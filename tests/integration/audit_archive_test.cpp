@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, AuditArchives,
                                            SqlEngine::mysql),
                          [](const auto& tested) { return engine_name(tested.param); });
 
-// ids: S27 S53 R13
+// ids: S27 S53 R13 S73
 TEST_P(AuditArchives, months_that_are_over_become_files_that_verify_without_the_database) {
     const auto report = archive();
     ASSERT_EQ(report.made.size(), 2U);

@@ -211,7 +211,7 @@ TEST_P(AuditEngines, a_fork_is_found_against_the_copied_heads) {
     EXPECT_EQ(desk()->heads(false, copy()).error().code, Errc::conflict);
 }
 
-// ids: F25 S53
+// ids: F25 S53 N10
 TEST_P(AuditEngines, swapped_heads_are_named) {
     const auto a = draw(1, 2);
     const auto b = draw(4, 5);

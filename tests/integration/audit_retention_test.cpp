@@ -225,7 +225,7 @@ TEST_P(AuditRetention, what_is_kept_before_a_dropped_month_is_exported) {
     EXPECT_EQ(months[202603], per_month);
 }
 
-// ids: F26 R15 S53
+// ids: F26 R15 S53 S73 N10
 TEST_P(AuditRetention, the_oldest_month_goes_while_it_is_proven_and_verified) {
     ASSERT_TRUE(desk()->heads(true, ""));
     const auto key = desk()->verify_key("").value().value();

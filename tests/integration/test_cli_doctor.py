@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -489,3 +490,121 @@ def test_page_that_cannot_be_read_is_unknown(tmp_path: Path, plain: Server) -> N
     outcome = doctor(tmp_path, "--url", url, REDIS_PORT=str(plain.port))
     for check in ("page", "cookie.secure_over_http", "cookie.proxy_scheme"):
         assert outcome.status(check) == "unknown", outcome.checks[check]
+
+
+def first_of(outcome: Outcome) -> str:
+    return next(iter(outcome.checks))
+
+
+# Not a word on what only production needs: what is left has one cause.
+DEVELOPMENT = {"VEDFOLNIR_ENV": "development", "SESSION_COOKIE_SECURE": "true"}
+
+
+@pytest.mark.ids("S97", "V24", "R11")
+def test_nothing_slow_is_said_of_a_sound_installation(tmp_path: Path, plain: Server) -> None:
+    outcome = doctor(tmp_path, REDIS_PORT=str(plain.port), **DEVELOPMENT)
+    for check in ("slow", "memory", "clients", "latency", "exposure", "version", "replicas"):
+        assert outcome.status(f"redis.{check}") == "ok", outcome.checks[f"redis.{check}"]
+    assert "this host only" in outcome.message("redis.exposure")
+
+
+@pytest.mark.ids("S97")
+def test_a_slow_command_is_named(tmp_path: Path) -> None:
+    busy = "local i = 0 while i < 3000000 do i = i + 1 end"
+    with Server(tmp_path / "redis", "--slowlog-log-slower-than", "5000") as server:
+        with server.client() as client:
+            client.eval(busy, 0)
+        outcome = doctor(tmp_path, REDIS_PORT=str(server.port), **DEVELOPMENT)
+    assert first_of(outcome) == "redis.slow"
+    assert re.search(r"EVAL took \d+ ms", outcome.message("redis.slow"))
+
+
+@pytest.mark.ids("S97")
+def test_a_redis_that_is_nearly_full_is_named(tmp_path: Path) -> None:
+    with Server(tmp_path / "redis", "--maxmemory-policy", "noeviction") as server:
+        with server.client() as client:
+            client.setrange("filler", 10_000_000, "x")
+            used = client.info("memory")["used_memory"]
+            client.config_set("maxmemory", int(used * 1.15))
+        outcome = doctor(tmp_path, REDIS_PORT=str(server.port), **DEVELOPMENT)
+    assert first_of(outcome) == "redis.memory"
+    assert "of the memory it may" in outcome.message("redis.memory")
+
+
+@pytest.mark.ids("S97")
+def test_a_redis_with_few_connections_left_is_named(tmp_path: Path) -> None:
+    with Server(tmp_path / "redis", "--maxclients", "20") as server:
+        others = [server.client() for _ in range(16)]
+        for other in others:
+            other.ping()
+        outcome = doctor(tmp_path, REDIS_PORT=str(server.port), **DEVELOPMENT)
+        for other in others:
+            other.close()
+    assert first_of(outcome) == "redis.clients"
+
+
+@pytest.mark.ids("S97")
+def test_large_sessions_are_named(tmp_path: Path, plain: Server) -> None:
+    settings = {
+        "REDIS_PORT": str(plain.port),
+        "REDIS_SESSION_PREFIX": "large:",
+        "VEDFOLNIR_STATE_DIR": str(tmp_path / "state"),
+        **DEVELOPMENT,
+    }
+    manager = _core.SessionManager.open({}, {**settings, "VEDFOLNIR_KEY": KEY})
+    handles = []
+    for size in (10, 60_000):
+        request = _core.RequestContext()
+        session = manager.load(request)
+        session.set("_user_id", str(size))
+        session.set("basket", os.urandom(size).hex())
+        evidence.issued(manager.create_named(session, request))
+        handles.append(session.handle)
+    outcome = doctor(tmp_path, **settings)
+    assert first_of(outcome) == "sessions.size"
+    assert "1 of 2 sessions" in outcome.message("sessions.size")
+    assert handles[1] in outcome.checks["sessions.size"]["fix"]
+
+
+@pytest.mark.ids("S97")
+def test_a_database_that_somebody_holds_is_named(tmp_path: Path, plain: Server) -> None:
+    settings = {"REDIS_PORT": str(plain.port), **DEVELOPMENT}
+    where = {"VEDFOLNIR_STATE_DIR": str(tmp_path / "state"), "VEDFOLNIR_KEY": KEY}
+    manager = _core.SessionManager.open({}, {**settings, **where})
+    session = manager.load(_core.RequestContext())
+    session.set("_user_id", "7")
+    evidence.issued(manager.create_named(session, _core.RequestContext()))
+    holder = sqlite3.connect(tmp_path / "state" / "sessions.db", check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(1.0, holder.rollback)
+    release.start()
+    outcome = doctor(tmp_path, **settings)
+    release.join()
+    holder.close()
+    assert first_of(outcome) == "database.wait"
+
+
+@pytest.mark.ids("R11", "N13")
+def test_replicas_that_no_change_waits_for_are_told(tmp_path: Path) -> None:
+    with (
+        Server(tmp_path / "redis") as server,
+        Server(tmp_path / "replica", "--replicaof", f"127.0.0.1 {server.port}"),
+        server.client() as client,
+    ):
+        stack.wait_until(lambda: client.info("replication")["connected_slaves"] == 1, "it follows")
+        outcome = doctor(tmp_path, REDIS_PORT=str(server.port))
+        assert outcome.status("redis.replicas") == "warn"
+        client.config_set("min-replicas-to-write", 1)
+        demanded = doctor(tmp_path, REDIS_PORT=str(server.port))
+    assert demanded.status("redis.replicas") == "ok"
+
+
+@pytest.mark.ids("S97", "V24")
+def test_what_an_application_may_not_ask_is_unknown(tmp_path: Path, plain: Server) -> None:
+    with plain.client() as client:
+        client.execute_command("ACL", "SETUSER", "app", "on", ">app-rights", "~*", "+@all")
+        client.execute_command("ACL", "SETUSER", "app", "-config", "-slowlog")
+    login = {"REDIS_USERNAME": "app", "REDIS_PASSWORD": "app-rights"}
+    outcome = doctor(tmp_path, REDIS_PORT=str(plain.port), **login)
+    assert outcome.status("redis.exposure") == "unknown"
+    assert outcome.status("redis.slow") == "unknown"

@@ -89,7 +89,7 @@ def plant(shop: Stack) -> None:
         client.zadd(due, {b"x" * 32: 1})
 
 
-@pytest.mark.ids("S68", "S71")
+@pytest.mark.ids("S68", "S71", "N12")
 def test_planted_defects_are_found_repaired_and_gone(shop: Stack) -> None:
     assert fsck(shop, code=DEFECTS)["error"]["code"] == "not_found", "there was no login yet"
     plant(shop)

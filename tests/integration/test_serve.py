@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from typing import Any
 import pytest
 import stack
 from conftest import ROOT, SECRET_KEY
+from support import evidence
+from vedfolnir import _core
 
 VEDFOLNIR = ROOT / "build" / "bin" / "vedfolnir"
 LEASE_MS = 2000
@@ -206,3 +209,38 @@ def test_an_outage_is_noted_and_survived(environment: dict[str, str], tmp_path: 
             stack.wait_until(daemon.leads, "it leads again")
             before = daemon.runs()
             stack.wait_until(lambda: daemon.runs() > before, "it cleans up again")
+
+
+@pytest.mark.ids("R4", "S28")
+def test_an_ending_is_remembered_for_as_long_as_a_backup_may_be_restored(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    manager = _core.SessionManager.open({}, environment)
+    for user in "12":
+        request = _core.RequestContext()
+        session = manager.load(request)
+        session.set("_user_id", user)
+        cookie = manager.create_named(session, request)
+        evidence.issued(cookie)
+        assert manager.end(cookie, "logout", "user") == "ended"
+    day, now = 86_400_000, int(time.time() * 1000)
+    with sqlite3.connect(tmp_path / "state" / "sessions.db", timeout=30) as database:
+        untils = [row[0] for row in database.execute("SELECT until_ms FROM revocations")]
+        # Beyond the absolute lifetime of a day and 30 seconds that clocks may differ.
+        assert all(until - now > day + 25_000 for until in untils)
+        database.execute("UPDATE revocations SET until_ms = ?", (now - 6 * day,))
+        database.execute(
+            "UPDATE revocations SET until_ms = ? WHERE shard = (SELECT MIN(shard) FROM revocations)",
+            (now - 8 * day,),
+        )
+    environment |= {
+        "VEDFOLNIR_RESTORABLE_BACKUP_DAYS": "7",
+        "SESSION_BATCH_CLEANUP_INTERVAL_SECONDS": "1",
+    }
+    with Daemon(tmp_path / "daemon.log", environment) as daemon:
+        stack.wait_until(
+            lambda: daemon.text().count("event=job job=retention outcome=done") >= 2, "it ran twice"
+        )
+    with sqlite3.connect(tmp_path / "state" / "sessions.db") as database:
+        kept = database.execute("SELECT until_ms FROM revocations").fetchall()
+    assert kept == [(now - 6 * day,)]

@@ -302,6 +302,61 @@ def test_swapped_records_are_no_sessions(shop: Stack) -> None:
         client.delete(*keys)
 
 
+def only_record(shop: Stack, browser: Browser, user: str) -> bytes:
+    before = set(shop.records())
+    browser.get(f"/login/{user}")
+    (key,) = set(shop.records()) - before
+    return key
+
+
+def number_at(data: bytes, offset: int, value: int) -> bytes:
+    return data[:offset] + value.to_bytes(8, "big") + data[offset + 8 :]
+
+
+def number_of(data: bytes, offset: int) -> int:
+    return int.from_bytes(data[offset : offset + 8], "big")
+
+
+# docs/internals/record.md
+LAST_SEEN, ABSOLUTE_EXPIRY, EPOCH, CLOCK = 12, 72, 80, 88
+
+
+@pytest.mark.ids("F27", "V02", "C22")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[:1] + bytes([data[1] ^ 2]) + data[2:],
+        lambda data: number_at(data, ABSOLUTE_EXPIRY, number_of(data, ABSOLUTE_EXPIRY) + 1),
+        lambda data: number_at(data, EPOCH, number_of(data, EPOCH) + 1),
+        lambda data: number_at(data, CLOCK, number_of(data, CLOCK) + 1),
+        lambda data: number_at(data, LAST_SEEN, 1),
+    ],
+    ids=["flags", "absolute end", "epoch", "clock", "idled out by last_seen"],
+)
+def test_a_header_that_was_changed_lets_nobody_in(
+    shop: Stack, browser: Browser, change: Callable[[bytes], bytes]
+) -> None:
+    key = only_record(shop, browser, "twelve")
+    with shop.redis.client() as client:
+        client.set(key, change(client.get(key) or b""), keepttl=True)
+    wait_until_signed_out(browser)
+    with shop.redis.client() as client:
+        client.delete(key)
+
+
+@pytest.mark.ids("F27", "V15", "S8")
+def test_a_last_seen_that_was_changed_moves_no_absolute_end(shop: Stack, browser: Browser) -> None:
+    key = only_record(shop, browser, "thirteen")
+    with shop.redis.client() as client:
+        record = client.get(key) or b""
+        end = number_of(record, ABSOLUTE_EXPIRY)
+        client.set(key, number_at(record, LAST_SEEN, end + 1), keepttl=True)
+        ttl = client.pttl(key)
+        browser.get("/read")
+        now = int(client.time()[0]) * 1000
+        assert client.pttl(key) <= max(ttl, end - now)
+
+
 @pytest.mark.ids("V15", "S8", "S23")
 def test_every_key_of_a_session_has_a_ttl(shop: Stack, browser: Browser) -> None:
     browser.get("/login/eleven")

@@ -241,7 +241,7 @@ TEST_P(UpkeepEngines, copies_come_by_key_with_what_the_database_knows_of_them) {
     EXPECT_FALSE(run(survey.remove(ArchiveClient::key(1), soon())));
 }
 
-// ids: S27 S26
+// ids: S27 S26 R4 S28
 TEST_P(UpkeepEngines, retention_removes_so_many_rows_at_a_time_and_no_younger_ones) {
     for (std::uint32_t i = 0; i < 5; ++i) {
         ASSERT_TRUE(client_->login(i));

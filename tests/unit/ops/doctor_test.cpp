@@ -33,7 +33,20 @@ Facts sound() {
     facts.redis.evicted_keys = 0;
     facts.redis.append_only_file = true;
     facts.redis.clock_ahead = Millis(3);
+    facts.redis.server = "Redis 8.2.2";
+    facts.redis.round_trip = std::chrono::microseconds(90);
+    facts.redis.memory = RedisMemory{.used = 100UL << 20U, .limit = 1000UL << 20U};
+    facts.redis.clients = RedisClients{.connected = 12, .limit = 10'000};
+    facts.redis.replicas = 1;
+    facts.redis.replicas_demanded = 1;
+    facts.redis.slow = std::vector<SlowCommand>{};
+    facts.redis.bind = "10.0.0.5";
+    facts.redis.tcp = facts.redis.protected_mode = true;
+    facts.redis.buffer_limit = 1 << 28;
+    facts.session_sizes = SessionSizes{.looked_at = 90, .largest = 700, .handle = "0af7"};
     facts.database = {.path = "/s.db", .exists = true, .usable = true, .failure = {}, .mode = 0600};
+    facts.database.took = Millis(9);
+    facts.database.waited = Millis(1);
     facts.fallback = {.applies = true, .state = FallbackState{}};
     facts.sample = {.opens = true, .handle = "0af7", .failure = {}};
     facts.secret_files = {{"VEDFOLNIR_KEY_FILE", "/key", 0600}};
@@ -226,14 +239,101 @@ const Broken faults[] = {
 
 INSTANTIATE_TEST_SUITE_P(doctor, EachFault, testing::ValuesIn(faults));
 
+const Broken slow_or_open[] = {
+    {"redis.version", Status::warn, "CVE-2025-49844",
+     [](Facts& f) { f.redis.server = "Redis 8.2.1"; }},
+    {"redis.version", Status::warn, "Redis 7.0.15",
+     [](Facts& f) { f.redis.server = "Redis 7.0.15"; }},
+    {"redis.version", Status::warn, "Valkey 8.0.5",
+     [](Facts& f) { f.redis.server = "Valkey 8.0.5"; }},
+    {"redis.exposure", Status::warn, "without a limit", [](Facts& f) { f.redis.buffer_limit = 0; }},
+    {"redis.replicas", Status::warn, "without them",
+     [](Facts& f) { f.redis.replicas_demanded = 0; }},
+    {"redis.memory", Status::warn, "81 %", [](Facts& f) { f.redis.memory->used = 810UL << 20U; }},
+    {"redis.memory", Status::fail, "96 %", [](Facts& f) { f.redis.memory->used = 960UL << 20U; }},
+    {"redis.memory", Status::warn, "swapped",
+     [](Facts& f) { f.redis.memory->fragmentation = 0.5; }},
+    {"redis.memory", Status::warn, "2.0 times",
+     [](Facts& f) { f.redis.memory->fragmentation = 2; }},
+    {"redis.clients", Status::warn, "9000 of 10000",
+     [](Facts& f) { f.redis.clients->connected = 9'000; }},
+    {"redis.latency", Status::warn, "12.0 ms",
+     [](Facts& f) { f.redis.round_trip = std::chrono::microseconds(12'000); }},
+    {"redis.slow", Status::warn, "2 commands were slow in the last hour, KEYS took 130 ms",
+     [](Facts& f) {
+         f.redis.slow = std::vector<SlowCommand>{{"KEYS", std::chrono::microseconds(130'000)},
+                                                 {"SORT", std::chrono::microseconds(20'000)}};
+     }},
+    {"sessions.size", Status::warn, "3 of 90 sessions",
+     [](Facts& f) {
+         f.session_sizes->large = 3;
+         f.session_sizes->largest = 200'000;
+     }},
+    {"database.wait", Status::warn, "took 450 ms, 440 of them",
+     [](Facts& f) {
+         f.database.took = Millis(450);
+         f.database.waited = Millis(440);
+     }},
+};
+
+class EachSlowness : public EachFault {};
+
+// ids: S97 V24 R11 N13 S74
+TEST_P(EachSlowness, is_named_first_with_its_fix) {
+    auto facts = sound();
+    GetParam().make(facts);
+    const auto first = examine(facts).at(0);
+    EXPECT_EQ(first.id, GetParam().id);
+    EXPECT_EQ(first.status, GetParam().status) << first.message;
+    EXPECT_THAT(first.message, HasSubstr(GetParam().message));
+    EXPECT_THAT(first.fix, Not(IsEmpty()));
+}
+INSTANTIATE_TEST_SUITE_P(doctor, EachSlowness, testing::ValuesIn(slow_or_open));
+
+// ids: S60
+TEST(doctor, what_failed_comes_first_and_what_is_well_last) {
+    auto facts = sound();
+    facts.redis.append_only_file = false;
+    facts.redis.clock_ahead.reset();
+    facts.redis.eviction_policy = "allkeys-lru";
+    const auto all = examine(facts);
+    EXPECT_EQ(all.at(0).id, "redis.eviction");
+    EXPECT_EQ(all.at(1).id, "redis.persistence");
+    EXPECT_EQ(all.at(2).status, Status::unknown);
+    EXPECT_EQ(all.back().status, Status::ok);
+}
+
+// ids: V24 R11
+TEST(doctor, who_listens_on_this_host_only_is_not_exposed) {
+    auto facts = sound();
+    facts.redis.protected_mode = false;
+    facts.redis.open_without_password = true;
+    facts.redis.buffer_limit = 0;
+    for (const auto* bind : {"127.0.0.1 -::1", "::1", "127.0.0.1 127.8.0.1"}) {
+        facts.redis.bind = bind;
+        EXPECT_EQ(finding(facts, "redis.exposure").status, Status::ok) << bind;
+    }
+    for (const auto* bind : {"", "*", "127.0.0.1 10.0.0.1", "::", "-::*"}) {
+        facts.redis.bind = bind;
+        EXPECT_EQ(finding(facts, "redis.exposure").status, Status::warn) << bind;
+        EXPECT_THAT(finding(facts, "redis.exposure").message, HasSubstr("without a password"));
+    }
+    facts.redis.tcp = false;
+    EXPECT_EQ(finding(facts, "redis.exposure").status, Status::ok);
+}
+
 // ids: S60
 TEST(doctor, what_the_user_may_not_ask_is_unknown) {
     auto facts = sound();
     facts.redis.eviction_policy.reset();
     facts.redis.append_only_file.reset();
     facts.redis.clock_ahead.reset();
+    facts.redis.bind.reset();
+    facts.redis.slow.reset();
+    facts.redis.replicas_demanded.reset();
     facts.secret_files[0].mode.reset();
-    for (const auto* id : {"redis.eviction", "redis.persistence", "redis.clock", "secret_files"}) {
+    for (const auto* id : {"redis.eviction", "redis.persistence", "redis.clock", "redis.exposure",
+                           "redis.slow", "redis.replicas", "secret_files"}) {
         EXPECT_EQ(finding(facts, id).status, Status::unknown) << id;
     }
 }
