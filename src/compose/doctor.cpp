@@ -60,7 +60,8 @@ std::vector<ops::SecretFile> secret_files(const config::Settings& settings,
 std::optional<ops::SessionSizes> session_sizes(sql::Connection& db) {
     constexpr std::int64_t sample = 2000;
     ops::SessionSizes sizes;
-    for (const auto& row : db.query("record_sizes", 2, {{"page", sample}})) {
+    for (const auto& row :
+         db.query("record_sizes", 2, {{"after", std::string()}, {"page", sample}})) {
         // As base64.
         const auto bytes = static_cast<std::uint64_t>(row.integer(0)) / 4 * 3;
         ++sizes.looked_at;
