@@ -405,7 +405,12 @@ void SqlServer::signal_all(int signal) const {
     for (const auto child : pids) ::kill(child, signal);
 }
 
-void SqlServer::freeze() { signal_all(SIGSTOP); }
+void SqlServer::freeze() {
+    signal_all(SIGSTOP);
+    // Each of its threads stops when it runs next; until then one may answer.
+    siginfo_t stopped{};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);
+}
 
 void SqlServer::thaw() { signal_all(SIGCONT); }
 
