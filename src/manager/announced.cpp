@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <tuple>
 
 namespace vedfolnir::manager {
 namespace {
@@ -19,7 +20,22 @@ bool has(const std::vector<async::Emergency>& all, const OperationId& operation)
     return std::ranges::find(all, operation, &async::Emergency::operation) != all.end();
 }
 
+/// The order of lists.
+bool comes_behind(const async::Emergency& emergency, const async::Emergency& last) {
+    return std::tie(emergency.announced, emergency.operation) >
+           std::tie(last.announced, last.operation);
+}
+
 }  // namespace
+
+std::vector<async::Emergency> written_of(std::vector<async::Emergency> known,
+                                         const std::vector<async::Emergency>& announced) {
+    const bool full = announced.size() >= async::announced_max;
+    std::erase_if(known, [&](const async::Emergency& each) {
+        return has(announced, each.operation) || (full && comes_behind(each, announced.back()));
+    });
+    return known;
+}
 
 bool Announced::refuses(const model::RecordHeader& header,
                         const model::ManagerFields& manager) const {

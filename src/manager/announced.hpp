@@ -11,6 +11,11 @@
 
 namespace vedfolnir::manager {
 
+/// Those of `known` that are written, as a later list of those that are not says (MassEnding::announced): it lacks them. A
+/// full list says nothing of what comes behind its last one.
+[[nodiscard]] std::vector<async::Emergency> written_of(
+    std::vector<async::Emergency> known, const std::vector<async::Emergency>& announced);
+
 /// Thread-safe; `refuses`, which every load asks, takes no lock while nothing is announced.
 class Announced {
 public:

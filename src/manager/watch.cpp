@@ -97,14 +97,11 @@ Task<bool> Core::know_emergencies(Deadline deadline) {
 /// An outage is for `poll` to note; what is announced stays so.
 asio::awaitable<void> Core::look_at_emergencies() {
     if (!ports_.mass_ending) co_return;
-    std::vector<async::Emergency> written = announced_.all();
+    std::vector<async::Emergency> known = announced_.all();
     const auto announced = co_await ports_.mass_ending->announced(deadline_in(poll_budget));
     if (!announced) co_return;
     announced_.add(*announced);
-    std::erase_if(written, [&](const async::Emergency& each) {
-        return std::ranges::find(*announced, each.operation, &async::Emergency::operation) !=
-               announced->end();
-    });
+    const auto written = written_of(std::move(known), *announced);
     // Its revocations have to be known before the announcement is forgotten.
     if (!written.empty() && !co_await poll()) co_return;
     for (const async::Emergency& each : written) announced_.forget(each.operation);

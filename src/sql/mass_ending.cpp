@@ -14,8 +14,6 @@ namespace vedfolnir::sql {
 namespace {
 
 constexpr TimePoint latest{Millis(std::numeric_limits<std::int64_t>::max())};
-/// Each is refused session by session; more than one at a time is an accident already.
-constexpr std::int64_t emergencies_max = 16;
 constexpr std::size_t emergency_columns = 8;
 
 Params scope_params(const EndScope& scope, TimePoint now) {
@@ -45,6 +43,11 @@ async::Emergency read_emergency(const Row& row) {
     emergency.reason = read_reason(row, 6);
     emergency.actor = row.text(7);
     return emergency;
+}
+
+Rows emergencies(Connection& db) {
+    constexpr std::int64_t page = async::announced_max;
+    return db.query("emergencies_list", emergency_columns, {{"page", page}});
 }
 
 /// Takes the sequences of one shard and writes its revocations.
@@ -176,6 +179,12 @@ async::Task<ScopeCount> SqlMassEnding::count(EndScope scope, TimePoint now, Dead
 async::Task<bool> SqlMassEnding::announce(async::Emergency emergency, Deadline deadline) {
     std::function<bool(Connection&)> work = [emergency = std::move(emergency)](Connection& db) {
         const EndScope& scope = emergency.scope;
+        if (emergencies(db).size() >= async::announced_max) {
+            throw Failure(Errc::audit_unavailable,
+                          "the table emergencies is full of endings that are announced and not "
+                          "written; a process of the application, or vedfolnir serve, writes them "
+                          "(its log says why not): repeat the command then");
+        }
         db.execute("emergency_add", {{"operation", hex(emergency.operation)},
                                      {"at", millis(emergency.announced)},
                                      {"user_id", scope.user_id},
@@ -191,9 +200,7 @@ async::Task<bool> SqlMassEnding::announce(async::Emergency emergency, Deadline d
 async::Task<std::vector<async::Emergency>> SqlMassEnding::announced(Deadline deadline) {
     std::function<std::vector<async::Emergency>(Connection&)> work = [](Connection& db) {
         std::vector<async::Emergency> found;
-        for (const Row& row :
-             db.query("emergencies_list", emergency_columns, {{"page", emergencies_max}}))
-            found.push_back(read_emergency(row));
+        for (const Row& row : emergencies(db)) found.push_back(read_emergency(row));
         return found;
     };
     return database_->watch<std::vector<async::Emergency>>(std::move(work), deadline);

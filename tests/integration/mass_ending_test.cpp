@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace vedfolnir::test {
 namespace {
@@ -194,6 +195,35 @@ TEST_P(MassEnding, is_announced_until_it_is_written_and_taken_over_by_one) {
     EXPECT_EQ(found[0].operation, of_all.operation);
     end({}, 2);
     EXPECT_TRUE(run(ending_->announced(soon())).empty());
+}
+
+// ids: S106
+TEST_P(MassEnding, is_not_announced_where_nobody_would_see_it) {
+    async::Emergency emergency;
+    emergency.scope.user_id = "nobody";
+    emergency.taken = ArchiveClient::start();
+    for (std::size_t i = 0; i < async::announced_max; ++i) {
+        emergency.operation = {static_cast<std::uint8_t>(i)};
+        // The later ones first, and always two at a time.
+        emergency.announced = ArchiveClient::start() - Millis(i / 2);
+        ASSERT_TRUE(run(ending_->announce(emergency, soon())));
+    }
+    const auto found = run(ending_->announced(soon()));
+    ASSERT_EQ(found.size(), async::announced_max);
+    EXPECT_TRUE(std::ranges::is_sorted(found, {}, [](const async::Emergency& one) {
+        return std::pair(one.announced, one.operation);
+    }));
+    emergency.operation = {1, 1};
+    const auto refused = client_->run(ending_->announce(emergency, soon()));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::audit_unavailable);
+    EXPECT_NE(refused.error().detail.find("emergencies"), std::string::npos);
+
+    auto event = ArchiveClient::event("sessions.ended");
+    event.operation = found[0].operation;
+    const TimePoint until = event.at + std::chrono::hours(24);
+    run(ending_->end_scope(found[0].scope, EndReason::security, std::move(event), until, soon()));
+    EXPECT_TRUE(run(ending_->announce(emergency, soon())));
 }
 
 }  // namespace

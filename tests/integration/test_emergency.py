@@ -107,13 +107,19 @@ def test_a_scope_has_to_be_said(shop: Stack) -> None:
         assert emergency(shop, *arguments).returncode == WRONG_USAGE
 
 
-def announce(shop: Stack, operation: str, taken: str) -> None:
-    """What `emergency end --all` does first. `taken`: when, as an expression of SQL, in seconds."""
+def announce(
+    shop: Stack, operation: str, taken: str, user: str = "", after: int = 1000, copies: int = 1
+) -> None:
+    """What `emergency end --all`, or of a user, does first. `taken`: when, as an expression of SQL, in seconds.
+    `after`: its time, milliseconds from now. More than one copy: with operations that count on."""
     with sqlite3.connect(shop.folder / "state" / "sessions.db", timeout=30) as database:
-        database.execute(
+        database.executemany(
             "INSERT INTO emergencies VALUES"
-            f" (?, unixepoch() * 1000 + 1000, ({taken}) * 1000, '', '', ?, 'security', 'oncall')",
-            (operation, 2**63 - 1),
+            f" (?, unixepoch() * 1000 + ?, ({taken}) * 1000, ?, '', ?, 'security', 'oncall')",
+            [
+                (f"{int(operation, 16) + copy:032x}", after, user, 2**63 - 1)
+                for copy in range(copies)
+            ],
         )
 
 
@@ -165,6 +171,37 @@ def test_what_its_announcer_left_is_written_once(make_stack: Callable[[], Stack]
         assert shop.sql("SELECT COUNT(*) FROM audit_events WHERE type = 'sessions.ended'") == [(1,)]
         (again,) = signed_in(shop, 821)
         assert who([again]) == ["821"]
+
+
+LISTED = 256
+"""So many announced endings each process looks at, the oldest first."""
+
+
+@pytest.mark.ids("S106", "V29")
+def test_who_is_announced_stays_refused_however_many_others_are(
+    make_stack: Callable[[], Stack],
+) -> None:
+    shop = make_stack()
+    with shop.serve():
+        last, before, after = signed_in(shop, 841, 842, 843)
+        while_tested = "unixepoch() + 3600"
+        announce(shop, "c0" * 16, while_tested, user="841", after=60_000)
+        stack.wait_until(lambda: who([last]) == ["nobody"], "the last one is seen")
+        # From here on it stands behind those that are listed.
+        announce(shop, "a0" * 16, while_tested, user="another", copies=LISTED - 1)
+        announce(shop, "b0" * 16, while_tested, user="842", after=2_000)
+        stack.wait_until(lambda: who([before]) == ["nobody"], "the full list is seen")
+        with sqlite3.connect(shop.folder / "state" / "sessions.db", timeout=30) as database:
+            database.execute(
+                "UPDATE emergencies SET operation = ?, user_id = '843' WHERE user_id = '842'",
+                ("b1" * 16,),
+            )
+        # What a process concluded from one list stands before it looks at the next.
+        stack.wait_until(lambda: who([after]) == ["nobody"], "the next list is seen")
+        stack.wait_until(
+            lambda: who([before]) == ["842"], "one that is not listed any more is over"
+        )
+        assert who([last, after]) == ["nobody", "nobody"]
 
 
 @pytest.mark.ids("S106", "V29")

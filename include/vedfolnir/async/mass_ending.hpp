@@ -4,6 +4,7 @@
 #include "vedfolnir/async/archive.hpp"
 #include "vedfolnir/mass_ending.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Emergency {
     TimePoint taken{};      ///< When somebody last began to write it.
 };
 
+/// Each is refused session by session, and more than one at a time is an accident already.
+inline constexpr std::size_t announced_max = 256;
+
 /// Optional beside the archive contract. Errors: audit_unavailable (nothing was written), deadline_exceeded (the commit was
 /// under way: repeat it with the same operation id, which ends nothing twice).
 class MassEnding {
@@ -29,9 +33,10 @@ public:
     [[nodiscard]] virtual Task<ScopeCount> count(EndScope scope, TimePoint now,
                                                  Deadline deadline) = 0;
 
-    /// Writes down that `emergency` is under way: one row, however many it names. True.
+    /// Writes down that `emergency` is under way: one row, however many it names. True. Errors: also audit_unavailable where
+    /// `announced_max` are announced already, because others would not see it.
     [[nodiscard]] virtual Task<bool> announce(Emergency emergency, Deadline deadline) = 0;
-    /// The oldest of those that are announced and not written, at most 16.
+    /// Those that are announced and not written, the oldest first (equally old ones by operation), at most `announced_max`.
     [[nodiscard]] virtual Task<std::vector<Emergency>> announced(Deadline deadline) = 0;
     /// Goes on with one whose announcer is gone, as `taken` tells: true for one caller.
     [[nodiscard]] virtual Task<bool> take(Emergency seen, TimePoint now, Deadline deadline) = 0;

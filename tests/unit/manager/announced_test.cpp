@@ -63,5 +63,35 @@ TEST_F(AnnouncedTest, it_is_known_once_and_until_it_is_forgotten) {
     EXPECT_FALSE(announced.refuses(header_, manager_));
 }
 
+std::vector<async::Emergency> emergencies(std::size_t count) {
+    std::vector<async::Emergency> all(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        all[i].announced = now + Millis(i / 2);
+        all[i].operation = {static_cast<std::uint8_t>(i / 256), static_cast<std::uint8_t>(i)};
+    }
+    return all;
+}
+
+// ids: S106
+TEST(WrittenOf, a_list_shows_what_it_lacks_to_be_written) {
+    const auto all = emergencies(3);
+    EXPECT_EQ(manager::written_of(all, {}).size(), 3U);
+    EXPECT_TRUE(manager::written_of(all, all).empty());
+    const auto written = manager::written_of(all, {all[1]});
+    ASSERT_EQ(written.size(), 2U);
+    EXPECT_EQ(written[0].operation, all[0].operation);
+    EXPECT_EQ(written[1].operation, all[2].operation);
+}
+
+// ids: S106
+TEST(WrittenOf, a_full_list_shows_nothing_of_those_behind_it) {
+    const auto all = emergencies(async::announced_max + 3);
+    const std::vector<async::Emergency> listed(all.begin() + 1,
+                                               all.begin() + 1 + async::announced_max);
+    const auto written = manager::written_of(all, listed);
+    ASSERT_EQ(written.size(), 1U);
+    EXPECT_EQ(written[0].operation, all[0].operation);
+}
+
 }  // namespace
 }  // namespace vedfolnir::test
