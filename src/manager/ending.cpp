@@ -424,7 +424,8 @@ Task<Ending> Core::end_undocumented(async::EndRequest request, async::EndOrder o
 }
 
 /// The same for all sessions of a user. Their epoch goes beyond the one in Redis, so that logins from now on are told
-/// apart, also by the replay.
+/// apart, also by the replay. SQL may know of endings that Redis does not; those it counted, and the time is beyond any
+/// such number.
 Task<EndUserOutcome> Core::end_user_undocumented(async::EndRequest request, std::uint64_t hot_epoch,
                                                  Deadline deadline) {
     const TimePoint time = request.event.at;
@@ -436,7 +437,8 @@ Task<EndUserOutcome> Core::end_user_undocumented(async::EndRequest request, std:
     std::vector<async::Deferred> entries;
     if (!request.keep) {
         const auto known = epochs_.of(request.user, time);
-        request.granted_epoch = std::max(known.value_or(0), hot_epoch) + 1;
+        const auto beyond_counted = static_cast<std::uint64_t>(time.time_since_epoch().count());
+        request.granted_epoch = std::max({known.value_or(0), hot_epoch, beyond_counted}) + 1;
         order.epoch = request.granted_epoch;
         epochs_.raise(request.user, request.granted_epoch, request.until, time);
     }

@@ -274,7 +274,8 @@ async::EndReceipt end_sessions(Connection& db, const async::EndRequest& request,
             const auto current = user_epoch(db, order.user);
             order.epoch = request.late ? std::max(current, request.granted_epoch)
                                        : std::max(current, request.epoch_floor) + 1;
-            raise_epoch(db, order.user, order.epoch, request.event.at);
+            // Of two endings that SQL was not asked about, the later one may have come here first.
+            if (order.epoch > current) raise_epoch(db, order.user, order.epoch, request.event.at);
         }
         revoke(db, order, request.event, until);
     }

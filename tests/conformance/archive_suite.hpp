@@ -747,6 +747,30 @@ TEST_P(ArchiveSuite, replayed_end_of_a_user_spares_logins_of_the_epoch_it_gave) 
     EXPECT_TRUE(row(3).ended.has_value());
 }
 
+// ids: R3 R9 I4 C09
+TEST_P(ArchiveSuite, ends_of_a_user_are_replayed_in_whatever_order_two_journals_come) {
+    logged_in(1);
+    auto earlier = end_user("alice", 7);
+    earlier.late = true;
+    earlier.granted_epoch = 4;
+    auto later = end_user("alice", 8);
+    later.late = true;
+    later.granted_epoch = 5;
+    auto between = login(2, "alice", 2);
+    between.granted_epoch = 4;
+    auto after = login(3, "alice", 3);
+    after.granted_epoch = 5;
+    ok(archive().replay({later, after}, soon()));
+    ok(archive().replay({earlier, between}, soon()));
+    EXPECT_EQ(ok(archive().epoch_of(tag(), soon())), 5U);
+    EXPECT_TRUE(row(1).ended.has_value());
+    EXPECT_TRUE(row(2).ended.has_value());
+    EXPECT_FALSE(row(3).ended.has_value());
+    async::AuditQuery ended;
+    ended.type = "session.ended";
+    EXPECT_THAT(types(ended), SizeIs(2));
+}
+
 // ids: R3 R9
 TEST_P(ArchiveSuite, confirmation_of_an_ended_session_asks_for_its_record_to_go) {
     logged_in(1);

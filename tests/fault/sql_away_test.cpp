@@ -36,6 +36,16 @@ private:
     sqlite3* db_ = nullptr;
 };
 
+/// What an operator, or time, does to the database.
+void change(const std::string& file, const std::string& statements) {
+    sqlite3* db = nullptr;
+    EXPECT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10'000);
+    EXPECT_EQ(sqlite3_exec(db, statements.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db);
+    sqlite3_close(db);
+}
+
 class SqlAway : public Installation {
 protected:
     SqlAway() { point_to(server); }
@@ -423,6 +433,50 @@ TEST_F(SqlAway, ending_whose_maker_cannot_reach_redis_is_known_elsewhere_within_
     EXPECT_EQ(ending.end(handle, EndReason::security, "operator:x").value(), Ending::pending);
     ASSERT_EQ(live_records(server), 1U);
     EXPECT_TRUE(eventually([&] { return look(reading, cookie) == Seen::none; }));
+}
+
+/// A user whose sessions were all ended, and of which only SQL's table of epochs tells: retention took the revocations.
+class EndedLongAgo : public SqlAway {
+protected:
+    EndedLongAgo() {
+        fs::create_directory(folder.file("sql"));
+        const SessionManager manager = open(with_sql());
+        for (int time = 0; time < 3; ++time) end_all(manager);
+        change(folder.file("sql/sql.db"),
+               "DELETE FROM revocations; UPDATE user_epochs SET raised_ms = 1");
+    }
+    [[nodiscard]] ManagerOptions with_sql() const {
+        ManagerOptions options = impatient();
+        options.sql.url = "sqlite:///" + folder.file("sql/sql.db");
+        return options;
+    }
+    static void end_all(const SessionManager& manager) {
+        EXPECT_TRUE(manager.end_user("7", {}, EndReason::security, "operator:x").has_value());
+    }
+    void empty_redis() {
+        server.kill();
+        server.start();
+    }
+    void sql_goes() const { fs::rename(folder.file("sql"), folder.file("gone")); }
+    /// Until all that waited is in SQL and was told to Redis.
+    void sql_returns() const {
+        fs::rename(folder.file("gone"), folder.file("sql"));
+        EXPECT_TRUE(eventually([&] { return waiting() == 0; }, std::chrono::seconds(30)));
+    }
+};
+
+// ids: F05 F17 F18 I1 C09
+TEST_F(EndedLongAgo, ending_of_all_sessions_without_sql_ends_those_that_redis_does_not_know) {
+    const SessionManager first = open(with_sql());
+    const std::string cookie = sign_in(first, "7");
+    EXPECT_EQ(look(first, cookie), Seen::valid);
+    sql_goes();
+    empty_redis();
+    end_all(first);
+    sql_returns();
+    EXPECT_TRUE(eventually([&] { return look(first, cookie) == Seen::none; }));
+    EXPECT_EQ(look_patiently(open(with_sql()), cookie), Seen::none);
+    EXPECT_EQ(first.list({.user_id = "7"})->size(), 0U);
 }
 
 }  // namespace
