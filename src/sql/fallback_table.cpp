@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace vedfolnir::sql {
@@ -127,6 +128,43 @@ std::string snapshot_rows(const std::map<StoreKey, const async::Snapshot*>& snap
         batch.add("clock", number(fields.clock));
     }
     return batch.json();
+}
+
+void add_version(Batch& batch, const async::AheadRow& row) {
+    batch.next_row();
+    batch.add("store_key", row.key.text());
+    batch.add("generation", number(row.generation));
+    batch.add("expires_ms", millis(row.expires));
+}
+
+/// What the hot store holds instead, unless what was read here is newer.
+void add_newer(Batch& batch, const async::Settled& told, TimePoint now) {
+    expect_record(told.newer, "what the hot store holds");
+    const Fields fields(told.newer);
+    const bool noted = told.row.kind == async::AheadRow::Kind::erased;
+    if (noted || newer(Fields(told.row.bytes), fields)) return;
+    const auto left = std::max(fields.capped(told.row.ttl, now), Millis{1});
+    batch.add("new_generation", number(fields.generation));
+    batch.add("new_epoch", number(fields.epoch));
+    batch.add("new_absolute_expiry_ms", millis(fields.absolute_expiry));
+    batch.add("new_expires_ms", millis(now + left));
+    batch.add("new_bytes", encoded(told.newer));
+    batch.add("new_clock", number(fields.clock));
+}
+
+/// Those whose session ended, whenever that was.
+std::set<StoreKey> ended_of(Connection& db, const std::vector<async::IndexEntry>& entries) {
+    std::set<StoreKey> ended;
+    if (entries.empty()) return ended;
+    Batch batch;
+    for (const async::IndexEntry& entry : entries) {
+        batch.next_row();
+        batch.add("store_key", entry.key.text());
+    }
+    const Params params{{"batch", batch.json()},
+                        {"before", std::numeric_limits<std::int64_t>::max()}};
+    for (const Row& row : db.query("keys_ended", 1, params)) ended.insert(read_key(row, 0));
+    return ended;
 }
 
 bool delete_record(Connection& db, const StoreKey& key) {
@@ -253,7 +291,9 @@ async::EndReply fallback_end(Connection& db, const async::EndOrder& order, Milli
 
 std::vector<async::IndexEntry> fallback_list(Connection& db, const UserTag& user, TimePoint now) {
     auto listed = list_records(db, user, now);
-    std::erase_if(listed, [&](const async::IndexEntry& entry) { return key_ended(db, entry.key); });
+    const auto ended = ended_of(db, listed);
+    std::erase_if(listed,
+                  [&](const async::IndexEntry& entry) { return ended.contains(entry.key); });
     return listed;
 }
 
@@ -262,8 +302,10 @@ std::vector<async::AheadRow> list_ahead(Connection& db, const std::optional<Stor
     using Kind = async::AheadRow::Kind;
     std::vector<async::AheadRow> rows;
     const std::int64_t page = limit;
-    const auto found = db.query("records_ahead", 7,
+    const auto found = db.query("records_ahead", 6,
                                 {{"after", after ? after->text() : std::string()}, {"page", page}});
+    if (found.empty()) return rows;
+    const auto sequences = list_sequences(db);
     rows.reserve(found.size());
     for (const Row& row : found) {
         async::AheadRow& ahead = rows.emplace_back();
@@ -272,11 +314,10 @@ std::vector<async::AheadRow> list_ahead(Connection& db, const std::optional<Stor
         ahead.expires = moment(row.integer(3));
         ahead.generation = static_cast<std::uint64_t>(row.integer(4));
         ahead.ttl = ahead.expires - now;
-        ahead.sequence = sequence_of(db, ahead.key);
+        ahead.sequence = sequences.at(ahead.key.shard);
         if (row.integer(2) != 0) {
             ahead.kind = Kind::erased;
-        } else if (ahead.expires <= now || key_ended(db, ahead.key) ||
-                   epoch_passed(db, Fields(ahead.bytes))) {
+        } else if (ahead.expires <= now || row.integer(5) != 0) {
             ahead.kind = Kind::over;
         }
     }
@@ -284,19 +325,18 @@ std::vector<async::AheadRow> list_ahead(Connection& db, const std::optional<Stor
 }
 
 std::uint32_t settle_rows(Connection& db, const std::vector<async::Settled>& told, TimePoint now) {
-    std::uint64_t settled = 0;
-    for (const auto& each : told) {
-        const Params version{{"store_key", each.row.key.text()},
-                             {"generation", number(each.row.generation)},
-                             {"expires_ms", millis(each.row.expires)}};
-        const auto changed =
-            db.execute(each.keep ? "record_settle" : "record_settle_gone", version);
-        settled += changed;
-        if (changed == 0 || each.newer.empty()) continue;
-        const RecordWrite write{each.row.key, each.newer, each.row.ttl, now};
-        auto params = record_params(write, Fields(each.newer));
-        static_cast<void>(db.execute("record_snapshot", std::move(params)));
+    // In the order of their keys, so that two batches never wait for each other's rows.
+    std::map<StoreKey, const async::Settled*> sorted;
+    for (const auto& each : told) sorted[each.row.key] = &each;
+    Batch kept;
+    Batch gone;
+    for (const auto& [key, each] : sorted) {
+        add_version(each->keep ? kept : gone, each->row);
+        if (each->keep && !each->newer.empty()) add_newer(kept, *each, now);
     }
+    std::uint64_t settled = 0;
+    if (!kept.empty()) settled += db.execute("records_settle", {{"batch", kept.json()}});
+    if (!gone.empty()) settled += db.execute("records_settle_gone", {{"batch", gone.json()}});
     return static_cast<std::uint32_t>(settled);
 }
 

@@ -3,10 +3,10 @@
 #include "model/base64url.hpp"
 #include "model/record.hpp"
 #include "sql/batch.hpp"
+#include "sql/listings.hpp"
 #include "sql/record_table.hpp"
 #include "sql/rows.hpp"
 
-#include <array>
 #include <functional>
 #include <span>
 #include <utility>
@@ -15,14 +15,6 @@ namespace vedfolnir::sql {
 namespace {
 
 using Knows = Copy::Knows;
-
-std::array<std::uint64_t, 256> sequences(Connection& db) {
-    std::array<std::uint64_t, 256> last{};
-    for (const Row& row : db.query("shard_sequences", 2))
-        last.at(static_cast<std::size_t>(row.integer(0))) =
-            static_cast<std::uint64_t>(row.integer(1));
-    return last;
-}
 
 /// Empty where the column holds something else.
 std::string record_of(const std::string& text) {
@@ -44,7 +36,7 @@ std::string key_rows(const std::vector<StoreKey>& keys) {
 std::vector<Copy> read_copies(Connection& db, const std::string& after, std::uint32_t limit,
                               TimePoint now) {
     const std::int64_t page = limit;
-    const auto last = sequences(db);
+    const auto last = list_sequences(db);
     std::vector<Copy> copies;
     for (const Row& row : db.query("copies_page", 4, {{"after", after}, {"page", page}})) {
         Copy& copy = copies.emplace_back();

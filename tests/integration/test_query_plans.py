@@ -68,10 +68,13 @@ def test_a_batch_is_walked_once(database: sqlite3.Connection) -> None:
         name: plan(database, text) for name, text in statements().items() if "json_each" in text
     }
     assert len(plans) > 3
-    bad = {
-        name: steps for name, steps in plans.items() if not steps[0].startswith("SCAN json_each")
-    }
-    assert bad == {}
+    assert {name: steps for name, steps in plans.items() if not walks_once(steps)} == {}
+
+
+def walks_once(steps: list[str]) -> bool:
+    """It drives, or a list is made of it before any row is looked at."""
+    at = [number for number, step in enumerate(steps) if step.startswith("SCAN json_each")]
+    return len(at) == 1 and (at[0] == 0 or steps[at[0] - 1].startswith("LIST SUBQUERY"))
 
 
 @pytest.mark.ids("S74", "S36")

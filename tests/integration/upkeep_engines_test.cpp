@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,10 +42,11 @@ protected:
     [[nodiscard]] TimePoint now() const { return client_->database().now(); }
 
     /// The record of session `number` as the hot store would hold it. `generation` is also its clock and content.
-    [[nodiscard]] async::Snapshot snapshot(std::uint32_t number, std::uint64_t generation) const {
+    [[nodiscard]] async::Snapshot snapshot(std::uint32_t number, std::uint64_t generation,
+                                           UserTag user = ArchiveClient::tag()) const {
         model::RecordHeader header;
         header.handle = ArchiveClient::handle(number);
-        header.user = ArchiveClient::tag();
+        header.user = user;
         header.absolute_expiry = now() + std::chrono::hours(24);
         header.generation = generation;
         header.clock = model::next_clock(0, now()) + generation;
@@ -61,6 +64,28 @@ protected:
     std::string body(std::uint32_t number) {
         const auto found = load(number);
         return found.knows == Knows::found ? found.bytes.substr(model::offset::body) : "";
+    }
+    [[nodiscard]] async::Snapshot visitor(std::uint32_t number, std::uint64_t generation) const {
+        return snapshot(number, generation, UserTag{});
+    }
+    /// A visitor came while the hot store was away.
+    void write_ahead(std::uint32_t number) {
+        const auto written = visitor(number, 1);
+        ASSERT_EQ(run(fallback_->create(written.key, written.record, ttl, soon())),
+                  async::CreateStatus::created);
+    }
+    std::vector<async::AheadRow> ahead() { return run(fallback_->ahead({}, many, soon())); }
+    static async::AheadRow row_of(const std::vector<async::AheadRow>& rows, std::uint32_t number) {
+        const auto found =
+            std::ranges::find(rows, ArchiveClient::key(number), &async::AheadRow::key);
+        EXPECT_NE(found, rows.end());
+        return found == rows.end() ? async::AheadRow{} : *found;
+    }
+    template <class Work>
+    std::uint64_t statements(Work work) const {
+        const auto before = client_->statements();
+        work();
+        return client_->statements() - before;
     }
     static async::Gone gone(std::uint32_t number) {
         return {ArchiveClient::key(number), ArchiveClient::handle(number), {}};
@@ -93,6 +118,98 @@ TEST_P(UpkeepEngines, batch_of_snapshots_takes_a_few_statements_and_keeps_the_ne
     std::vector<async::Snapshot> twice{snapshot(5, 4), snapshot(5, 3)};
     EXPECT_EQ(run(fallback_->put_snapshots(std::move(twice), soon())), 1U);
     EXPECT_EQ(body(5), "sealed 4");
+}
+
+// ids: S37 S36 S74
+TEST_P(UpkeepEngines, way_back_takes_as_many_statements_for_many_rows_as_for_few) {
+    struct Cost {
+        std::uint64_t listing = 0;
+        std::uint64_t settling = 0;
+    };
+    const std::array bodies{"sealed 1", "sealed 2", ""};
+    // A third stays, a third gives way to what the hot store holds, a third goes.
+    const auto cost = [&](std::uint32_t first, std::uint32_t count) {
+        for (std::uint32_t i = 0; i < count; ++i) write_ahead(first + i);
+        std::vector<async::AheadRow> rows;
+        Cost took;
+        took.listing = statements([&] { rows = ahead(); });
+        EXPECT_EQ(rows.size(), count);
+        std::vector<async::Settled> told;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            const std::string newer = i % 3 == 1 ? visitor(first + i, 2).record : "";
+            told.push_back({row_of(rows, first + i), i % 3 != 2, newer});
+        }
+        took.settling = statements([&] { EXPECT_EQ(run(fallback_->settle(told, soon())), count); });
+        EXPECT_TRUE(ahead().empty());
+        for (std::uint32_t i = 0; i < count; ++i) EXPECT_EQ(body(first + i), bodies.at(i % 3));
+        return took;
+    };
+    cost(0, 3);  // connects
+    const Cost few = cost(10, 3);
+    const Cost many_rows = cost(1000, 90);
+    EXPECT_EQ(few.listing, many_rows.listing);
+    EXPECT_EQ(few.settling, many_rows.settling);
+}
+
+// ids: S37 R9
+TEST_P(UpkeepEngines, row_that_changed_since_it_was_listed_stays_ahead) {
+    for (std::uint32_t i = 0; i < 4; ++i) write_ahead(i);
+    const auto rows = ahead();
+    ASSERT_EQ(rows.size(), 4U);
+    const auto change = [&](std::uint32_t number) {
+        const auto changed = visitor(number, 2);
+        const auto reply = run(fallback_->save(changed.key, 1, changed.record, ttl, soon()));
+        EXPECT_EQ(reply.status, async::SaveStatus::saved);
+    };
+    change(1);
+    change(3);
+    const std::vector<async::Settled> told{{row_of(rows, 3), false, {}},
+                                           {row_of(rows, 2), false, {}},
+                                           {row_of(rows, 1), true, visitor(1, 9).record},
+                                           {row_of(rows, 0), true, {}}};
+    EXPECT_EQ(run(fallback_->settle(told, soon())), 2U);
+    EXPECT_EQ(ahead().size(), 2U);
+    EXPECT_EQ(body(1), "sealed 2");
+    EXPECT_EQ(body(3), "sealed 2");
+    EXPECT_EQ(run(fallback_->settle(told, soon())), 0U);
+}
+
+// ids: S36 C08 C09
+TEST_P(UpkeepEngines, what_ended_meanwhile_is_over_by_its_row_and_by_its_users_epoch) {
+    const auto store = [&](std::uint32_t number) {
+        ASSERT_TRUE(client_->login(number));
+        const auto written = snapshot(number, 2);
+        const auto reply = run(fallback_->save(written.key, 1, written.record, ttl, soon()));
+        ASSERT_EQ(reply.status, async::SaveStatus::saved);
+    };
+    const auto over = [&](std::uint32_t number) {
+        return row_of(ahead(), number).kind == async::AheadRow::Kind::over;
+    };
+    for (std::uint32_t i = 0; i < 3; ++i) store(i);
+    EXPECT_FALSE(over(1));
+    ASSERT_TRUE(client_->end(1));
+    EXPECT_FALSE(over(0));
+    EXPECT_TRUE(over(1));
+    EXPECT_EQ(row_of(ahead(), 0).sequence, 1U);
+
+    std::size_t listed = 0;
+    const auto list = [&] {
+        return statements(
+            [&] { listed = run(fallback_->list_user(ArchiveClient::tag(), soon())).size(); });
+    };
+    const auto of_two = list();
+    EXPECT_EQ(listed, 2U);
+    for (std::uint32_t i = 10; i < 30; ++i) store(i);
+    EXPECT_EQ(list(), of_two);
+    EXPECT_EQ(listed, 22U);
+
+    async::EndRequest everything;
+    everything.user_id = "alice";
+    everything.user = ArchiveClient::tag();
+    everything.event = ArchiveClient::event("session.ended");
+    ASSERT_TRUE(client_->run(client_->archive().end(std::move(everything), soon())));
+    EXPECT_TRUE(over(0));
+    EXPECT_TRUE(over(2));
 }
 
 // ids: S36 C08 C09
