@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 
 namespace vedfolnir::compose {
@@ -382,25 +383,37 @@ private:
         for (const auto& row : rows) keys.push_back(row.key);
         const auto standing = co_await upkeep_.load_all(std::move(keys), soon());
         if (!standing) co_return standing.error();
+        std::vector<async::Gone> gone;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             if ((*standing)[i].bytes || rows[i].authenticated > now_ - under_way) continue;
-            const auto copy = co_await copies_.alive(rows[i].key, soon());
-            if (!copy) co_return copy.error();
-            if (*copy) continue;  // it comes back when it is asked for
-            const auto closed = co_await close(rows[i]);
+            gone.push_back({rows[i].key, rows[i].handle, {}});
+            if (gone.size() < page) continue;
+            auto batch = std::exchange(gone, {});
+            const auto closed = co_await close(std::move(batch));
             if (!closed) co_return closed.error();
-            found(Defect::row_unclosed, rows[i].handle.text(), *closed);
         }
-        co_return true;
+        co_return co_await close(std::move(gone));
     }
 
-    Task<bool> close(async::SessionRow row) {
-        if (!wanted_.repair) co_return false;
-        const async::Ticket ticket{"fsck", 0};
-        std::vector<async::Gone> gone{{row.key, row.handle, {}}};
-        const auto closed = co_await sql_.close_gone(ticket, std::move(gone), now_, soon());
-        if (!closed) co_return closed.error();
-        co_return closed->closed > 0;
+    /// Open rows without a record, except those of which there is a copy: it comes back when it is asked for.
+    Task<bool> close(std::vector<async::Gone> gone) {
+        if (gone.empty()) co_return true;
+        std::vector<StoreKey> keys;
+        for (const auto& row : gone) keys.push_back(row.key);
+        const auto copied = co_await copies_.alive(std::move(keys), soon());
+        if (!copied) co_return copied.error();
+        const std::set<StoreKey> alive(copied->begin(), copied->end());
+        std::erase_if(gone, [&](const async::Gone& row) { return alive.contains(row.key); });
+        std::set<Handle> closed;
+        if (wanted_.repair && !gone.empty()) {
+            async::Ticket ticket{"fsck", 0};
+            const auto done = co_await sql_.close_gone(std::move(ticket), gone, now_, soon());
+            if (!done) co_return done.error();
+            for (const auto& row : done->gone) closed.insert(row.handle);
+        }
+        for (const auto& row : gone)
+            found(Defect::row_unclosed, row.handle.text(), closed.contains(row.handle));
+        co_return true;
     }
 
     Task<bool> copies() {

@@ -4,7 +4,6 @@
 #include "model/record.hpp"
 #include "sql/batch.hpp"
 #include "sql/listings.hpp"
-#include "sql/record_table.hpp"
 #include "sql/rows.hpp"
 
 #include <functional>
@@ -31,6 +30,13 @@ std::string key_rows(const std::vector<StoreKey>& keys) {
         batch.add("store_key", key.text());
     }
     return batch.json();
+}
+
+std::vector<StoreKey> read_keys(const Rows& rows) {
+    std::vector<StoreKey> keys;
+    keys.reserve(rows.size());
+    for (const Row& row : rows) keys.push_back(read_key(row, 0));
+    return keys;
 }
 
 std::vector<Copy> read_copies(Connection& db, const std::string& after, std::uint32_t limit,
@@ -79,19 +85,19 @@ async::Task<std::vector<StoreKey>> SqlSurvey::ended(std::vector<StoreKey> keys, 
                                                     Deadline deadline) {
     std::function<std::vector<StoreKey>(Connection&)> work = [keys = std::move(keys),
                                                               before](Connection& db) {
-        std::vector<StoreKey> ended;
         const Params params{{"batch", key_rows(keys)}, {"before", millis(before)}};
-        for (const Row& row : db.query("keys_ended", 1, params)) ended.push_back(read_key(row, 0));
-        return ended;
+        return read_keys(db.query("keys_ended", 1, params));
     };
     return database_->read<std::vector<StoreKey>>(std::move(work), deadline);
 }
 
-async::Task<bool> SqlSurvey::alive(StoreKey key, Deadline deadline) {
-    std::function<bool(Connection&)> work = [database = database_.get(), key](Connection& db) {
-        return load_record(db, key, database->now()).has_value();
-    };
-    return database_->read<bool>(std::move(work), deadline);
+async::Task<std::vector<StoreKey>> SqlSurvey::alive(std::vector<StoreKey> keys, Deadline deadline) {
+    std::function<std::vector<StoreKey>(Connection&)> work =
+        [database = database_.get(), keys = std::move(keys)](Connection& db) {
+            const Params params{{"batch", key_rows(keys)}, {"now", millis(database->now())}};
+            return read_keys(db.query("keys_alive", 1, params));
+        };
+    return database_->read<std::vector<StoreKey>>(std::move(work), deadline);
 }
 
 async::Task<bool> SqlSurvey::remove(StoreKey key, Deadline deadline) {

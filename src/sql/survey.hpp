@@ -37,8 +37,9 @@ public:
     /// Those of `keys` whose session ended `before` that time or earlier.
     [[nodiscard]] async::Task<std::vector<StoreKey>> ended(std::vector<StoreKey> keys,
                                                            TimePoint before, Deadline deadline);
-    /// A copy of this record is inside its time to live.
-    [[nodiscard]] async::Task<bool> alive(StoreKey key, Deadline deadline);
+    /// Those of `keys` of which a copy is inside its time to live.
+    [[nodiscard]] async::Task<std::vector<StoreKey>> alive(std::vector<StoreKey> keys,
+                                                           Deadline deadline);
     /// Removes a copy. False: there was none.
     [[nodiscard]] async::Task<bool> remove(StoreKey key, Deadline deadline);
 

@@ -281,6 +281,28 @@ TEST_P(UpkeepEngines, rows_whose_record_is_gone_are_closed_with_an_event_unless_
     EXPECT_EQ(run(upkeep_->close_gone({"cleanup", 1}, batch, until, soon())).closed, 0U);
 }
 
+// ids: S68 S74
+TEST_P(UpkeepEngines, rows_without_a_record_are_asked_for_and_closed_by_as_many_statements_as_one) {
+    sql::SqlSurvey survey(client_->shared_database());
+    const auto until = ArchiveClient::start() + std::chrono::hours(1);
+    const auto cost = [&](std::uint32_t first, std::uint32_t count) {
+        std::vector<async::Gone> rows;
+        std::vector<StoreKey> keys;
+        for (std::uint32_t i = first; i < first + count; ++i) {
+            EXPECT_TRUE(client_->login(i));
+            rows.push_back(gone(i));
+            keys.push_back(ArchiveClient::key(i));
+        }
+        return statements([&] {
+            EXPECT_TRUE(run(survey.alive(keys, soon())).empty());
+            EXPECT_EQ(run(upkeep_->close_gone({"fsck", 0}, rows, until, soon())).closed, count);
+        });
+    };
+    cost(0, 1);  // connects
+    const auto of_one = cost(1, 1);
+    EXPECT_EQ(cost(10, 60), of_one);
+}
+
 // ids: S25 F19
 TEST_P(UpkeepEngines, lower_fence_can_do_nothing_and_runs_add_up) {
     JobStatus row;
@@ -352,8 +374,9 @@ TEST_P(UpkeepEngines, copies_come_by_key_with_what_the_database_knows_of_them) {
     const TimePoint ended = ArchiveClient::start();
     EXPECT_EQ(run(survey.ended(keys, ended, soon())), std::vector{ArchiveClient::key(2)});
     EXPECT_TRUE(run(survey.ended(keys, ended - Millis{1}, soon())).empty());
-    EXPECT_TRUE(run(survey.alive(ArchiveClient::key(1), soon())));
-    EXPECT_FALSE(run(survey.alive(ArchiveClient::key(4), soon())));
+    const std::vector<StoreKey> asked{ArchiveClient::key(4), ArchiveClient::key(1),
+                                      ArchiveClient::key(99)};
+    EXPECT_EQ(run(survey.alive(asked, soon())), std::vector{ArchiveClient::key(1)});
     EXPECT_TRUE(run(survey.remove(ArchiveClient::key(1), soon())));
     EXPECT_FALSE(run(survey.remove(ArchiveClient::key(1), soon())));
 }
