@@ -2,6 +2,7 @@
 
 #include "compose/database_file.hpp"
 #include "compose/environment.hpp"
+#include "compose/trail_ring.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -38,6 +39,25 @@ std::optional<SessionManager> Context::open_manager(ExitCode& code) const {
 
 std::optional<SessionManager> Context::open_existing(ExitCode& code) const {
     return open(code, true);
+}
+
+bool Context::may_write(const ManagerOptions& options, ExitCode& code, Doubt doubt) const {
+    const auto fits = compose::check_trail_ring(options);
+    if (fits) return true;
+    const Error& why = fits.error();
+    if (why.code == Errc::key_unavailable) {
+        code = console.fail(
+            why,
+            "take VEDFOLNIR_KEY, VEDFOLNIR_KEYS_FILE and VEDFOLNIR_INDEX_SECRET from the application; where a "
+            "key was renewed, the first one stays in the ring as the oldest (vedfolnir doctor: keys.audit)");
+        return false;
+    }
+    if (doubt == Doubt::warns) {
+        console.warn("not checked whether this key ring is that of the database: " + why.detail);
+        return true;
+    }
+    code = console.fail(why);
+    return false;
 }
 
 std::optional<config::Settings> Context::existing_settings(ExitCode& code, KeyRing ring) const {

@@ -14,6 +14,9 @@ namespace vedfolnir::cli {
 /// Whether a command opens or seals something; else a key that is not set is no fault.
 enum class KeyRing : std::uint8_t { needed, not_needed };
 
+/// What a command does that writes, where SQL does not answer whether the key ring is that of the database.
+enum class Doubt : std::uint8_t { refuses, warns };
+
 struct Context {
     Console console;
     std::string config_file;
@@ -28,6 +31,10 @@ struct Context {
     [[nodiscard]] std::optional<config::Settings> existing_settings(
         ExitCode& code, KeyRing ring = KeyRing::needed) const;
     [[nodiscard]] std::optional<SessionManager> open_manager(ExitCode& code) const;
+    /// Before a command writes: whether its key ring is that of the database. Says why it must not. Options as
+    /// `compose::complete` leaves them.
+    [[nodiscard]] bool may_write(const ManagerOptions& options, ExitCode& code,
+                                 Doubt doubt = Doubt::refuses) const;
     /// For commands that only look: where there is no database yet, says so instead of making one.
     [[nodiscard]] std::optional<SessionManager> open_existing(ExitCode& code) const;
 

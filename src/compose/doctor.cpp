@@ -114,7 +114,7 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
     if (measured) sizes = *measured;
     if (!sealer) return;
     std::function<std::optional<bool>(sql::Connection&)> open = [&](sql::Connection& db) {
-        return sql::own_key_opens(db, **sealer);
+        return sql::trail_opens(db, **sealer);
     };
     const auto opens = runtime::run_sync<std::optional<bool>>(
         runtime, (*database)->read<std::optional<bool>>(std::move(open), deadline), deadline);

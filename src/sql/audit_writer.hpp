@@ -35,8 +35,9 @@ struct OpenTrail {
 /// Writes `events` in this order, as one step of the tree, and locks the trail until the commit: call it last.
 void write_events(Connection& db, const Auditor& auditor, const std::vector<NewEvent>& events);
 
-/// Whether the key of the events that concern nobody (operators' and our own) opens with this ring. Empty: there is none yet.
-[[nodiscard]] std::optional<bool> own_key_opens(Connection& db, const audit::Sealer& sealer);
+/// Whether the keys of subjects open with this ring: that of the events that concern nobody (operators' and our own), and where
+/// there is none yet, any of a few others. Empty: there is no key.
+[[nodiscard]] std::optional<bool> trail_opens(Connection& db, const audit::Sealer& sealer);
 
 /// Locks the open partition until the commit.
 [[nodiscard]] OpenTrail lock_trail(Connection& db);

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,13 +203,20 @@ def test_a_damaged_copy_is_removed(make_stack: Callable[[], Stack]) -> None:
 
 
 @pytest.mark.ids("S68", "S96")
-def test_the_wrong_key_removes_nothing(shop: Stack) -> None:
+def test_the_wrong_key_removes_nothing(shop: Stack, tmp_path: Path) -> None:
     for user in USERS:
         shop.browser().get(f"/login/{user}")
     made = subprocess.run(
         [str(stack.CLI), "keys", "generate"], capture_output=True, text=True, check=True
     )
-    found = fsck(shop, "--repair", code=DEFECTS, VEDFOLNIR_KEY=made.stdout.strip())
+    # Users have the same names under it (a ring that names them otherwise is refused), but no record opens.
+    application = (shop.folder / "state" / "development.key").read_text().strip()
+    ring = tmp_path / "ring.toml"
+    keys = ((9, made.stdout.strip()), (8, application))
+    blocks = (f'[[keys]]\nid = {number}\nsecret = "{key}"\n' for number, key in keys)
+    ring.write_text("write = 9\n" + "".join(blocks))
+    ring.chmod(0o600)
+    found = fsck(shop, "--repair", code=DEFECTS, VEDFOLNIR_KEYS_FILE=str(ring))
     assert found["key_ring_doubtful"]
     assert found["found"]["record_unreadable"] == len(USERS)
     assert found["repaired"] == 0

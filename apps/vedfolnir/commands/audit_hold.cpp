@@ -74,7 +74,7 @@ ExitCode add(const Context& context, const HoldArguments& arguments) {
     ExitCode code{};
     const auto months = months_of(context, arguments, code);
     if (months.empty()) return code;
-    const auto desk = open_desk(context, code);
+    const auto desk = open_desk_to_write(context, code);
     if (!desk) return code;
     const auto receipt = desk->hold(months, arguments.reason, operator_name());
     if (!receipt) return context.console.fail(receipt.error());
@@ -95,7 +95,7 @@ ExitCode remove(const Context& context, const HoldArguments& arguments) {
     ExitCode code{};
     const auto months = months_of(context, arguments, code);
     if (months.empty()) return code;
-    const auto desk = open_desk(context, code);
+    const auto desk = open_desk_to_write(context, code);
     if (!desk) return code;
     const auto released = desk->release(months, operator_name());
     if (!released) return context.console.fail(released.error());

@@ -119,7 +119,7 @@ void print(const Context& context, const compose::ArchiveReport& report) {
 /// Fails where something that is over could not be archived: a timer should hear of it.
 ExitCode archive(const Context& context, const ArchiveArguments& arguments) {
     ExitCode code{};
-    const auto desk = open_desk(context, code);
+    const auto desk = open_desk_to_write(context, code);
     if (!desk) return code;
     const auto report = desk->archive(arguments.to, operator_name(), progress_on_stderr());
     if (!report && report.error().code == Errc::bad_options)

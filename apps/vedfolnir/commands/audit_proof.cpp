@@ -271,7 +271,7 @@ ExitCode erase(const Context& context, const EraseArguments& arguments) {
                                     "repeat it with --yes");
     }
     ExitCode code{};
-    const auto desk = open_desk(context, code);
+    const auto desk = open_desk_to_write(context, code);
     if (!desk) return code;
     const auto receipt = desk->erase(arguments.user, operator_name());
     if (!receipt) return context.console.fail(receipt.error());

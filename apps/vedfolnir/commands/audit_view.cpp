@@ -1,5 +1,6 @@
 #include "commands/audit_view.hpp"
 
+#include "compose/state_dir.hpp"
 #include "text.hpp"
 
 #include <boost/json/parse.hpp>
@@ -14,6 +15,14 @@ namespace {
 std::optional<AuditFilter> refused(const Context& context, ExitCode& code, std::string_view text) {
     code = context.console.fail(ExitCode::usage, "usage", text, "vedfolnir audit list --help");
     return std::nullopt;
+}
+
+std::unique_ptr<compose::AuditDesk> desk_of(const Context& context,
+                                            const config::Settings& settings, ExitCode& code) {
+    auto desk = compose::AuditDesk::open(settings);
+    if (desk) return std::move(*desk);
+    code = context.console.fail(desk.error());
+    return nullptr;
 }
 
 }  // namespace
@@ -76,10 +85,19 @@ std::unique_ptr<compose::AuditDesk> open_desk(const Context& context, ExitCode& 
                                               KeyRing ring) {
     const auto settings = context.existing_settings(code, ring);
     if (!settings) return nullptr;
-    auto desk = compose::AuditDesk::open(*settings);
-    if (desk) return std::move(*desk);
-    code = context.console.fail(desk.error());
-    return nullptr;
+    return desk_of(context, *settings, code);
+}
+
+std::unique_ptr<compose::AuditDesk> open_desk_to_write(const Context& context, ExitCode& code) {
+    const auto settings = context.existing_settings(code);
+    if (!settings) return nullptr;
+    auto options = settings->options;
+    if (const auto completed = compose::complete(options); !completed) {
+        code = context.console.fail(completed.error());
+        return nullptr;
+    }
+    if (!context.may_write(options, code)) return nullptr;
+    return desk_of(context, *settings, code);
 }
 
 }  // namespace vedfolnir::cli

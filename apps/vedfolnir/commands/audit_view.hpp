@@ -37,5 +37,8 @@ void add_event_options(CLI::App& command, EventArguments& arguments);
 /// Of a database that is there. Null: says why not, and `code` how the command ends.
 [[nodiscard]] std::unique_ptr<compose::AuditDesk> open_desk(const Context& context, ExitCode& code,
                                                             KeyRing ring = KeyRing::needed);
+/// The same for a command that writes (Context::may_write).
+[[nodiscard]] std::unique_ptr<compose::AuditDesk> open_desk_to_write(const Context& context,
+                                                                     ExitCode& code);
 
 }  // namespace vedfolnir::cli

@@ -96,6 +96,7 @@ ExitCode end(const Context& context, const Arguments& arguments) {
     if (!scope) return code;
     const auto manager = context.open_existing(code);
     if (!manager) return code;
+    if (!context.may_write(manager->options(), code)) return code;
     if (!arguments.yes) return dry_run(context, *manager, *scope);
     if (!scope->user_id.empty() && scope->whole_users())
         return end_user(context, *manager, scope->user_id);

@@ -120,7 +120,7 @@ ExitCode status(const Context& context) {
 ExitCode set(const Context& context, FallbackMode mode) {
     ExitCode code{};
     const auto manager = context.open_manager(code);
-    if (!manager) return code;
+    if (!manager || !context.may_write(manager->options(), code)) return code;
     const auto done = manager->set_fallback(mode, operator_name());
     if (!done) return context.console.fail(done.error());
     print(context, *done, std::nullopt);

@@ -75,6 +75,7 @@ ExitCode fsck(const Context& context, bool repair) {
     if (!settings) return code;
     if (const auto completed = compose::complete(settings->options); !completed)
         return context.console.fail(completed.error());
+    if (repair && !context.may_write(settings->options, code)) return code;
     compose::FsckOptions wanted{.repair = repair, .actor = operator_name()};
     wanted.progress = [due = every_two_seconds()](std::uint64_t seen, std::string_view of_what) {
         if (due()) fmt::print(stderr, "{} {}\n", seen, of_what);

@@ -45,7 +45,8 @@ ExitCode inspect(const Context& context, const std::string& handle) {
     }
     ExitCode code{};
     const auto manager = context.open_existing(code);
-    if (!manager) return code;
+    // It is an event of the trail.
+    if (!manager || !context.may_write(manager->options(), code)) return code;
     const auto found = manager->inspect(handle, operator_name());
     if (!found) return context.console.fail(found.error());
     if (!*found) {

@@ -108,6 +108,7 @@ ExitCode recover(const Context& context, const Arguments& arguments) {
     if (!settings) return code;
     if (const auto completed = compose::complete(settings->options); !completed)
         return context.console.fail(completed.error());
+    if (!arguments.dry_run && !context.may_write(settings->options, code)) return code;
     Progress progress;
     compose::RecoverOptions wanted{.dry_run = arguments.dry_run,
                                    .actor = operator_name(),

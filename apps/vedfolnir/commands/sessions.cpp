@@ -216,6 +216,8 @@ ExitCode end(const Context& context, const EndArguments& arguments) {
     ExitCode code{};
     const auto manager = context.open_manager(code);
     if (!manager) return code;
+    // An ending counts also while SQL is away: it waits for it in the journal.
+    if (!context.may_write(manager->options(), code, Doubt::warns)) return code;
     return arguments.handle.empty() ? end_all(context, *manager, arguments)
                                     : end_one(context, *manager, arguments);
 }
