@@ -1,9 +1,9 @@
 #include "console.hpp"
 
 #include "model/visible.hpp"
+#include "ops/json_text.hpp"
 #include "text.hpp"
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -141,7 +141,7 @@ void Console::print(const Table& table) const {
 }
 
 void Console::print(const boost::json::object& document) const {
-    fmt::print(stdout, "{}\n", boost::json::serialize(document));
+    fmt::print(stdout, "{}\n", ops::json_text(document));
 }
 
 void Console::warn(std::string_view text) const {

@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -264,13 +265,16 @@ ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
     facts.clock_skew_max = options.lifetimes.clock_skew_max;
     facts.redis.used = options.store == StoreKind::redis;
     // With contradicting settings any address would be a guess.
-    if (facts.redis.used && !has_errors_about(settings, "REDIS_"))
-        facts.redis = redis_facts(options.redis);
+    const bool redis_named = facts.redis.used && !has_errors_about(settings, "REDIS_");
+    // Beside the database: neither waits for the other where both are silent.
+    std::future<ops::RedisFacts> redis;
+    if (redis_named) redis = std::async(std::launch::async, redis_facts, options.redis);
     facts.fallback.applies = options.fallback.has_value();
     const auto keys = keys_of(settings, directory);
     const auto ring = usable(crypto::KeyRing::open(keys));
     facts.database = database_facts(settings, directory, usable(make_sealer(keys)),
                                     facts.fallback.state, facts.session_sizes);
+    if (redis_named) facts.redis = redis.get();
     const bool answers =
         std::any_of(facts.redis.steps.begin(), facts.redis.steps.end(),
                     [](const auto& step) { return step.name == "functions" && step.passed; });

@@ -4,6 +4,8 @@
 #include "ops/fsck.hpp"
 
 #include <chrono>
+#include <functional>
+#include <future>
 #include <utility>
 
 namespace vedfolnir::compose {
@@ -42,26 +44,49 @@ std::optional<ops::FsckFigures> last_fsck(const SessionManager& manager) {
     return ops::FsckFigures{events->front().at, *left};
 }
 
-ops::StoreFigures stores_of(const SessionManager& manager) {
-    ops::StoreFigures figures;
-    const ManagerOptions& options = manager.options();
-    if (options.store == StoreKind::redis) {
-        const auto asked = Clock::now();
-        figures.redis = answered(manager.store_info());
-        figures.redis_up = figures.redis.has_value();
-        if (figures.redis) figures.redis_time = since(asked);
-    }
-    if (options.store == StoreKind::memory) return figures;
+struct RedisAnswer {
+    std::optional<StoreInfo> info;
+    Millis took{0};
+};
+
+RedisAnswer ask_redis(const SessionManager& manager) {
+    const auto asked = Clock::now();
+    RedisAnswer answer{answered(manager.store_info())};
+    answer.took = since(asked);
+    return answer;
+}
+
+void ask_sql(const SessionManager& manager, ops::StoreFigures& figures) {
     const auto asked = Clock::now();
     figures.sessions_live = live_sessions(manager, std::nullopt);
     figures.sql_up = figures.sessions_live.has_value();
-    if (!figures.sessions_live) return figures;
+    if (!figures.sessions_live) return;
     figures.sql_time = since(asked);
     figures.sessions_stale = live_sessions(manager, std::chrono::days(7));
     figures.sessions_ancient = live_sessions(manager, std::chrono::days(30));
-    figures.fallback = answered(manager.fallback_status());
-    figures.jobs = answered(manager.jobs());
     figures.fsck = last_fsck(manager);
+}
+
+/// All at once, so that nothing waits after something else for the same silent store. Only the lease of the background
+/// work, which has a connection of its own, is asked for where both stores answered.
+ops::StoreFigures stores_of(const SessionManager& manager) {
+    ops::StoreFigures figures;
+    const ManagerOptions& options = manager.options();
+    if (options.store == StoreKind::memory) return figures;
+    const bool has_redis = options.store == StoreKind::redis;
+    std::future<RedisAnswer> redis;
+    if (has_redis) redis = std::async(std::launch::async, ask_redis, std::cref(manager));
+    auto fallback =
+        std::async(std::launch::async, [&] { return answered(manager.fallback_status()); });
+    ask_sql(manager, figures);
+    figures.fallback = fallback.get();
+    if (has_redis) {
+        RedisAnswer answer = redis.get();
+        figures.redis_up = answer.info.has_value();
+        figures.redis = std::move(answer.info);
+        if (*figures.redis_up) figures.redis_time = answer.took;
+    }
+    if (*figures.sql_up && figures.redis_up.value_or(true)) figures.jobs = answered(manager.jobs());
     return figures;
 }
 

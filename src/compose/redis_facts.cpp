@@ -266,6 +266,15 @@ bool is_loopback(const RedisOptions& options) {
     return options.host == "localhost" || options.host == "::1" || options.host.starts_with("127.");
 }
 
+/// It said something, if only that it lets nobody in. One that is silent is not asked again: each question would wait
+/// as long as the first.
+bool answers(const redis::ProbeReport& report) {
+    if (report.steps.empty()) return false;
+    const redis::ProbeResult& last = report.steps.back();
+    return last.passed ||
+           (last.step >= redis::ProbeStep::auth && last.failure != redis::FailureKind::no_answer);
+}
+
 }  // namespace
 
 ops::RedisFacts redis_facts(const RedisOptions& options) {
@@ -285,6 +294,7 @@ ops::RedisFacts redis_facts(const RedisOptions& options) {
     facts.library = report.library_version;
     if (!report.server_version.empty())
         facts.server = report.server_product + " " + report.server_version;
+    if (!answers(report)) return facts;
 
     RedisOptions patient = options;
     patient.request_timeout = options.connect_timeout;

@@ -257,7 +257,7 @@ Judged check_journal(const Facts& facts) {
     if (journal.entries > 0) {
         return Finding{
             "journal", Status::warn,
-            fmt::format("{} entries wait for SQL, the oldest for {} s", journal.entries,
+            fmt::format("entries that wait for SQL: {}, the oldest for {} s", journal.entries,
                         journal.age.value_or(Seconds{0}).count()),
             "see what keeps SQL from answering (check `database`); the application's processes replay "
             "them once it does"};

@@ -192,7 +192,7 @@ Judged check_eviction(const Facts& facts) {
     if (redis.evicted_keys.value_or(0) > 0) {
         return Finding{
             "redis.eviction", Status::warn,
-            fmt::format("Redis has evicted {} keys since it started; sessions may be among them",
+            fmt::format("keys evicted since Redis started: {}; sessions may be among them",
                         *redis.evicted_keys),
             "the policy is noeviction now; restart Redis or CONFIG RESETSTAT to clear the number"};
     }

@@ -144,12 +144,12 @@ Judged check_replicas(const Facts& facts) {
                        fmt::format("changes are refused with fewer than {} replicas",
                                    *redis.replicas_demanded),
                        ""};
-    return Finding{"redis.replicas", facts.development ? Status::ok : Status::warn,
-                   fmt::format("Redis has {} replicas and takes changes without them: a primary "
-                               "that was cut off goes on by itself",
-                               *redis.replicas),
-                   facts.development ? ""
-                                     : "set min-replicas-to-write 1 and min-replicas-max-lag 10"};
+    return Finding{
+        "redis.replicas", facts.development ? Status::ok : Status::warn,
+        fmt::format("Redis takes changes without its replicas ({} of them now): a primary "
+                    "that was cut off goes on by itself",
+                    *redis.replicas),
+        facts.development ? "" : "set min-replicas-to-write 1 and min-replicas-max-lag 10"};
 }
 
 Judged check_memory(const Facts& facts) {
@@ -222,7 +222,7 @@ Judged check_slow_commands(const Facts& facts) {
         return Finding{"redis.slow", Status::ok, "no command was slow in the last hour", ""};
     const auto longest = std::ranges::max_element(*redis.slow, {}, &SlowCommand::took);
     return Finding{"redis.slow", Status::warn,
-                   fmt::format("{} commands were slow in the last hour, {} took {:.0f} ms: all "
+                   fmt::format("slow commands in the last hour: {}; {} took {:.0f} ms: all "
                                "others waited for it",
                                redis.slow->size(), longest->name,
                                static_cast<double>(longest->took.count()) / 1000),
@@ -235,8 +235,8 @@ Judged check_session_size(const Facts& facts) {
     if (!sizes || sizes->looked_at == 0) return std::nullopt;
     if (sizes->large == 0)
         return Finding{"sessions.size", Status::ok,
-                       fmt::format("the largest of {} sessions has {} KiB", sizes->looked_at,
-                                   (sizes->largest + 1023) / 1024),
+                       fmt::format("sessions looked at: {}; the largest has {} KiB",
+                                   sizes->looked_at, (sizes->largest + 1023) / 1024),
                        ""};
     return Finding{"sessions.size", Status::warn,
                    fmt::format("{} of {} sessions have over {} KiB, the largest {}: each load and "

@@ -65,7 +65,7 @@ void evictions(const StoreInfo& info, Checks& to) {
         return to.push_back(unknown("redis.evictions", "Redis' user may not ask for INFO"));
     to.push_back(
         above("redis.evictions", static_cast<double>(*info.evicted_keys), 0, HealthStatus::warn,
-              fmt::format("{} keys were evicted since Redis started: sessions may be lost; set "
+              fmt::format("keys evicted since Redis started: {}; sessions may be among them; set "
                           "maxmemory-policy noeviction",
                           *info.evicted_keys)));
     if (*info.evicted_keys == 0) to.back().message = "no key was evicted";
@@ -102,7 +102,8 @@ void clients(const StoreInfo& info, double limit, Checks& to) {
     if (!info.connected_clients)
         return to.push_back(unknown("redis.clients", "Redis' user may not ask for INFO"));
     to.push_back(above("redis.clients", static_cast<double>(*info.connected_clients), limit,
-                       HealthStatus::warn, fmt::format("{} connections", *info.connected_clients)));
+                       HealthStatus::warn,
+                       fmt::format("open connections: {}", *info.connected_clients)));
 }
 
 void last_save(const StoreInfo& info, TimePoint now, double limit, Checks& to) {
@@ -141,7 +142,7 @@ void of_sessions(const StoreFigures& stores, const HealthOptions& limits, Checks
     const auto number = [](std::uint64_t count) { return static_cast<double>(count); };
     if (const auto& live = stores.sessions_live)
         to.push_back(above("sessions", number(*live), limits.sessions,
-                           fmt::format("{} sessions of logged-in users are live", *live)));
+                           fmt::format("live sessions of logged-in users: {}", *live)));
     else
         to.push_back(unknown("sessions", "SQL did not say"));
     if (const auto& stale = stores.sessions_stale)
@@ -157,10 +158,17 @@ void of_sessions(const StoreFigures& stores, const HealthOptions& limits, Checks
         to.push_back(unknown("sessions.ancient", "SQL did not say"));
 }
 
+/// Of what both stores know together.
+std::string_view who_is_silent(const StoreFigures& stores) {
+    if (!stores.redis_up.value_or(true)) return "Redis does not answer";
+    if (!stores.sql_up.value_or(true)) return "SQL does not answer";
+    return "the stores did not say";
+}
+
 void of_jobs(const StoreFigures& stores, const HealthOptions& limits, Checks& to) {
     if (!stores.jobs) {
-        to.push_back(unknown("cleanup.lag", "the stores did not say"));
-        to.push_back(unknown("jobs", "the stores did not say"));
+        to.push_back(unknown("cleanup.lag", who_is_silent(stores)));
+        to.push_back(unknown("jobs", who_is_silent(stores)));
         return;
     }
     const auto& jobs = stores.jobs->jobs;
@@ -188,14 +196,17 @@ void of_fallback(const StoreFigures& stores, Checks& to) {
     if (!stores.fallback)
         return to.push_back(unknown("fallback", "SQL did not say, or there is no fallback"));
     const auto& state = stores.fallback->state;
-    const auto waiting = stores.fallback->endings_waiting.value_or(0);
+    const auto& waiting = stores.fallback->endings_waiting;
     if (state.mode != FallbackMode::automatic)
         to.push_back(said("fallback", HealthStatus::warn,
                           fmt::format("it is switched {} by hand", to_string(state.mode))));
-    else if (state.ahead > 0 || waiting > 0)
-        to.push_back(said("fallback", HealthStatus::warn,
-                          fmt::format("Redis was not told of {} records and {} endings yet",
-                                      state.ahead, waiting)));
+    else if (state.ahead > 0 || waiting.value_or(0) > 0)
+        to.push_back(
+            said("fallback", HealthStatus::warn,
+                 fmt::format("what Redis was not told yet: records {}, endings {}", state.ahead,
+                             waiting ? std::to_string(*waiting) : "unknown")));
+    else if (!waiting)
+        to.push_back(unknown("fallback", who_is_silent(stores)));
     else
         to.push_back(said("fallback", HealthStatus::healthy, "Redis was told everything"));
 }
@@ -203,8 +214,9 @@ void of_fallback(const StoreFigures& stores, Checks& to) {
 void of_journal(const MetricSources& from, Checks& to) {
     if (!from.stores->sql_up) return;
     if (!from.journal) return to.push_back(unknown("journal", "it could not be read"));
-    to.push_back(above("journal", static_cast<double>(from.journal->entries), 0, HealthStatus::warn,
-                       fmt::format("{} entries wait for SQL on this host", from.journal->entries)));
+    to.push_back(
+        above("journal", static_cast<double>(from.journal->entries), 0, HealthStatus::warn,
+              fmt::format("entries that wait for SQL on this host: {}", from.journal->entries)));
 }
 
 void of_fsck(const StoreFigures& stores, TimePoint now, double limit, Checks& to) {
@@ -213,10 +225,11 @@ void of_fsck(const StoreFigures& stores, TimePoint now, double limit, Checks& to
     if (!stores.fsck->at) return;
     const auto age =
         std::chrono::duration<double, std::ratio<3600>>(now - *stores.fsck->at).count();
-    to.push_back(above("orphans", static_cast<double>(stores.fsck->left), limit, HealthStatus::warn,
-                       fmt::format("vedfolnir fsck left {} defects {:.1f} h ago; --repair puts "
-                                   "them right",
-                                   stores.fsck->left, age)));
+    to.push_back(
+        above("orphans", static_cast<double>(stores.fsck->left), limit, HealthStatus::warn,
+              fmt::format("defects that vedfolnir fsck left {1:.1f} h ago: {0}; --repair puts "
+                          "them right",
+                          stores.fsck->left, age)));
     if (stores.fsck->left == 0)
         to.back().message = fmt::format("vedfolnir fsck left no defect {:.1f} h ago", age);
 }

@@ -1,11 +1,10 @@
 #include "ops/metrics.hpp"
 
-#include "ops/json_number.hpp"
+#include "ops/json_text.hpp"
 #include "ops/metric_table.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -48,14 +47,14 @@ json::object sample_json(const ClientMetric& sample, MetricType type) {
     json::object labels;
     for (const auto& label : sample.label) labels[label.name] = label.value;
     json::object out{{"labels", std::move(labels)}};
-    if (type == MetricType::Counter) out["value"] = json_number(sample.counter.value);
-    if (type == MetricType::Gauge) out["value"] = json_number(sample.gauge.value);
+    if (type == MetricType::Counter) out["value"] = sample.counter.value;
+    if (type == MetricType::Gauge) out["value"] = sample.gauge.value;
     if (type != MetricType::Histogram) return out;
     json::array buckets;
     for (const auto& bucket : sample.histogram.bucket)
         buckets.push_back({{"le", bucket.upper_bound}, {"count", bucket.cumulative_count}});
     out["count"] = sample.histogram.sample_count;
-    out["sum"] = json_number(sample.histogram.sample_sum);
+    out["sum"] = sample.histogram.sample_sum;
     out["buckets"] = std::move(buckets);
     return out;
 }
@@ -89,7 +88,7 @@ std::string metrics_json(const MetricSources& sources) {
                                        {"help", family.help},
                                        {"samples", std::move(samples)}});
     }
-    return json::serialize(json::object{{"metrics", std::move(metrics)}});
+    return json_text(json::object{{"metrics", std::move(metrics)}});
 }
 
 std::string metrics_reference() {

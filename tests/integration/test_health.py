@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import stack
+from support.silent_listener import SilentListener
 from test_metrics import Shop, application, of_text, shop  # noqa: F401
 from test_serve import Daemon
 
@@ -70,6 +71,24 @@ def test_stopped_redis_is_red_within_one_interval_and_green_again(
 
         shop.redis.start()
         stack.wait_until(lambda: told("redis") == 0, "Redis is healthy again", 40)
+
+
+@pytest.mark.ids("S67", "S60")
+def test_a_silent_redis_is_asked_over_one_connection(shop: Shop) -> None:  # noqa: F811
+    """Each further one would be waited for as long as the first."""
+    shop.browser().get("/login/1")
+    with SilentListener() as silent:
+        answer = health(
+            {**shop.environment, "REDIS_URL": f"redis://127.0.0.1:{silent.port}"}, UNAVAILABLE
+        )
+        assert silent.connections() == 1
+    found = statuses(answer)
+    assert found["redis"] == "critical"
+    assert found["sql"] == found["sessions"] == "healthy"
+    for check in ("redis.memory", "redis.clients", "cleanup.lag", "jobs", "fallback"):
+        assert found[check] == "unknown", check
+    said = {check["message"] for check in answer["checks"] if check["status"] == "unknown"}
+    assert said == {"Redis does not answer"}
 
 
 @pytest.mark.ids("S67")

@@ -3,7 +3,6 @@
 
 #include "commands/commands.hpp"
 #include "compose/overview.hpp"
-#include "ops/json_number.hpp"
 #include "text.hpp"
 
 #include <boost/json/array.hpp>
@@ -15,7 +14,7 @@ namespace json = boost::json;
 
 json::value number(const std::optional<double>& value) {
     if (!value) return nullptr;
-    return ops::json_number(*value);
+    return *value;
 }
 
 void print_json(const Context& context, const std::vector<ops::HealthCheck>& checks,

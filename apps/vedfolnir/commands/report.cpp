@@ -2,7 +2,6 @@
 #include "compose/report.hpp"
 
 #include "commands/commands.hpp"
-#include "ops/json_number.hpp"
 #include "text.hpp"
 
 #include <boost/json/array.hpp>
@@ -117,7 +116,7 @@ std::vector<Counted> arranged(std::vector<Counted> counted, const Arguments& arg
 
 json::value seconds(const std::optional<Millis>& length) {
     if (!length) return nullptr;
-    return ops::json_number(static_cast<double>(length->count()) / 1000);
+    return static_cast<double>(length->count()) / 1000;
 }
 
 json::object lengths_json(const Lengths& lengths) {

@@ -170,7 +170,7 @@ const Broken faults[] = {
      [](Facts& f) { f.redis.needless_permissions = std::vector<std::string>{"EVAL"}; }},
     {"redis.eviction", Status::fail, "allkeys-lru",
      [](Facts& f) { f.redis.eviction_policy = "allkeys-lru"; }},
-    {"redis.eviction", Status::warn, "evicted 4", [](Facts& f) { f.redis.evicted_keys = 4; }},
+    {"redis.eviction", Status::warn, "started: 4", [](Facts& f) { f.redis.evicted_keys = 4; }},
     {"redis.persistence", Status::warn, "append-only",
      [](Facts& f) { f.redis.append_only_file = false; }},
     {"redis.clock", Status::warn, "5000 ms behind",
@@ -247,7 +247,7 @@ const Broken slow_or_open[] = {
     {"redis.version", Status::warn, "Valkey 8.0.5",
      [](Facts& f) { f.redis.server = "Valkey 8.0.5"; }},
     {"redis.exposure", Status::warn, "without a limit", [](Facts& f) { f.redis.buffer_limit = 0; }},
-    {"redis.replicas", Status::warn, "without them",
+    {"redis.replicas", Status::warn, "without its replicas",
      [](Facts& f) { f.redis.replicas_demanded = 0; }},
     {"redis.memory", Status::warn, "81 %", [](Facts& f) { f.redis.memory->used = 810UL << 20U; }},
     {"redis.memory", Status::fail, "96 %", [](Facts& f) { f.redis.memory->used = 960UL << 20U; }},
@@ -259,7 +259,7 @@ const Broken slow_or_open[] = {
      [](Facts& f) { f.redis.clients->connected = 9'000; }},
     {"redis.latency", Status::warn, "12.0 ms",
      [](Facts& f) { f.redis.round_trip = std::chrono::microseconds(12'000); }},
-    {"redis.slow", Status::warn, "2 commands were slow in the last hour, KEYS took 130 ms",
+    {"redis.slow", Status::warn, "slow commands in the last hour: 2; KEYS took 130 ms",
      [](Facts& f) {
          f.redis.slow = std::vector<SlowCommand>{{"KEYS", std::chrono::microseconds(130'000)},
                                                  {"SORT", std::chrono::microseconds(20'000)}};
@@ -398,7 +398,7 @@ TEST(doctor, what_waits_for_sql_is_told_and_what_cannot_be_replayed_fails) {
     facts.journal.age = Seconds{90};
     const auto waits = finding(facts, "journal");
     EXPECT_EQ(waits.status, Status::warn);
-    EXPECT_THAT(waits.message, HasSubstr("3 entries"));
+    EXPECT_THAT(waits.message, HasSubstr("SQL: 3, "));
     EXPECT_THAT(waits.message, HasSubstr("90 s"));
 
     facts.journal.damage = "it is damaged at offset 77";

@@ -32,7 +32,7 @@ MetricSources well() {
     stores.redis = redis;
     stores.redis_time = stores.sql_time = Millis(2);
     stores.sessions_live = stores.sessions_stale = stores.sessions_ancient = 0;
-    stores.fallback = FallbackStatus{};
+    stores.fallback = FallbackStatus{.state = {}, .endings_waiting = 0};
     stores.fsck = FsckFigures{now - std::chrono::hours(3), 0};
     stores.jobs = JobsReport{.leader = "host:1", .jobs = {cleanup}, .now = now};
     MetricSources sources;
@@ -40,6 +40,12 @@ MetricSources well() {
     sources.stores = stores;
     sources.journal = JournalFigures{};
     return sources;
+}
+
+std::string message_of(const MetricSources& sources, const std::string& id) {
+    for (const auto& check : assess(sources, {}))
+        if (check.id == id) return check.message;
+    return "there is no check " + id;
 }
 
 HealthStatus status_of(const MetricSources& sources, const std::string& id,
@@ -199,8 +205,17 @@ TEST(health, a_silent_redis_is_critical_and_a_silent_sql_degrades) {
     auto redis = well();
     redis.stores->redis_up = false;
     redis.stores->redis.reset();
+    redis.stores->jobs.reset();
+    redis.stores->fallback->endings_waiting.reset();
     EXPECT_EQ(status_of(redis, "redis"), critical);
-    EXPECT_EQ(status_of(redis, "redis.memory"), unknown);
+    for (const auto* id : {"redis.memory", "cleanup.lag", "jobs", "fallback"}) {
+        EXPECT_EQ(status_of(redis, id), unknown) << id;
+        EXPECT_EQ(message_of(redis, id), "Redis does not answer") << id;
+    }
+    redis.stores->fallback->state.ahead = 3;
+    EXPECT_EQ(message_of(redis, "fallback"),
+              "what Redis was not told yet: records 3, endings unknown");
+    EXPECT_EQ(status_of(redis, "fallback"), warn);
     EXPECT_EQ(overall(assess(redis, {})), critical);
 
     auto sql = well();
