@@ -225,6 +225,8 @@ private:
     [[nodiscard]] boost::asio::awaitable<bool> apply_shard(std::vector<async::EndOrder> orders,
                                                            Deadline deadline);
     [[nodiscard]] Task<std::uint32_t> apply_one(async::EndOrder order, Deadline deadline);
+
+    // marks.cpp: what the hot store has applied, compared with SQL
     /// Up to which sequence a shard was replayed, and whether the hot store took all of it; what it did not take is
     /// denied here.
     struct Replayed {
