@@ -3,10 +3,9 @@
 
 #include "model/bytes.hpp"
 #include "model/record.hpp"
-#include "runtime/counters.hpp"
+#include "runtime/scope_timer.hpp"
 #include "vedfolnir/error.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -34,25 +33,7 @@ inline Error spared() {
     return {Errc::store_unavailable, "too many calls wait for SQL in place of Redis"};
 }
 
-/// Times a call of the database in place of the hot store, its wait for a place included. `counters` may be null.
-class Timed {
-public:
-    Timed(runtime::AtomicCounters* counters, Operation operation)
-        : counters_(counters), operation_(operation) {}
-    ~Timed() {
-        if (counters_ == nullptr) return;
-        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
-            std::chrono::steady_clock::now() - since_);
-        counters_->timings[static_cast<std::size_t>(operation_)].add(
-            static_cast<std::uint64_t>(took.count()));
-    }
-    Timed(const Timed&) = delete;
-    Timed& operator=(const Timed&) = delete;
-
-private:
-    runtime::AtomicCounters* counters_;
-    Operation operation_;
-    std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
-};
+/// Times a call of the database in place of the hot store, its wait for a place included.
+using Timed = runtime::ScopeTimer;
 
 }  // namespace vedfolnir::resilient
