@@ -2,6 +2,7 @@
 #include "audit/entry.hpp"
 #include "compose/audit_desk.hpp"
 #include "compose/audit_keys.hpp"
+#include "compose/trail_ring.hpp"
 #include "sql/audit_retention.hpp"
 #include "support/archive_client.hpp"
 #include "support/audit_forger.hpp"
@@ -295,6 +296,33 @@ TEST_P(AuditEngines, retention_drops_whole_partitions_and_older_proofs_hold) {
                 columns, total + 1),
             "UPDATE audit_events SET operation = NULL WHERE id = 0"});
     EXPECT_THAT(verify().findings, ::testing::Not(IsEmpty()));
+}
+
+// ids: S88
+TEST_P(AuditEngines, a_ring_with_another_index_secret_is_told_apart) {
+    ManagerOptions options;
+    options.store = StoreKind::sql;
+    options.state_dir = folder_.path();
+    options.sql.url = url_;
+    options.sql.statement_timeout = patience;
+    const auto with = [&](char key) {
+        options.keys.keys = {{1, std::string(32, key)}};
+        return compose::check_trail_ring(options);
+    };
+    const auto expect_told_apart = [&] {
+        EXPECT_TRUE(with('k'));
+        const auto other = with('x');
+        ASSERT_FALSE(other);
+        EXPECT_EQ(other.error().code, Errc::key_unavailable);
+    };
+    // Persons only; then also what concerns nobody.
+    expect_told_apart();
+    std::vector<async::AuditEvent> own{ArchiveClient::event("fsck.done")};
+    own.front().user_id.clear();
+    ASSERT_TRUE(client_->run(client_->archive().append(std::move(own), deadline_in(patience))));
+    expect_told_apart();
+    tamper({"DELETE FROM audit_subjects"});
+    EXPECT_TRUE(with('x')) << "nobody is named";
 }
 
 }  // namespace
