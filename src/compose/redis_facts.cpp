@@ -50,18 +50,44 @@ boost::redis::request request_of(const std::vector<std::string>& words) {
 // Arguments are named before each co_await: GCC 12 destroys a temporary inside the expression twice.
 using Words = std::vector<std::string>;
 
-asio::awaitable<Reply> ask(Connection& connection, const Words& words, Millis patience) {
-    redis::Pipeline pipeline;
-    pipeline.request = request_of(words);
-    const Deadline deadline = deadline_in(patience);
-    auto exchange = co_await connection.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return exchange.error();
-    if (exchange->replies.empty()) {
-        const redis::Failure nothing{redis::FailureKind::other, redis::Stage::request, {}};
-        co_return nothing;
+/// Questions to one server, one after the other. Once it was silent it is asked nothing more: each question would wait as
+/// long as the first.
+class Talk {
+public:
+    Talk(Connection& connection, Millis patience) : connection_(connection), patience_(patience) {}
+
+    asio::awaitable<std::optional<redis::Failure>> contact() {
+        const Deadline deadline = deadline_in(2 * patience_);
+        auto failure = co_await connection_.contact(deadline);
+        if (failure && failure->kind == redis::FailureKind::no_answer) silence_ = failure;
+        co_return failure;
     }
-    co_return std::move(exchange->replies.front());
-}
+
+    /// `words` outlive the answer.
+    asio::awaitable<Reply> ask(const Words& words) {
+        if (silence_) co_return *silence_;
+        redis::Pipeline pipeline;
+        pipeline.request = request_of(words);
+        const Deadline deadline = deadline_in(patience_);
+        auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+        if (!exchange) {
+            if (exchange.error().kind == redis::FailureKind::no_answer) silence_ = exchange.error();
+            co_return exchange.error();
+        }
+        if (exchange->replies.empty()) {
+            const redis::Failure nothing{redis::FailureKind::other, redis::Stage::request, {}};
+            co_return nothing;
+        }
+        co_return std::move(exchange->replies.front());
+    }
+
+    [[nodiscard]] const std::optional<redis::Failure>& silence() const noexcept { return silence_; }
+
+private:
+    Connection& connection_;
+    Millis patience_;
+    std::optional<redis::Failure> silence_;
+};
 
 std::string text_of(const Reply& reply) {
     if (!reply) return {};
@@ -85,11 +111,11 @@ void read_memory(std::string_view info, ops::RedisFacts& facts) {
         std::from_chars(ratio->data(), ratio->data() + ratio->size(), facts.memory->fragmentation);
 }
 
-asio::awaitable<void> read_info(Connection& connection, Millis patience, ops::RedisFacts& facts) {
+asio::awaitable<void> read_info(Talk& talk, ops::RedisFacts& facts) {
     const Words sections{"memory", "stats", "persistence", "clients", "replication"};
     for (const auto& section : sections) {
         const Words words{"INFO", section};
-        const auto reply = co_await ask(connection, words, patience);
+        const auto reply = co_await talk.ask(words);
         const auto info = text_of(reply);
         if (const auto policy = redis::info_field(info, "maxmemory_policy"))
             facts.eviction_policy = std::string(*policy);
@@ -104,14 +130,13 @@ asio::awaitable<void> read_info(Connection& connection, Millis patience, ops::Re
     }
 }
 
-asio::awaitable<void> read_round_trip(Connection& connection, Millis patience,
-                                      ops::RedisFacts& facts) {
+asio::awaitable<void> read_round_trip(Talk& talk, ops::RedisFacts& facts) {
     constexpr std::size_t times = 5;
     std::vector<std::chrono::microseconds> took;
     const Words words{"PING"};
     while (took.size() < times) {
         const auto before = std::chrono::steady_clock::now();
-        const auto reply = co_await ask(connection, words, patience);
+        const auto reply = co_await talk.ask(words);
         if (!reply) co_return;
         took.push_back(std::chrono::duration_cast<std::chrono::microseconds>(
             std::chrono::steady_clock::now() - before));
@@ -129,8 +154,7 @@ std::uint64_t buffer_limit(std::string_view limits) {
     return redis::number(limits.substr(0, limits.find(' ')));
 }
 
-asio::awaitable<void> read_configuration(Connection& connection, Millis patience,
-                                         ops::RedisFacts& facts) {
+asio::awaitable<void> read_configuration(Talk& talk, ops::RedisFacts& facts) {
     const Words words{"CONFIG",
                       "GET",
                       "bind",
@@ -139,7 +163,7 @@ asio::awaitable<void> read_configuration(Connection& connection, Millis patience
                       "min-replicas-to-write",
                       "port",
                       "tls-port"};
-    const auto reply = co_await ask(connection, words, patience);
+    const auto reply = co_await talk.ask(words);
     if (!reply) co_return;
     const auto cells = redis::values(*reply);
     std::uint64_t ports = 0;
@@ -180,24 +204,23 @@ std::vector<ops::SlowCommand> slow_since(const Reply& reply, std::uint64_t since
     return found;
 }
 
-asio::awaitable<void> read_slow_log(Connection& connection, Millis patience,
-                                    ops::RedisFacts& facts) {
+asio::awaitable<void> read_slow_log(Talk& talk, ops::RedisFacts& facts) {
     constexpr std::uint64_t an_hour = 3600;
     const Words time_words{"TIME"};
-    const auto time = co_await ask(connection, time_words, patience);
+    const auto time = co_await talk.ask(time_words);
     if (!time) co_return;
     const Words words{"SLOWLOG", "GET", "128"};
-    const auto reply = co_await ask(connection, words, patience);
+    const auto reply = co_await talk.ask(words);
     if (!reply) co_return;
     const auto cells = redis::values(*time);
     const auto now = cells.empty() ? 0 : redis::number(cells.front());
     facts.slow = slow_since(reply, now > an_hour ? now - an_hour : 0);
 }
 
-asio::awaitable<void> read_clock(Connection& connection, Millis patience, ops::RedisFacts& facts) {
+asio::awaitable<void> read_clock(Talk& talk, ops::RedisFacts& facts) {
     const auto before = std::chrono::system_clock::now();
     const Words words{"TIME"};
-    const auto reply = co_await ask(connection, words, patience);
+    const auto reply = co_await talk.ask(words);
     const auto after = std::chrono::system_clock::now();
     if (!reply) co_return;
     const auto cells = redis::values(*reply);
@@ -208,12 +231,11 @@ asio::awaitable<void> read_clock(Connection& connection, Millis patience, ops::R
     facts.clock_ahead = std::chrono::duration_cast<Millis>(theirs - ours);
 }
 
-asio::awaitable<void> try_permissions(Connection& connection, Millis patience,
-                                      ops::RedisFacts& facts) {
+asio::awaitable<void> try_permissions(Talk& talk, ops::RedisFacts& facts) {
     std::vector<std::string> found;
     const auto attempts = needless();
     for (const auto& attempt : attempts) {
-        const auto reply = co_await ask(connection, attempt.words, patience);
+        const auto reply = co_await talk.ask(attempt.words);
         if (reply) found.emplace_back(attempt.name);
         // Only a clear refusal counts as one; anything else leaves the question open.
         if (!reply && reply.error().kind != redis::FailureKind::not_permitted) co_return;
@@ -233,22 +255,19 @@ void run(asio::io_context& loop, Shared& connection, Task task) {
     if (failure) std::rethrow_exception(failure);
 }
 
-asio::awaitable<void> look_around(Connection& connection, Millis patience, ops::RedisFacts& facts) {
-    const Deadline deadline = deadline_in(2 * patience);
-    const auto failure = co_await connection.contact(deadline);
+asio::awaitable<void> look_around(Talk& talk, ops::RedisFacts& facts) {
+    const auto failure = co_await talk.contact();
     if (failure) co_return;
-    co_await read_info(connection, patience, facts);
-    co_await read_clock(connection, patience, facts);
-    co_await read_round_trip(connection, patience, facts);
-    co_await read_configuration(connection, patience, facts);
-    co_await read_slow_log(connection, patience, facts);
-    co_await try_permissions(connection, patience, facts);
+    co_await read_info(talk, facts);
+    co_await read_clock(talk, facts);
+    co_await read_round_trip(talk, facts);
+    co_await read_configuration(talk, facts);
+    co_await read_slow_log(talk, facts);
+    co_await try_permissions(talk, facts);
 }
 
-asio::awaitable<void> try_without_password(Connection& connection, Millis patience,
-                                           ops::RedisFacts& facts) {
-    const Deadline deadline = deadline_in(2 * patience);
-    const auto failure = co_await connection.contact(deadline);
+asio::awaitable<void> try_without_password(Talk& talk, ops::RedisFacts& facts) {
+    const auto failure = co_await talk.contact();
     if (failure) {
         const bool refused = failure->kind == redis::FailureKind::password_missing ||
                              failure->kind == redis::FailureKind::password_wrong ||
@@ -257,7 +276,7 @@ asio::awaitable<void> try_without_password(Connection& connection, Millis patien
         co_return;
     }
     const Words words{"PING"};
-    const auto pong = co_await ask(connection, words, patience);
+    const auto pong = co_await talk.ask(words);
     facts.open_without_password = pong.has_value();
 }
 
@@ -266,8 +285,7 @@ bool is_loopback(const RedisOptions& options) {
     return options.host == "localhost" || options.host == "::1" || options.host.starts_with("127.");
 }
 
-/// It said something, if only that it lets nobody in. One that is silent is not asked again: each question would wait
-/// as long as the first.
+/// It said something, if only that it lets nobody in.
 bool answers(const redis::ProbeReport& report) {
     if (report.steps.empty()) return false;
     const redis::ProbeResult& last = report.steps.back();
@@ -301,14 +319,26 @@ ops::RedisFacts redis_facts(const RedisOptions& options) {
     asio::io_context loop;
     auto connection = std::make_shared<Connection>(loop.get_executor(), patient,
                                                    Connection::Purpose::install, nullptr);
-    run(loop, connection, look_around(*connection, options.connect_timeout, facts));
+    Talk talk(*connection, options.connect_timeout);
+    run(loop, connection, look_around(talk, facts));
+    if (talk.silence()) {
+        // Before whatever else failed: all that is not known yet is not for that reason.
+        facts.round_trip.reset();
+        facts.steps.insert(facts.steps.begin(),
+                           {std::string(redis::to_string(redis::ProbeStep::ping)), false,
+                            std::string(redis::to_string(talk.silence()->kind)),
+                            std::string(redis::describe(talk.silence()->kind)),
+                            "it answered at first"});
+        return facts;
+    }
 
     patient.username.clear();
     patient.password.clear();
     asio::io_context stranger_loop;
     auto stranger = std::make_shared<Connection>(stranger_loop.get_executor(), patient,
                                                  Connection::Purpose::install, nullptr);
-    run(stranger_loop, stranger, try_without_password(*stranger, options.connect_timeout, facts));
+    Talk strange(*stranger, options.connect_timeout);
+    run(stranger_loop, stranger, try_without_password(strange, facts));
     return facts;
 }
 

@@ -19,6 +19,7 @@ import pytest
 import redis
 import stack
 from support import databases, evidence
+from support.losing_proxy import Illness, LosingProxy
 from support.silent_listener import SilentListener
 from vedfolnir import _core
 
@@ -194,6 +195,34 @@ def test_timeout(tmp_path: Path) -> None:
     assert len(asked) > 6
     for check in set(asked) - {"redis.connection", "redis.encryption"}:
         assert outcome.status(check) == "unknown", check
+
+
+@pytest.mark.ids("S95", "S60")
+def test_redis_that_falls_silent_half_way_is_asked_nothing_more(tmp_path: Path) -> None:
+    socket = tmp_path / "redis.sock"
+    with (
+        Server(tmp_path / "redis", "--unixsocket", str(socket)),
+        LosingProxy(tmp_path / "proxy.sock", socket) as proxy,
+    ):
+        settings = {
+            "REDIS_URL": f"unix://{proxy.path}",
+            "VEDFOLNIR_REDIS_CONNECT_TIMEOUT_MS": "300",
+        }
+        sound = doctor(tmp_path, **settings)
+        assert sound.status("redis.eviction") == "ok"
+        before = proxy.connections
+        # Sessions worked, and it has said what INFO memory says.
+        proxy.lose(b"stats", "request", lambda: proxy.be(Illness.SWALLOWED))
+        outcome = doctor(tmp_path, **settings)
+        assert proxy.done
+        # Two that try what sessions need, the one that was lost, and one in its place: none for what was left to ask.
+        assert proxy.connections - before == 4
+    assert outcome.code == 1
+    assert "it answered at first" in outcome.message("redis.connection")
+    assert outcome.status("redis.record") == "ok"
+    for check in ("redis.eviction", "redis.clock", "redis.password", "redis.permissions"):
+        assert outcome.status(check) == "unknown"
+        assert "Redis does not answer" in outcome.message(check)
 
 
 @pytest.mark.ids("S95", "C34")

@@ -67,6 +67,11 @@ class LosingProxy:
     def done(self) -> bool:
         return self._armed is None
 
+    @property
+    def connections(self) -> int:
+        """So far."""
+        return len(self._pairs)
+
     def be(self, illness: Illness) -> None:
         """From now on. Connections that were spoilt end when it is over."""
         _, over = self._state
