@@ -213,8 +213,20 @@ Task<std::vector<async::IndexEntry>> Cached::list_user(UserTag user, Deadline de
     return inner_->list_user(user, deadline);
 }
 
-Task<std::uint64_t> Cached::epoch_of(UserTag user, Deadline deadline) {
+Task<async::AppliedEpoch> Cached::epoch_of(UserTag user, Deadline deadline) {
     return inner_->epoch_of(user, deadline);
+}
+
+Task<std::vector<bool>> Cached::epochs_told(Deadline deadline) {
+    return inner_->epochs_told(deadline);
+}
+
+Task<bool> Cached::tell_epochs(std::vector<async::EpochPage> pages, Deadline deadline) {
+    return inner_->tell_epochs(std::move(pages), deadline);
+}
+
+Task<bool> Cached::doubt_epochs(std::uint8_t shard, Deadline deadline) {
+    return inner_->doubt_epochs(shard, deadline);
 }
 
 Task<std::vector<std::uint64_t>> Cached::marks(Deadline deadline) {

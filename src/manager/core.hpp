@@ -263,6 +263,7 @@ private:
     [[nodiscard]] bool defers(const Error& error);
     [[nodiscard]] Task<bool> write_down(std::vector<async::Deferred> entries, Deadline deadline);
     void note_waiting();
+    [[nodiscard]] Task<std::uint64_t> known_epoch(UserTag user, Deadline deadline);
     [[nodiscard]] Task<Granted> grant_login(async::LoginOrder order, Deadline deadline);
     [[nodiscard]] Task<bool> confirm_login(async::LoginConfirmed confirmed,
                                            std::optional<async::Snapshot> copy, bool deferred,
@@ -283,6 +284,17 @@ private:
     [[nodiscard]] Task<bool> refuse_entry(async::Deferred entry, Error why);
     [[nodiscard]] boost::asio::awaitable<void> apply_replayed(async::ReplayReceipt receipt,
                                                               Deadline deadline);
+
+    // epochs.cpp: what a hot store that lost data must know of all users
+    [[nodiscard]] Task<bool> doubt_epochs(std::uint8_t shard, Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<void> begin_telling();
+    [[nodiscard]] boost::asio::awaitable<void> go_on_telling();
+    void tell_later();
+    enum class Told : std::uint8_t { all, more, by_another };
+    [[nodiscard]] Task<Told> tell_some(Deadline deadline);
+    [[nodiscard]] Task<Told> tell_next(Deadline deadline);
+    [[nodiscard]] Task<Told> tell_from(std::uint8_t shard, std::vector<bool> told,
+                                       Deadline deadline);
 
     // watch.cpp: what others ended
     [[nodiscard]] boost::asio::awaitable<void> watch();
@@ -340,6 +352,11 @@ private:
     /// The connection that `whole_` speaks of: shards of which the store lost nothing since they were compared.
     std::uint64_t judged_ = not_compared;
     std::vector<bool> whole_;
+    std::uint64_t told_ =
+        not_compared;  ///< The connection whose store was seen to know all epochs.
+    bool telling_ = false;
+    std::uint8_t tell_from_ = 0;  ///< The shard to begin with.
+    Deadline tell_again_{};       ///< Not before, because it failed, or another process does it.
     Deadline next_synchronisation_{};  ///< Not before, because the last comparison failed.
     std::shared_ptr<boost::asio::steady_timer> synchronising_;
     std::deque<Late> late_;
@@ -355,6 +372,7 @@ private:
     int failed_polls_ = 0;             ///< In a row.
     static constexpr std::chrono::minutes key_trouble_again{5};
     mutable Seldom foreign_cookie_{key_trouble_again};
+    Seldom untold_{key_trouble_again};
     Seldom unreadable_{key_trouble_again};
 };
 

@@ -110,6 +110,23 @@ void Core::note_waiting() {
         static_cast<std::uint64_t>(waiting.since ? waiting.since->time_since_epoch().count() : 0);
 }
 
+/// The user's epoch by Redis alone. Only from one that lost none: a login of a lower epoch than SQL's would be over as soon as
+/// SQL hears of it.
+Task<std::uint64_t> Core::known_epoch(UserTag user, Deadline deadline) {
+    const bool database = database_answers();
+    if (!compared() && !database) co_await ready(deadline);
+    const auto connection = ports_.store->connection_number();
+    const auto hot = co_await ports_.store->epoch_of(user, store_deadline(deadline));
+    if (!hot) co_return hot.error();
+    const bool trusted = trusts(user.shard()) && ports_.store->connection_number() == connection;
+    if (!hot->complete || !(trusted || (database && database_answers())))
+        co_return Error{
+            Errc::audit_unavailable, "You cannot log in at the moment. Please try again.",
+            "SQL is away, and Redis lost data, or may have: whether all sessions of this user were "
+            "ended before, only SQL knows. Logins go on when it answers"};
+    co_return hot->epoch;
+}
+
 /// The row and event of a login: in SQL, or in the journal of this host. An offline grant rests on Redis' epoch.
 Task<Core::Granted> Core::grant_login(async::LoginOrder order, Deadline deadline) {
     if (co_await asks_archive(deadline)) {
@@ -119,7 +136,7 @@ Task<Core::Granted> Core::grant_login(async::LoginOrder order, Deadline deadline
         settings_.report("a login goes into the journal: SQL did not take it", grant.error());
     }
     if (auto prepared = runtime::prepare(order); !prepared) co_return prepared.error();
-    const auto hot = co_await ports_.store->epoch_of(order.row.user, store_deadline(deadline));
+    const auto hot = co_await known_epoch(order.row.user, deadline);
     if (!hot) co_return hot.error();
     const auto known = epochs_.of(order.row.user, order.event.at);
     order.granted_epoch = std::max({*hot, known.value_or(0), order.epoch_floor});

@@ -234,7 +234,7 @@ Task<EndUserOutcome> Core::async_end_user(EndUserCommand command, Deadline deadl
     request.until = until;
     // Where Redis does not answer, SQL's own number is all there is.
     if (const auto hot = co_await ports_.store->epoch_of(user, store_deadline(deadline)); hot)
-        request.epoch_floor = *hot;
+        request.epoch_floor = hot->epoch;
     auto receipt = co_await end_in_archive(request, deadline);
     if (!receipt) {
         settings_.report("an ending of all sessions is pending: SQL did not take it",

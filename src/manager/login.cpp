@@ -114,7 +114,7 @@ Task<std::optional<CommitOutcome>> Core::try_login(const Commit& commit, bool fi
         // SQL may have been restored from before the user's sessions were last ended.
         const auto epoch = co_await ports_.store->epoch_of(user, store_deadline(commit.deadline));
         if (!epoch) co_return epoch.error();
-        order.epoch_floor = *epoch;
+        order.epoch_floor = epoch->epoch;
     }
     model::RecordHeader header;
     header.last_seen = commit.now;

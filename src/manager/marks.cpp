@@ -87,21 +87,31 @@ void Core::deny_revoked(const async::Revocation& revocation) {
 
 Task<Core::Replayed> Core::replay(std::uint8_t shard, std::uint64_t mark, Deadline deadline) {
     bool taken = true;
+    bool takes = true;
     for (;;) {
         const auto batch =
             co_await ports_.archive->revocations(shard, mark, replay_batch, deadline);
         if (!batch) co_return batch.error();
+        if (!batch->empty() && batch->front().sequence != mark + 1) {
+            const auto noted = co_await doubt_epochs(shard, deadline);
+            if (!noted) co_return noted.error();
+            takes = takes && *noted;
+        }
         for (std::span<const async::Revocation> rest(*batch); !rest.empty();) {
             const auto together = rest.first(of_one_order(rest));
             rest = rest.subspan(together.size());
-            async::EndOrder order = replay_order(together, mark);
-            const auto reply =
-                co_await ports_.store->end(std::move(order), store_deadline(deadline));
-            if (!reply) co_return reply.error();
+            bool held = !takes;
+            if (takes) {
+                async::EndOrder order = replay_order(together, mark);
+                const auto reply =
+                    co_await ports_.store->end(std::move(order), store_deadline(deadline));
+                if (!reply) co_return reply.error();
+                held = reply->held;
+            }
             // The hot store reads but takes no change: what it still shows is refused here.
-            if (reply->held)
+            if (held)
                 for (const async::Revocation& revocation : together) deny_revoked(revocation);
-            taken = taken && !reply->held;
+            taken = taken && !held;
             mark = together.back().sequence;
         }
         if (batch->size() < replay_batch) co_return Replayed{mark, taken};
@@ -114,7 +124,9 @@ Task<bool> Core::catch_up(std::uint8_t shard, std::uint64_t mark, std::uint64_t 
     const auto reached = co_await replay(shard, mark, deadline);
     if (!reached) co_return reached.error();
     if (!reached->taken || reached->mark >= sequence) co_return reached->taken;
-    // SQL lost the last endings itself (`raise_sequences`): there is nothing more to apply.
+    // SQL lost the last endings itself (`raise_sequences`), or retention took them: there is nothing more to apply.
+    const auto noted = co_await doubt_epochs(shard, deadline);
+    if (!noted || !*noted) co_return noted;
     async::EndOrder order;
     order.shard = shard;
     order.previous_sequence = reached->mark;
@@ -192,6 +204,7 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
     compared_opening_ = opening;
     compared_ = connection;
     if (*taken && ports_.store->connection_number() == connection) co_await attest_store();
+    if (*taken) co_await begin_telling();
     co_return *taken;
 }
 

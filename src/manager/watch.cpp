@@ -83,6 +83,7 @@ asio::awaitable<bool> Core::poll() {
         next_synchronisation_ = {};
         co_await ready(deadline_in(poll_budget));
     }
+    tell_later();
     co_return true;
 }
 

@@ -492,6 +492,22 @@ async::Task<std::vector<async::UserEpoch>> MemoryArchive::epochs(TimePoint since
     co_return found;
 }
 
+async::Task<std::vector<async::UserEpoch>> MemoryArchive::epochs_from(std::uint8_t shard,
+                                                                      std::optional<UserTag> after,
+                                                                      std::uint32_t limit,
+                                                                      Deadline deadline) {
+    if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
+    const std::lock_guard lock(tables_->mutex);
+    UserTag first;
+    first.bytes[0] = shard;
+    std::vector<async::UserEpoch> found;
+    for (auto at = after ? tables_->epochs.upper_bound(*after) : tables_->epochs.lower_bound(first);
+         at != tables_->epochs.end() && found.size() < limit; ++at) {
+        if (at->second.value > 0) found.push_back({at->first, at->second.value, at->second.raised});
+    }
+    co_return found;
+}
+
 async::Task<std::uint64_t> MemoryArchive::epoch_of(UserTag user, Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     const std::lock_guard lock(tables_->mutex);

@@ -54,6 +54,9 @@ public:
     [[nodiscard]] async::Task<std::vector<async::UserEpoch>> epochs(TimePoint since,
                                                                     std::uint32_t limit,
                                                                     Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<async::UserEpoch>> epochs_from(
+        std::uint8_t shard, std::optional<UserTag> after, std::uint32_t limit,
+        Deadline deadline) override;
     [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
 
 private:

@@ -339,12 +339,31 @@ Task<std::vector<IndexEntry>> MemoryStore::list_user(UserTag user, Deadline) {
         [&](State& state) { return Result<std::vector<IndexEntry>>(state.list(user)); });
 }
 
-Task<std::uint64_t> MemoryStore::epoch_of(UserTag user, Deadline) {
+Task<async::AppliedEpoch> MemoryStore::epoch_of(UserTag user, Deadline) {
     co_return locked([&](State& state) {
         const auto found = state.epochs.find(user);
-        return Result<std::uint64_t>(found == state.epochs.end() ? 0 : found->second);
+        const std::uint64_t epoch = found == state.epochs.end() ? 0 : found->second;
+        return Result<async::AppliedEpoch>(async::AppliedEpoch{epoch, true});
     });
 }
+
+Task<std::vector<bool>> MemoryStore::epochs_told(Deadline) {
+    co_return std::vector<bool>(state_->marks.size(), true);
+}
+
+Task<bool> MemoryStore::tell_epochs(std::vector<async::EpochPage> pages, Deadline) {
+    co_return locked([&](State& state) {
+        for (const async::EpochPage& page : pages) {
+            for (const async::UserEpoch& told : page.epochs) {
+                auto& epoch = state.epochs[told.user];
+                epoch = std::max(epoch, told.epoch);
+            }
+        }
+        return Result<bool>(true);
+    });
+}
+
+Task<bool> MemoryStore::doubt_epochs(std::uint8_t, Deadline) { co_return true; }
 
 Task<std::vector<std::uint64_t>> MemoryStore::marks(Deadline) {
     using Marks = std::vector<std::uint64_t>;

@@ -46,7 +46,12 @@ public:
                                                    Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::IndexEntry>> list_user(UserTag user,
                                                                         Deadline deadline) override;
-    [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
+    [[nodiscard]] async::Task<async::AppliedEpoch> epoch_of(UserTag user,
+                                                            Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<bool>> epochs_told(Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> tell_epochs(std::vector<async::EpochPage> pages,
+                                                Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> doubt_epochs(std::uint8_t shard, Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override;
     [[nodiscard]] async::Task<bool> attest(Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<bool>> lost_nothing(Deadline deadline) override;

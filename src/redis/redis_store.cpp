@@ -1,5 +1,6 @@
 #include "redis/redis_store.hpp"
 
+#include "model/base64url.hpp"
 #include "model/bytes.hpp"
 #include "model/record.hpp"
 #include "redis/greeting.hpp"
@@ -25,6 +26,13 @@ namespace {
 
 /// How old the last word from the server's clock may be before another is asked for, beside the request.
 constexpr Millis clock_age_max{60'000};
+
+/// Of a shard's mark.
+constexpr std::string_view epochs_field = "epochs";
+
+bool knows_epochs(const Reply& reply) {
+    return reply && !reply->empty() && reply->front().value == "all";
+}
 
 std::string digits(std::uint64_t value) { return std::to_string(value); }
 std::string digits(Millis value) { return std::to_string(value.count()); }
@@ -263,15 +271,72 @@ Task<std::vector<async::IndexEntry>> RedisStore::list_user(UserTag user, Deadlin
     co_return entries;
 }
 
-Task<std::uint64_t> RedisStore::epoch_of(UserTag user, Deadline deadline) {
+Task<async::AppliedEpoch> RedisStore::epoch_of(UserTag user, Deadline deadline) {
     Pipeline pipeline;
     pipeline.repeatable = true;
     pipeline.request.push("GET", keys_.epoch(user));
+    pipeline.request.push("HGET", keys_.mark(user.shard()), epochs_field);
     const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
     if (!exchange) co_return to_error(exchange.error());
-    const Reply& reply = exchange->replies.front();
-    if (!reply) co_return to_error(reply.error());
-    co_return reply->empty() ? 0 : number(reply->front().value);
+    for (const Reply& reply : exchange->replies)
+        if (!reply) co_return to_error(reply.error());
+    const Reply& epoch = exchange->replies.front();
+    co_return async::AppliedEpoch{epoch->empty() ? 0 : number(epoch->front().value),
+                                  knows_epochs(exchange->replies.back())};
+}
+
+Task<std::vector<bool>> RedisStore::epochs_told(Deadline deadline) {
+    constexpr unsigned shards = 256;
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    for (unsigned shard = 0; shard < shards; ++shard)
+        pipeline.request.push("HGET", keys_.mark(static_cast<std::uint8_t>(shard)), epochs_field);
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    std::vector<bool> told;
+    told.reserve(shards);
+    for (const Reply& reply : exchange->replies) {
+        if (!reply) co_return to_error(reply.error());
+        told.push_back(knows_epochs(reply));
+    }
+    co_return told;
+}
+
+Task<bool> RedisStore::tell_epochs(std::vector<async::EpochPage> pages, Deadline deadline) {
+    if (pages.empty()) co_return true;
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    for (const async::EpochPage& page : pages) {
+        Call call{
+            "vedfolnir_epochs",
+            {keys_.mark(page.shard)},
+            {model::base64url_encode(page.pass), digits(page.number), page.last ? "last" : "more"}};
+        for (const async::UserEpoch& told : page.epochs) {
+            call.keys.push_back(keys_.epoch(told.user));
+            call.arguments.push_back(digits(told.epoch));
+        }
+        push_call(pipeline.request, std::move(call));
+    }
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    bool all = true;
+    for (const Reply& reply : exchange->replies) {
+        if (!reply) co_return to_error(reply.error());
+        const auto words = words_of(reply, "vedfolnir_epochs");
+        if (!words) co_return to_error(words.error());
+        all = all && words->front() == "told";
+    }
+    co_return all;
+}
+
+Task<bool> RedisStore::doubt_epochs(std::uint8_t shard, Deadline deadline) {
+    Pipeline pipeline;
+    pipeline.repeatable = true;
+    pipeline.request.push("HSET", keys_.mark(shard), epochs_field, "");
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    if (const Reply& reply = exchange->replies.front(); !reply) co_return to_error(reply.error());
+    co_return true;
 }
 
 Task<std::vector<std::uint64_t>> RedisStore::marks(Deadline deadline) {

@@ -175,7 +175,7 @@ Task<std::vector<async::IndexEntry>> Resilient::list_user(UserTag user, Deadline
     co_return co_await parts_.database->list_user(user, deadline);
 }
 
-Task<std::uint64_t> Resilient::epoch_of(UserTag user, Deadline deadline) {
+Task<async::AppliedEpoch> Resilient::epoch_of(UserTag user, Deadline deadline) {
     if (!started_) co_await start();
     if (!away(Need::read)) {
         const Attempt first = attempt(Need::read, deadline);
@@ -183,7 +183,27 @@ Task<std::uint64_t> Resilient::epoch_of(UserTag user, Deadline deadline) {
         heard(first, epoch);
         if (epoch || !falls_back(epoch.error())) co_return epoch;
     }
-    co_return co_await parts_.archive->epoch_of(user, deadline);
+    const auto epoch = co_await parts_.archive->epoch_of(user, deadline);
+    if (!epoch) co_return epoch.error();
+    co_return async::AppliedEpoch{*epoch, true};
+}
+
+Task<std::vector<bool>> Resilient::epochs_told(Deadline deadline) {
+    if (!returning_ && away(Need::read)) co_return left_alone();
+    co_return co_await parts_.hot->epochs_told(deadline);
+}
+
+Task<bool> Resilient::tell_epochs(std::vector<async::EpochPage> pages, Deadline deadline) {
+    if (!returning_ && away(Need::change)) co_return left_alone();
+    co_return co_await parts_.hot->tell_epochs(std::move(pages), deadline);
+}
+
+/// False where it takes no change, and so no ending either.
+Task<bool> Resilient::doubt_epochs(std::uint8_t shard, Deadline deadline) {
+    if (!returning_ && away(Need::small)) co_return false;
+    auto noted = co_await parts_.hot->doubt_epochs(shard, deadline);
+    if (!noted && falls_back(noted.error())) co_return false;
+    co_return noted;
 }
 
 Task<std::vector<std::uint64_t>> Resilient::marks(Deadline deadline) {

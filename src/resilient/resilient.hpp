@@ -98,7 +98,12 @@ public:
     [[nodiscard]] async::Task<std::vector<async::IndexEntry>> list_user(UserTag user,
                                                                         Deadline deadline) override;
     /// While the hot store is away, as SQL knows it.
-    [[nodiscard]] async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override;
+    [[nodiscard]] async::Task<async::AppliedEpoch> epoch_of(UserTag user,
+                                                            Deadline deadline) override;
+    [[nodiscard]] async::Task<std::vector<bool>> epochs_told(Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> tell_epochs(std::vector<async::EpochPage> pages,
+                                                Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> doubt_epochs(std::uint8_t shard, Deadline deadline) override;
     /// Of the hot store; an Error while reads go to the database, which needs no comparison.
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override;
     /// These three speak of the hot store; while reads go to the database there is nothing to ask it.

@@ -81,6 +81,15 @@ std::vector<async::AuditEvent> event_page(Connection& db, const audit::Sealer& s
     return found;
 }
 
+std::vector<async::UserEpoch> read_epochs(const Rows& rows) {
+    std::vector<async::UserEpoch> epochs;
+    epochs.reserve(rows.size());
+    for (const auto& row : rows)
+        epochs.push_back(
+            {read_tag(row, 0), static_cast<std::uint64_t>(row.integer(1)), moment(row.integer(2))});
+    return epochs;
+}
+
 }  // namespace
 
 std::vector<async::SessionRow> list_sessions(Connection& db, const async::SessionQuery& query) {
@@ -147,13 +156,16 @@ std::vector<async::Revocation> list_revocations(Connection& db, std::uint8_t sha
 }
 
 std::vector<async::UserEpoch> list_epochs(Connection& db, TimePoint since, std::uint32_t limit) {
-    std::vector<async::UserEpoch> found;
-    for (const auto& row : db.query("user_epochs_since", 3,
-                                    {{"since", millis(since)}, {"page", std::int64_t{limit}}})) {
-        found.push_back(
-            {read_tag(row, 0), static_cast<std::uint64_t>(row.integer(1)), moment(row.integer(2))});
-    }
-    return found;
+    return read_epochs(db.query("user_epochs_since", 3,
+                                {{"since", millis(since)}, {"page", std::int64_t{limit}}}));
+}
+
+std::vector<async::UserEpoch> list_epochs_from(Connection& db, std::uint8_t shard,
+                                               const std::optional<UserTag>& after,
+                                               std::uint32_t limit) {
+    std::string behind = after ? hex(after->bytes) : tags_of_shard(shard).first;
+    return read_epochs(db.query("user_epochs_from", 3,
+                                {{"after", std::move(behind)}, {"page", std::int64_t{limit}}}));
 }
 
 std::uint64_t user_epoch(Connection& db, const UserTag& user) {

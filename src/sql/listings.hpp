@@ -25,6 +25,10 @@ namespace vedfolnir::sql {
 [[nodiscard]] std::vector<async::UserEpoch> list_epochs(Connection& db, TimePoint since,
                                                         std::uint32_t limit);
 /// 0 if none was raised.
+/// In the order of tags, from `shard` on, and after `after`.
+[[nodiscard]] std::vector<async::UserEpoch> list_epochs_from(Connection& db, std::uint8_t shard,
+                                                             const std::optional<UserTag>& after,
+                                                             std::uint32_t limit);
 [[nodiscard]] std::uint64_t user_epoch(Connection& db, const UserTag& user);
 
 }  // namespace vedfolnir::sql

@@ -146,6 +146,16 @@ async::Task<std::vector<async::UserEpoch>> SqlArchive::epochs(TimePoint since, s
     co_return co_await database_->read<std::vector<async::UserEpoch>>(std::move(work), deadline);
 }
 
+async::Task<std::vector<async::UserEpoch>> SqlArchive::epochs_from(std::uint8_t shard,
+                                                                   std::optional<UserTag> after,
+                                                                   std::uint32_t limit,
+                                                                   Deadline deadline) {
+    std::function<std::vector<async::UserEpoch>(Connection&)> work = [=](Connection& db) {
+        return list_epochs_from(db, shard, after, limit);
+    };
+    co_return co_await database_->watch<std::vector<async::UserEpoch>>(std::move(work), deadline);
+}
+
 async::Task<std::uint64_t> SqlArchive::epoch_of(UserTag user, Deadline deadline) {
     std::function<std::uint64_t(Connection&)> work = [user](Connection& db) {
         return user_epoch(db, user);

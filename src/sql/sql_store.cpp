@@ -93,12 +93,19 @@ async::Task<std::vector<async::IndexEntry>> SqlStore::list_user(UserTag user, De
     return read<Listed>(std::move(work), deadline);
 }
 
-async::Task<std::uint64_t> SqlStore::epoch_of(UserTag user, Deadline deadline) {
-    std::function<std::uint64_t(Connection&)> work = [user](Connection& db) {
-        return user_epoch(db, user);
+async::Task<async::AppliedEpoch> SqlStore::epoch_of(UserTag user, Deadline deadline) {
+    std::function<async::AppliedEpoch(Connection&)> work = [user](Connection& db) {
+        return async::AppliedEpoch{user_epoch(db, user), true};
     };
-    return read<std::uint64_t>(std::move(work), deadline);
+    return read<async::AppliedEpoch>(std::move(work), deadline);
 }
+
+// The archive's table of epochs is this store's as well.
+async::Task<std::vector<bool>> SqlStore::epochs_told(Deadline) {
+    co_return std::vector<bool>(256, true);
+}
+async::Task<bool> SqlStore::tell_epochs(std::vector<async::EpochPage>, Deadline) { co_return true; }
+async::Task<bool> SqlStore::doubt_epochs(std::uint8_t, Deadline) { co_return true; }
 
 async::Task<std::vector<std::uint64_t>> SqlStore::marks(Deadline deadline) {
     std::function<std::vector<std::uint64_t>(Connection&)> work = list_marks;

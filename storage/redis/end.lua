@@ -94,13 +94,6 @@ local function prune_by_digest(index, expiry, digests)
     end
 end
 
-local function raise_epoch(key, epoch)
-    local current = redis.call('GET', key)
-    if not current or parse_number(current, 'stored epoch') < epoch then
-        redis.call('SET', key, digits(epoch))
-    end
-end
-
 -- The mark rises only from the previous sequence: raised blindly after a failover, it would hide what was lost.
 local function raise_mark(key, incarnation, previous, sequence)
     local mark = parse_number(redis.call('HGET', key, 'seq') or '0', 'stored mark')

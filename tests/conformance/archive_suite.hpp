@@ -498,6 +498,36 @@ TEST_P(ArchiveSuite, epochs_are_listed_newest_first_and_at_most_as_many_as_asked
     EXPECT_EQ(newest[0].user, tag(1));
 }
 
+// ids: R2 I2
+TEST_P(ArchiveSuite, epochs_of_all_users_are_read_page_by_page_from_any_shard_on) {
+    std::vector<UserTag> users;
+    for (const std::uint8_t in_shard : std::to_array<std::uint8_t>({0, 0x29, 0x2a, 0x2b, 0xff})) {
+        for (const std::uint8_t number : std::to_array<std::uint8_t>({0, 0xff})) {
+            async::EndRequest request = ending();
+            request.user_id = "user " + std::to_string(users.size());
+            request.user = UserTag{bytes_of(in_shard, number)};
+            users.push_back(request.user);
+            ok(archive().end(request, soon()));
+        }
+    }
+    const auto from = [&](std::uint8_t in_shard, std::optional<UserTag> after,
+                          std::uint32_t limit) {
+        std::vector<UserTag> found;
+        for (const auto& epoch : ok(archive().epochs_from(in_shard, after, limit, soon()))) {
+            EXPECT_EQ(epoch.epoch, 1U);
+            EXPECT_EQ(epoch.raised, start + 1min);
+            found.push_back(epoch.user);
+        }
+        return found;
+    };
+    using testing::ElementsAreArray;
+    EXPECT_THAT(from(0, {}, 100), ElementsAreArray(users));
+    EXPECT_THAT(from(0x2a, {}, 3), ElementsAre(users[4], users[5], users[6]));
+    EXPECT_THAT(from(0x2a, users[4], 2), ElementsAre(users[5], users[6]));
+    EXPECT_THAT(from(0x2c, {}, 1), ElementsAre(users[8]));
+    EXPECT_THAT(from(0xff, users[9], 1), IsEmpty());
+}
+
 // ids: R3 R5
 TEST_P(ArchiveSuite, end_of_a_user_without_a_row_raises_the_epoch_all_the_same) {
     const auto receipt = ok(archive().end(end_user("alice", 1), soon()));

@@ -208,6 +208,42 @@ TEST_P(RedisKeys, mark_carries_the_incarnation_of_the_server) {
     EXPECT_NE(info.find("master_replid:" + incarnation.substr(41)), std::string::npos);
 }
 
+// ids: R2 R12 I2
+TEST_P(RedisKeys, shard_that_was_told_all_epochs_page_by_page_knows_them) {
+    const UserTag user = some_user();
+    UserTag other = user;
+    other.bytes[15] = static_cast<std::uint8_t>(~other.bytes[15]);
+    const auto tell = [&](std::uint8_t pass, std::uint32_t number, bool last,
+                          std::vector<async::UserEpoch> epochs) {
+        async::EpochPage page{user.shard(), {pass}, number, last, std::move(epochs)};
+        return run(store().tell_epochs({std::move(page)}, soon()));
+    };
+    const auto knows = [&] { return run(store().epochs_told(soon())).at(user.shard()); };
+    const auto epoch = [&](const UserTag& of) { return run(store().epoch_of(of, soon())); };
+    EXPECT_FALSE(knows());
+    EXPECT_FALSE(epoch(user).complete);
+    EXPECT_TRUE(tell(1, 1, false, {{user, 3, {}}}));
+    EXPECT_TRUE(tell(1, 1, false, {{user, 3, {}}})) << "as after an answer that was lost";
+    EXPECT_EQ(epoch(user).epoch, 3U);
+    EXPECT_FALSE(epoch(user).complete);
+    EXPECT_FALSE(tell(1, 3, true, {{other, 9, {}}})) << "the second page is missing";
+    EXPECT_FALSE(tell(2, 2, true, {{other, 9, {}}})) << "the first one was another's";
+    EXPECT_EQ(epoch(other).epoch, 0U);
+    EXPECT_TRUE(tell(1, 2, true, {{user, 2, {}}, {other, 5, {}}}));
+    EXPECT_TRUE(knows());
+    EXPECT_TRUE(epoch(user).complete);
+    EXPECT_EQ(epoch(user).epoch, 3U) << "never lowered";
+    EXPECT_EQ(epoch(other).epoch, 5U);
+    const auto told = run(store().epochs_told(soon()));
+    EXPECT_EQ(std::count(told.begin(), told.end(), true), 1);
+
+    EXPECT_TRUE(tell(3, 1, false, {{user, 4, {}}}));
+    EXPECT_TRUE(knows()) << "who tells it once more takes nothing away";
+    EXPECT_TRUE(run(store().doubt_epochs(user.shard(), soon())));
+    EXPECT_FALSE(knows());
+    EXPECT_FALSE(tell(3, 2, true, {})) << "that pass began before the loss";
+}
+
 // ids: C34 V23
 TEST_P(RedisKeys, the_user_of_the_suite_may_do_nothing_else) {
     RespClient client(server().socket_path());
@@ -242,7 +278,7 @@ TEST_P(RedisKeys, functions_carry_the_flags_that_trouble_demands) {
         {"vedfolnir_touch", "allow-oom"},  {"vedfolnir_erase", "allow-oom"},
         {"vedfolnir_end", "allow-oom"},    {"vedfolnir_list", "no-writes"},
         {"vedfolnir_info", "no-writes"},   {"vedfolnir_restore", ""},
-        {"vedfolnir_restore_many", ""},
+        {"vedfolnir_restore_many", ""},    {"vedfolnir_epochs", ""},
         {"vedfolnir_lease", "allow-oom"},  {"vedfolnir_due", "allow-oom"},
         {"vedfolnir_forget", "allow-oom"}, {"vedfolnir_drained", "allow-oom"}};
     const auto libraries = server().admin({"FUNCTION", "LIST"});

@@ -465,6 +465,109 @@ protected:
     }
 };
 
+// ids: F05 F17 I2 S16
+TEST_F(EndedLongAgo, login_without_sql_lasts_although_redis_was_emptied_before) {
+    empty_redis();
+    const SessionManager manager = open(with_sql());
+    ASSERT_FALSE(sign_in(manager, "somebody else").empty());
+    sql_goes();
+    const std::string cookie = sign_in(manager, "7");
+    EXPECT_EQ(look(manager, cookie), Seen::valid);
+    sql_returns();
+    EXPECT_EQ(look_patiently(manager, cookie), Seen::valid);
+    EXPECT_EQ(look_patiently(open(with_sql()), cookie), Seen::valid);
+    EXPECT_EQ(manager.list({.user_id = "7"})->size(), 1U);
+}
+
+// ids: F06 F17 I2 R5
+TEST_F(EndedLongAgo, login_without_sql_lasts_although_redis_has_data_older_than_sql_keeps_endings) {
+    const SessionManager manager = open(with_sql());
+    ASSERT_FALSE(sign_in(manager, "7").empty());
+    const std::string epoch = server.admin({"KEYS", "*:epoch:*"}).items.at(0).text;
+    const std::string mark = epoch.substr(0, epoch.find('}') + 2) + "mark";
+    ASSERT_EQ(server.admin({"HGET", mark, "epochs"}).text, "all");
+    // As a backup from after the first ending.
+    server.admin({"SET", epoch, "1"});
+    server.admin({"HSET", mark, "seq", "1"});
+    server.admin({"CLIENT", "KILL", "TYPE", "normal"});
+    EXPECT_TRUE(eventually([&] { return server.admin({"GET", epoch}).text == "3"; }));
+    EXPECT_TRUE(eventually([&] { return server.admin({"HGET", mark, "epochs"}).text == "all"; }));
+    sql_goes();
+    const std::string cookie = sign_in(manager, "7");
+    sql_returns();
+    EXPECT_EQ(look_patiently(manager, cookie), Seen::valid);
+}
+
+// Many of them, and more of one shard than go in one call: by two processes that do it at the same time.
+// ids: F05 F17 I2 I6 R12
+TEST_F(EndedLongAgo, all_users_are_told_to_an_emptied_redis_while_sessions_go_on) {
+    change(folder.file("sql/sql.db"),
+           "INSERT INTO user_epochs WITH RECURSIVE users (number) AS "
+           "(SELECT 1 UNION ALL SELECT number + 1 FROM users WHERE number < 9000) "
+           "SELECT printf('%02x%030x', iif(number > 2500, 42, number % 256), number), "
+           "1 + number % 5, 1 FROM users");
+    const SessionManager one = open(with_sql());
+    const SessionManager two = open(with_sql());
+    const std::string cookie = sign_in(one, "8");
+    empty_redis();
+    EXPECT_EQ(look_patiently(one, cookie), Seen::valid);
+    EXPECT_EQ(look_patiently(two, cookie), Seen::valid);
+    const auto told = [&] {
+        const auto marks = server.admin({"KEYS", "*:mark"}).items;
+        return marks.size() == 256 && std::ranges::all_of(marks, [&](const RespReply& mark) {
+                   return server.admin({"HGET", mark.text, "epochs"}).text == "all";
+               });
+    };
+    EXPECT_TRUE(eventually(told, std::chrono::seconds(30)));
+    EXPECT_EQ(server.admin({"KEYS", "*:epoch:*"}).items.size(), 9001U);
+}
+
+// ids: F05 F17 F18 I2 C28
+TEST_F(EndedLongAgo, login_that_could_not_last_is_refused) {
+    const SessionManager manager = open(with_sql());
+    ASSERT_FALSE(sign_in(manager, "somebody else").empty());
+    sql_goes();
+    empty_redis();
+    const auto log_in = [&]() -> Result<std::string> {
+        auto session = manager.load(request({}));
+        if (!session) return session.error();
+        EXPECT_TRUE(session->set("_user_id", "7"));
+        return manager.create_named(*session, request({}));
+    };
+    const auto refused = log_in();
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, Errc::audit_unavailable);
+    EXPECT_EQ(live_records(server), 0U);
+    sql_returns();
+    EXPECT_TRUE(eventually([&] { return log_in().has_value(); }));
+    EXPECT_EQ(manager.list({.user_id = "7"})->size(), 1U);
+}
+
+// ids: F17 I1 I2 C09
+TEST_F(EndedLongAgo, ending_of_another_host_ends_the_logins_before_it_and_no_others) {
+    empty_redis();
+    const SessionManager here = open(with_sql());
+    ManagerOptions far = with_sql();
+    far.state_dir = folder.file("another host");
+    const SessionManager there = open(far);
+    ASSERT_FALSE(sign_in(here, "somebody else").empty());
+    ASSERT_FALSE(sign_in(there, "somebody else").empty());
+    sql_goes();
+    const std::string before = sign_in(here, "7");
+    end_all(there);
+    const std::string after = sign_in(here, "7");
+    EXPECT_EQ(look(here, after), Seen::valid);
+    sql_returns();
+    EXPECT_TRUE(eventually([&] { return journal::look(far.state_dir + "/journal")->entries == 0; },
+                           std::chrono::seconds(30)));
+    const SessionManager fresh = open(with_sql());
+    for (const SessionManager* manager : {&here, &there, &fresh}) {
+        EXPECT_TRUE(eventually([&] { return look(*manager, before) == Seen::none; }));
+        EXPECT_EQ(look_patiently(*manager, after), Seen::valid);
+    }
+    EXPECT_EQ(here.list({.user_id = "7"})->size(), 1U);
+}
+
 // ids: F05 F17 F18 I1 C09
 TEST_F(EndedLongAgo, ending_of_all_sessions_without_sql_ends_those_that_redis_does_not_know) {
     const SessionManager first = open(with_sql());

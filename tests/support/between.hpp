@@ -86,9 +86,21 @@ public:
         after("list_user");
         co_return answer;
     }
-    async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override {
+    async::Task<async::AppliedEpoch> epoch_of(UserTag user, Deadline deadline) override {
         if (auto entered = enter("epoch_of"); !entered) co_return entered.error();
         co_return co_await inner_->epoch_of(user, deadline);
+    }
+    async::Task<std::vector<bool>> epochs_told(Deadline deadline) override {
+        if (auto entered = enter("epochs_told"); !entered) co_return entered.error();
+        co_return co_await inner_->epochs_told(deadline);
+    }
+    async::Task<bool> tell_epochs(std::vector<async::EpochPage> pages, Deadline deadline) override {
+        if (auto entered = enter("tell_epochs"); !entered) co_return entered.error();
+        co_return co_await inner_->tell_epochs(std::move(pages), deadline);
+    }
+    async::Task<bool> doubt_epochs(std::uint8_t shard, Deadline deadline) override {
+        if (auto entered = enter("doubt_epochs"); !entered) co_return entered.error();
+        co_return co_await inner_->doubt_epochs(shard, deadline);
     }
     async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override {
         if (auto entered = enter("marks"); !entered) co_return entered.error();

@@ -152,12 +152,6 @@ struct ReplayReceipt {
     std::uint32_t repeated = 0;    ///< Entries that an earlier replay had written.
 };
 
-struct UserEpoch {
-    UserTag user;
-    std::uint64_t epoch = 0;
-    TimePoint raised{};
-};
-
 /// SQL behind a port. Every call is one transaction and ends by its deadline with an Error
 /// (`audit_unavailable` when SQL cannot be reached or is too slow). Nothing is written on an Error.
 class Archive {
@@ -229,6 +223,12 @@ public:
     /// Epochs raised at or after `since`, newest first, at most `limit`; for the table of minimum epochs.
     [[nodiscard]] virtual Task<std::vector<UserEpoch>> epochs(TimePoint since, std::uint32_t limit,
                                                               Deadline deadline) = 0;
+    /// Epochs of all users of `shard` and of those after it, whenever they were raised, in the order of their tags: those
+    /// after the user `after` (of that shard; empty: from its first one), at most `limit`.
+    [[nodiscard]] virtual Task<std::vector<UserEpoch>> epochs_from(std::uint8_t shard,
+                                                                   std::optional<UserTag> after,
+                                                                   std::uint32_t limit,
+                                                                   Deadline deadline) = 0;
     /// The user's minimum epoch; 0 if none was raised.
     [[nodiscard]] virtual Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) = 0;
 };

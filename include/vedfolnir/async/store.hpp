@@ -48,6 +48,29 @@ struct IndexEntry {
     TimePoint absolute_expiry;
 };
 
+/// A user's minimum epoch, as the archive knows it.
+struct UserEpoch {
+    UserTag user;
+    std::uint64_t epoch = 0;
+    TimePoint raised{};
+};
+
+/// The same, as a store applied it.
+struct AppliedEpoch {
+    std::uint64_t epoch = 0;  ///< 0: it heard of none.
+    /// It was told all epochs of the user's shard since it last lost any: none is none.
+    bool complete = true;
+};
+
+/// Epochs of users of one shard. A shard's pages are told in order, under one `pass`; with the last one the shard knows all.
+struct EpochPage {
+    std::uint8_t shard = 0;
+    OperationId pass{};
+    std::uint32_t number = 1;
+    bool last = true;
+    std::vector<UserEpoch> epochs;
+};
+
 /// What an ending removes in one shard, and the revocation sequence it carries (design section 6).
 struct EndOrder {
     std::uint8_t shard = 0;
@@ -114,8 +137,18 @@ public:
     [[nodiscard]] virtual Task<std::vector<IndexEntry>> list_user(UserTag user,
                                                                   Deadline deadline) = 0;
 
-    /// The user's minimum epoch as this store applied it; 0 if none.
-    [[nodiscard]] virtual Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) = 0;
+    /// The user's minimum epoch as this store applied it.
+    [[nodiscard]] virtual Task<AppliedEpoch> epoch_of(UserTag user, Deadline deadline) = 0;
+
+    /// Per shard: it was told all epochs, and lost none since. All true where nothing can be lost.
+    [[nodiscard]] virtual Task<std::vector<bool>> epochs_told(Deadline deadline) = 0;
+    /// Raises epochs, never lowers them. False: a page before one of these is not there (any more), or another pass began
+    /// since; tell that shard from the start. At most one page of a shard in a call.
+    [[nodiscard]] virtual Task<bool> tell_epochs(std::vector<EpochPage> pages,
+                                                 Deadline deadline) = 0;
+    /// The shard lost epochs that no kept ending makes up for: it is to be told all of them again. False: not noted, and
+    /// its mark must not be raised.
+    [[nodiscard]] virtual Task<bool> doubt_epochs(std::uint8_t shard, Deadline deadline) = 0;
 
     /// The marks of all 256 shards; 0 where there is none.
     [[nodiscard]] virtual Task<std::vector<std::uint64_t>> marks(Deadline deadline) = 0;

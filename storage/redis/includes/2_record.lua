@@ -56,3 +56,10 @@ local function is_stale(record, epoch_key)
     local current = redis.call('GET', epoch_key)
     return current and epoch_of(record) < parse_number(current, 'stored epoch')
 end
+
+local function raise_epoch(key, epoch)
+    local current = redis.call('GET', key)
+    if not current or parse_number(current, 'stored epoch') < epoch then
+        redis.call('SET', key, digits(epoch))
+    end
+end

@@ -84,8 +84,17 @@ public:
                                                           Deadline deadline) override {
         return inner_->list_user(user, deadline);
     }
-    async::Task<std::uint64_t> epoch_of(UserTag user, Deadline deadline) override {
+    async::Task<async::AppliedEpoch> epoch_of(UserTag user, Deadline deadline) override {
         return inner_->epoch_of(user, deadline);
+    }
+    async::Task<std::vector<bool>> epochs_told(Deadline deadline) override {
+        return inner_->epochs_told(deadline);
+    }
+    async::Task<bool> tell_epochs(std::vector<async::EpochPage> pages, Deadline deadline) override {
+        return inner_->tell_epochs(std::move(pages), deadline);
+    }
+    async::Task<bool> doubt_epochs(std::uint8_t shard, Deadline deadline) override {
+        return inner_->doubt_epochs(shard, deadline);
     }
     async::Task<std::vector<std::uint64_t>> marks(Deadline deadline) override {
         return inner_->marks(deadline);
