@@ -39,9 +39,29 @@ Error refused(const std::string& path, std::string_view why) {
 
 }  // namespace
 
-Signals::Signals() {
+std::vector<int> ending_signals() {
+    std::vector<int> signals;
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+        struct sigaction action {};
+        const bool known = ::sigaction(signal, nullptr, &action) == 0;
+        if (known && action.sa_handler != SIG_IGN) signals.push_back(signal);
+    }
+    return signals;
+}
+
+void end_by(int signal) {
+    sigset_t its{};
+    sigemptyset(&its);
+    sigaddset(&its, signal);
+    std::signal(signal, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &its, nullptr);
+    ::raise(signal);
+    std::abort();  // it is none that ends a process
+}
+
+Signals::Signals(const std::vector<int>& signals) {
     sigemptyset(&set_);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
+    for (const int signal : signals) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
 }
 

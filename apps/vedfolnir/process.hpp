@@ -8,14 +8,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vedfolnir::cli {
 
-/// Blocks SIGTERM, SIGINT and SIGHUP in this thread and in all it starts from here on; they arrive through `wait` only.
+/// Those that would end this process: SIGTERM, SIGINT and SIGHUP, but for what is ignored (by nohup, say).
+[[nodiscard]] std::vector<int> ending_signals();
+/// Ends this process as `signal` would have, so that who waits for it sees that; nothing is flushed.
+[[noreturn]] void end_by(int signal);
+
+/// Blocks SIGTERM, SIGINT and SIGHUP, or others, in this thread and in all it starts from here on; they arrive through `wait` only.
 /// Make it before any thread.
 class Signals {
 public:
-    Signals();
+    explicit Signals(const std::vector<int>& signals = {SIGTERM, SIGINT, SIGHUP});
     /// The next signal; empty once `patience` is over.
     [[nodiscard]] std::optional<int> wait(Millis patience) const;
 

@@ -4,6 +4,7 @@
 #include "compose/audit_archiver.hpp"
 #include "compose/audit_jobs.hpp"
 #include "compose/operator_log.hpp"
+#include "compose/recovery_job.hpp"
 #include "jobs/cleanup.hpp"
 #include "jobs/runner.hpp"
 #include "jobs/snapshots.hpp"
@@ -50,7 +51,8 @@ jobs::Observer log_observer() {
     };
     observer.ran = [](const JobStatus& run) {
         const Millis took(run.finished - run.started);
-        const bool often = run.job == "snapshots" || run.job == "audit_heads";
+        const bool often =
+            run.job == "snapshots" || run.job == "recovery" || run.job == "audit_heads";
         if (often && run.outcome == "done" && run.removed_last == 0) return;
         log_line(fmt::format("event=job job={} outcome={} removed={} lag_ms={} ms={} next_ms={}{}",
                              run.job, run.outcome, run.removed_last, run.lag.count(), took.count(),
@@ -99,6 +101,7 @@ Result<Background> make_background(boost::asio::any_io_executor executor,
         if (!abridge) return std::move(abridge).error();
         work.push_back(jobs::snapshots({redis, sql::make_fallback(*database, sealer), &counters},
                                        std::move(*abridge), *options.jobs.snapshots));
+        work.push_back(recovery_job(executor, options, *database, sealer));
     }
 
     jobs::RunnerSettings settings{.executor = std::move(executor),

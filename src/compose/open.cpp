@@ -100,7 +100,12 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         if (stripes) add_announcement(parts, stripes);
         auto resilient = resilient::Resilient::make(
             runtime.executor(), std::move(parts),
-            {*options.fallback, options.lifetimes, {}, compose::operator_log()}, &counters);
+            {*options.fallback,
+             options.lifetimes,
+             {},
+             compose::operator_log(),
+             options.jobs.snapshots.has_value()},
+            &counters);
         feed = resilient;
         ports.store = resilient;
         ports.recovery = resilient;

@@ -21,21 +21,25 @@ struct RecoverReport {
         0;  ///< Its clock is too far ahead, or its shard applied endings all the time.
     std::uint64_t damaged = 0;  ///< The copy is no record; `vedfolnir fsck` names it.
     std::uint64_t lost = 0;     ///< Two writers of one version: neither can be trusted.
+    bool interrupted = false;   ///< It did not look at all copies.
 
-    /// One JSON object, with the names above.
+    /// One JSON object, with the counts above.
     [[nodiscard]] std::string json() const;
 };
 
 struct RecoverOptions {
     bool dry_run = false;          ///< Counts only: whatever stands in Redis is `present`.
     std::string actor;             ///< As in the audit trail: "operator:<name>".
+    bool beside = false;           ///< Of the requests: told only where something came back.
     std::uint32_t per_second = 0;  ///< Copies looked at; 0: as fast as both stores allow.
     Millis budget{3'600'000};
+    /// Asked after each batch, on the runtime's thread; may be empty. Once it says no, no other one begins.
+    std::function<bool()> goes_on;
     /// After each batch; `all`: how many copies there were at the beginning. May be empty.
     std::function<void(const RecoverReport&, std::uint64_t all)> progress;
 };
 
-/// Blocks. Repeating it changes nothing. What was done stands in the audit trail (`recovery.done`). Errors: unsupported (no
+/// Blocks. Repeating it changes nothing. What was done stands in the audit trail (`recovery.done`, or `recovery.cut_short`). Errors: unsupported (no
 /// Redis), store_unavailable, audit_unavailable, deadline_exceeded: what was restored before stays.
 [[nodiscard]] Result<RecoverReport> recover(const ManagerOptions& options,
                                             const RecoverOptions& wanted);

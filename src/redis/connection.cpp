@@ -483,6 +483,8 @@ asio::awaitable<boost::system::result<Exchange, Failure>> Connection::Impl::exec
         if (state != State::up) {
             if (auto failure = co_await until_up(deadline)) co_return *failure;
         }
+        if (pipeline.only_over != 0 && pipeline.only_over != number)
+            co_return Failure{FailureKind::closed, Stage::connect, "connected to anew"};
         const auto on = link;
         const auto limit = std::min(deadline, Clock::now() + options.request_timeout);
         auto exchange = co_await send(on, pipeline.request, limit, Stage::request);

@@ -40,10 +40,12 @@ struct ChangeHandler {
     std::function<void()> changed_all;  ///< Flushed, or told about no longer: forget everything.
 };
 
-/// What is sent as one pipeline. `repeatable`: sent once more if the connection breaks before the answer.
+/// What is sent as one pipeline.
 struct Pipeline {
     boost::redis::request request;
-    bool repeatable = false;
+    bool repeatable = false;  ///< Sent once more if the connection breaks before the answer.
+    std::uint64_t only_over =
+        0;  ///< `closed` at stage `connect` if another connection stands. 0: over any.
 };
 
 [[noreturn]] void throw_exception_from_error(const Failure& failure,

@@ -32,6 +32,7 @@ asio::awaitable<boost::system::result<Texts, Failure>> call_function(Connection&
     const std::string_view function = call.function;
     Pipeline pipeline;
     pipeline.repeatable = call.repeatable;
+    pipeline.only_over = call.only_over;
     push_call(pipeline.request, std::move(call));
     auto exchange = co_await connection.exec(std::move(pipeline), deadline);
     if (!exchange) co_return exchange.error();

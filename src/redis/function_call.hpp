@@ -4,6 +4,7 @@
 #include "redis/connection.hpp"
 #include "runtime/store_clock.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@ struct FunctionCall {
     Texts arguments;
     bool repeatable = true;
     bool read_only = false;
+    std::uint64_t only_over = 0;  ///< As of `Pipeline`.
 };
 
 /// Adds `call` to `request`.

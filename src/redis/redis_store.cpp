@@ -70,6 +70,11 @@ bool is_answer_lost(const Failure& failure) {
     return failure.kind == FailureKind::closed && failure.stage == Stage::request;
 }
 
+/// It was not sent, because another connection stands than the one it was for.
+bool is_elsewhere(const Failure& failure) {
+    return failure.kind == FailureKind::closed && failure.stage == Stage::connect;
+}
+
 /// One save came after `generation`, and `stored` is what it wrote. If that was not ours, ours was not applied.
 bool is_next(std::uint64_t generation, const std::string& stored) {
     const auto header = model::parse_header(stored);
@@ -168,28 +173,50 @@ Task<std::optional<std::string>> RedisStore::load(StoreKey key, Deadline deadlin
     co_return std::move(reply->front().value);
 }
 
+/// Repeated here, where it is known afterwards that it was.
+Task<RedisStore::Saved> RedisStore::save_vouched(StoreKey key, Call order, Deadline deadline) {
+    Saved saved;
+    order.repeatable = false;
+    // A visitor's record is one key, and has no copy.
+    const bool has_copy = order.keys.size() > 1;
+    for (int tries = 0; tries < 3; ++tries) {
+        if (vouch_ && has_copy) {
+            if (auto failure = co_await connection_.contact(deadline)) co_return to_error(*failure);
+            const auto over = co_await vouch_(key, deadline);
+            if (!over) co_return saved.repeated ? outcome_unknown() : over.error();
+            order.only_over = *over;
+        }
+        Call once = order;
+        auto reply = co_await call(std::move(once), deadline);
+        if (reply) {
+            saved.words = std::move(*reply);
+            co_return saved;
+        }
+        const bool lost = is_answer_lost(reply.error());
+        if (!(lost && !saved.repeated) && !is_elsewhere(reply.error()))
+            co_return to_error(reply.error());
+        saved.repeated = saved.repeated || lost;
+    }
+    co_return outcome_unknown();
+}
+
 Task<async::SaveReply> RedisStore::save(StoreKey key, std::uint64_t expected_generation,
                                         std::string record, Millis ttl, Deadline deadline) {
     std::string expected;
     model::append_be(expected, expected_generation);
     Call order{"vedfolnir_save", record_keys(key, record), {}};
     order.arguments = {std::move(expected), std::move(record), digits(ttl), raw(key.digest)};
-    order.repeatable = false;  // Repeated here, where it is known afterwards that it was.
-    Call again = order;
-    auto reply = co_await call(std::move(order), deadline);
-    const bool repeated = !reply && is_answer_lost(reply.error());
-    if (repeated) reply = co_await call(std::move(again), deadline);
-    if (!reply) co_return to_error(reply.error());
-    const std::string& word = reply->front();
-    if (repeated && word == "conflict" && reply->size() >= 3 &&
-        !is_next(expected_generation, (*reply)[2]))
-        co_return outcome_unknown();
+    auto saved = co_await save_vouched(key, std::move(order), deadline);
+    if (!saved) co_return saved.error();
+    const std::string& word = saved->words.front();
     if (word == "saved") co_return async::SaveReply{SaveStatus::saved, {}};
     if (word == "gone") co_return async::SaveReply{SaveStatus::gone, {}};
-    if (reply->size() < 3) co_return unexpected("vedfolnir_save", word);
-    if (word == "conflict")
-        co_return async::SaveReply{SaveStatus::conflict, std::move((*reply)[2])};
-    if (word == "moved") co_return async::SaveReply{SaveStatus::moved, std::move((*reply)[2])};
+    if (saved->words.size() < 3) co_return unexpected("vedfolnir_save", word);
+    std::string& current = saved->words[2];
+    if (saved->repeated && word == "conflict" && !is_next(expected_generation, current))
+        co_return outcome_unknown();
+    if (word == "conflict") co_return async::SaveReply{SaveStatus::conflict, std::move(current)};
+    if (word == "moved") co_return async::SaveReply{SaveStatus::moved, std::move(current)};
     co_return unexpected("vedfolnir_save", word);
 }
 
@@ -425,10 +452,52 @@ Task<bool> RedisStore::probe(bool changes, Deadline deadline) {
 
 /// Beside the marks of the shards, which say it of their own shard only.
 Task<bool> RedisStore::attest(Deadline deadline) {
-    if (connection_.incarnation().empty()) co_return false;
+    const std::string compared = connection_.incarnation();
+    if (compared.empty()) co_return false;
+    // Whether this life began with nothing is to be seen before something stands there.
+    const auto state = co_await copies_state(deadline);
+    if (!state) co_return state.error();
+    if (state->incarnation != compared) co_return false;
+    co_return co_await note_compared("incarnation", compared, deadline);
+}
+
+Task<async::CopiesState> RedisStore::copies_state(Deadline deadline) {
+    if (auto failure = co_await connection_.contact(deadline)) co_return to_error(*failure);
+    const auto connection = connection_.number();
+    async::CopiesState state{true, true, connection_.incarnation()};
+    if (state.incarnation.empty()) co_return state;
     Pipeline pipeline;
     pipeline.repeatable = false;  // over another connection another server may answer
-    pipeline.request.push("HSET", keys_.compared(), "incarnation", connection_.incarnation());
+    // In this order: who sets the first has set the last.
+    for (const char* field : {"incarnation", "copies", "began"})
+        pipeline.request.push("HGET", keys_.compared(), field);
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    std::vector<std::string> found;
+    for (const Reply& reply : exchange->replies) {
+        if (!reply) co_return to_error(reply.error());
+        found.push_back(reply->empty() ? std::string() : reply->front().value);
+    }
+    state.complete = found.at(1) == state.incarnation;
+    state.current = state.complete || found.at(2) == state.incarnation;
+    const bool nothing = std::ranges::all_of(found, &std::string::empty);
+    if (!nothing || connection != connection_.number()) co_return state;
+    const auto noted = co_await note_compared("began", state.incarnation, deadline);
+    if (!noted) co_return noted.error();
+    state.current = true;
+    co_return state;
+}
+
+Task<bool> RedisStore::attest_copies(std::string incarnation, Deadline deadline) {
+    if (incarnation.empty()) co_return false;
+    co_return co_await note_compared("copies", std::move(incarnation), deadline);
+}
+
+Task<bool> RedisStore::note_compared(std::string_view field, std::string incarnation,
+                                     Deadline deadline) {
+    Pipeline pipeline;
+    pipeline.repeatable = false;  // another server has another life
+    pipeline.request.push("HSET", keys_.compared(), field, incarnation);
     const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
     if (!exchange) co_return to_error(exchange.error());
     if (const Reply& reply = exchange->replies.front(); !reply) co_return to_error(reply.error());

@@ -68,6 +68,10 @@ public:
 
     [[nodiscard]] async::Task<std::vector<async::RestoreReply>> restore(
         std::vector<async::RestoreItem> items, Millis skew_max, Deadline deadline) override;
+    [[nodiscard]] async::Task<async::CopiesState> copies_state(Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> attest_copies(std::string incarnation,
+                                                  Deadline deadline) override;
+    void vouched_by(async::Vouch vouch) override { vouch_ = std::move(vouch); }
     [[nodiscard]] async::Task<bool> probe(bool changes, Deadline deadline) override;
 
     [[nodiscard]] async::Task<StoreInfo> info(Deadline deadline) override;
@@ -91,11 +95,19 @@ private:
     [[nodiscard]] Call restore_call(async::RestoreItem item, Millis skew_max) const;
     /// Of one shard.
     [[nodiscard]] Call restore_call(std::span<async::RestoreItem> items, Millis skew_max) const;
+    struct Saved {
+        Texts words;
+        bool repeated = false;  ///< The answer to a first one was lost.
+    };
+    [[nodiscard]] async::Task<Saved> save_vouched(StoreKey key, Call order, Deadline deadline);
+    [[nodiscard]] async::Task<bool> note_compared(std::string_view field, std::string incarnation,
+                                                  Deadline deadline);
     void refresh_clock();
 
     boost::asio::any_io_executor executor_;
     Keyspace keys_;
     Connection connection_;
+    async::Vouch vouch_;  ///< May be empty.
     runtime::StoreClock clock_;
     Millis refresh_timeout_;
     bool refreshing_ = false;

@@ -6,11 +6,20 @@
 #include <utility>
 
 namespace vedfolnir::resilient {
+namespace asio = boost::asio;
 using async::FallbackRecord;
 using async::RestoreStatus;
 using async::Task;
 using runtime::AtomicCounters;
+using Clock = std::chrono::steady_clock;
 using Knows = FallbackRecord::Knows;
+
+namespace {
+
+constexpr std::chrono::seconds copies_looked_at_every{1};
+constexpr std::size_t compared_max = 100'000;
+
+}  // namespace
 
 Task<std::optional<std::string>> Resilient::load_away(StoreKey key, Deadline deadline) {
     tell_episode();
@@ -34,12 +43,18 @@ Task<std::optional<std::string>> Resilient::load(StoreKey key, Deadline deadline
     const Attempt first = attempt(Need::read, deadline);
     // What was ahead may be told while this read is on its way: it may have been answered before that.
     const bool was_ahead = ahead_;
+    const auto connection = parts_.hot->connection_number();
     auto hot = co_await parts_.hot->load(key, first.until);
     const bool waited = first.waited();
     heard(first, hot);
-    const bool ahead = was_ahead || ahead_;
-    if (hot && *hot && !ahead) co_return hot;
-    if (hot) co_return co_await complete(key, std::move(*hot), ahead, deadline);
+    Open open{was_ahead || ahead_, false, connection};
+    if (hot && *hot && has_copy(**hot)) {
+        // Over another connection another server may have answered than the one that is asked next.
+        const bool moved = connection != 0 && connection != parts_.hot->connection_number();
+        open.doubted = moved || co_await may_be_older(key, first.until);
+    }
+    if (hot && *hot && !open.ahead && !open.doubted) co_return hot;
+    if (hot) co_return co_await complete(key, std::move(*hot), open, deadline);
     if (!falls_back(hot.error())) co_return hot;
     auto kept = co_await load_away(key, deadline);
     if (kept || !waited || away(Need::read)) co_return kept;
@@ -48,19 +63,79 @@ Task<std::optional<std::string>> Resilient::load(StoreKey key, Deadline deadline
     co_return again ? std::move(again) : std::move(kept);
 }
 
+/// Asked once for each connection, and once a second until all copies were put back.
+asio::awaitable<void> Resilient::look_at_copies(Deadline deadline) {
+    const auto connection = parts_.hot->connection_number();
+    if (copies_.connection != connection) {
+        copies_ = {};
+        unknowns_.clear();
+    } else if (copies_.state.complete || Clock::now() < copies_.again) {
+        co_return;
+    }
+    copies_.again = Clock::now() + copies_looked_at_every;
+    const auto state = co_await parts_.target->copies_state(deadline);
+    if (parts_.hot->connection_number() != connection) co_return;
+    copies_.connection = connection;
+    if (state) copies_.state = *state;
+    if (copies_.state.current) copies_.compared.clear();
+}
+
+/// Whether the record that the hot store shows under `key` may be older than its copy.
+asio::awaitable<bool> Resilient::may_be_older(StoreKey key, Deadline deadline) {
+    if (!settings_.keeps_copies) co_return false;
+    const auto known = [this] {
+        return copies_.connection == parts_.hot->connection_number() && copies_.state.current;
+    };
+    if (known()) co_return false;
+    co_await look_at_copies(deadline);
+    co_return !known() && !copies_.compared.contains(key);
+}
+
+/// Whether what the hot store does not show may have been lost by it.
+asio::awaitable<bool> Resilient::may_be_missing(Deadline deadline) {
+    if (!settings_.keeps_copies) co_return false;
+    co_await look_at_copies(deadline);
+    co_return copies_.connection != parts_.hot->connection_number() || !copies_.state.complete;
+}
+
+/// The hot store may show the generation that a save expects, and SQL have a later one with other changes.
+Task<std::uint64_t> Resilient::vouch(std::shared_ptr<Resilient> of, StoreKey key,
+                                     Deadline deadline) {
+    for (int tries = 0; of && tries < 3; ++tries) {
+        const auto connection = of->parts_.hot->connection_number();
+        if (co_await of->may_be_older(key, deadline)) {
+            const auto seen = co_await of->load(key, deadline);
+            if (!seen) co_return seen.error();
+            if (of->away(Need::read)) break;
+        }
+        if (connection == of->parts_.hot->connection_number()) co_return connection;
+    }
+    co_return Error{Errc::store_unavailable, "Redis is connected to anew all the time"};
+}
+
+/// `key` was compared with its copy. From now on the hot store has the newest, whoever writes.
+void Resilient::note_compared(const StoreKey& key, std::uint64_t connection) {
+    if (copies_.connection != connection || connection != parts_.hot->connection_number()) return;
+    if (copies_.compared.size() >= compared_max) copies_.compared.clear();
+    copies_.compared.insert(key);
+}
+
 /// The hot store has answered, but the database may know better: it lost the record, or was not told of a newer one.
 Task<std::optional<std::string>> Resilient::complete(StoreKey key, std::optional<std::string> hot,
-                                                     bool ahead, Deadline deadline) {
+                                                     Open open, Deadline deadline) {
     // What the hot store shows may have been replaced here; what it does not show it may have lost. Only a database that has
     // been away for a while is not waited for: then a miss counts, if the hot store is to be believed at all.
-    const bool believed = !ahead && unanswered_;
+    const bool believed = !open.ahead && !open.doubted && unanswered_;
     const Deadline limit = believed ? attempt(Need::read, deadline).until : deadline;
     auto kept = co_await ask(key, limit);
     if (!kept) {
-        if (!believed) co_return kept.error();
+        if (!believed || (!hot && co_await may_be_missing(deadline))) co_return kept.error();
         co_return hot;
     }
-    if (kept->knows == Knows::unknown) co_return hot;
+    if (kept->knows == Knows::unknown) {
+        if (open.doubted) note_compared(key, open.connection);
+        co_return hot;
+    }
     if (kept->knows == Knows::ended) {
         tell_changed(key);
         co_return std::optional<std::string>();
@@ -69,8 +144,14 @@ Task<std::optional<std::string>> Resilient::complete(StoreKey key, std::optional
         tell_changed(key);
         co_return std::move(kept->bytes);
     }
-    if (!hot) co_return co_await refill(key, std::move(*kept), deadline);
-    if (!kept->ahead || !is_record(*hot) || !newer(kept->bytes, *hot)) co_return hot;
+    if (!hot) co_return co_await refill(key, std::move(*kept), open.connection, deadline);
+    if (!is_record(*hot)) co_return hot;
+    if (!newer(kept->bytes, *hot)) {
+        if (open.doubted) note_compared(key, open.connection);
+        co_return hot;
+    }
+    if (!kept->ahead && !open.doubted) co_return hot;
+    if (!kept->ahead) co_return co_await refill(key, std::move(*kept), open.connection, deadline);
     tell_changed(key);
     count(&AtomicCounters::fallback_reads);
     co_return std::move(kept->bytes);
@@ -78,7 +159,7 @@ Task<std::optional<std::string>> Resilient::complete(StoreKey key, std::optional
 
 /// Puts back what the hot store lost, and answers with what stands there then.
 Task<std::optional<std::string>> Resilient::refill(StoreKey key, FallbackRecord kept,
-                                                   Deadline deadline) {
+                                                   std::uint64_t connection, Deadline deadline) {
     std::string bytes = kept.bytes;
     std::vector<async::RestoreItem> items;
     items.push_back({key, std::move(kept.bytes), kept.ttl, kept.sequence});
@@ -93,8 +174,10 @@ Task<std::optional<std::string>> Resilient::refill(StoreKey key, FallbackRecord 
     switch (replies->front().status) {
     case RestoreStatus::restored:
         count(&AtomicCounters::fallback_restored);
+        note_compared(key, connection);
         co_return std::move(bytes);
     case RestoreStatus::newer:
+        note_compared(key, connection);
         co_return replies->front().current;
     case RestoreStatus::outdated: {
         // An ending came between: the database has the last word.

@@ -2,6 +2,7 @@
 // nothing.
 #include "model/record.hpp"
 #include "resilient/resilient.hpp"
+#include "resilient/shared.hpp"
 #include "runtime/fail_point.hpp"
 
 #include <algorithm>
@@ -21,12 +22,6 @@ constexpr Millis step_budget{2000};
 /// Rows that keep changing are left to the next time.
 constexpr int passes_max = 3;
 
-/// Snapshots are kept of known users only: nothing in SQL would say that an anonymous session ended.
-bool worth_keeping(const std::string& record) {
-    const auto header = model::parse_header(record);
-    return header && !header->user.anonymous();
-}
-
 bool same_write(const std::string& a, const std::string& b) {
     const auto first = model::parse_header(a);
     const auto second = model::parse_header(b);
@@ -44,7 +39,7 @@ bool is_too_much(const Error& error, std::uint32_t& batch) {
 /// What became of one record; empty: it has to be read anew.
 std::optional<Settled> settle(AheadRow row, const RestoreReply& reply, ReturnReport& report) {
     Settled settled;
-    settled.keep = worth_keeping(row.bytes);
+    settled.keep = has_copy(row.bytes);
     switch (reply.status) {
     case RestoreStatus::restored:
         ++report.restored;

@@ -47,8 +47,15 @@ private:
 
 std::shared_ptr<Resilient> Resilient::make(asio::any_io_executor executor, Parts parts,
                                            Settings settings, AtomicCounters* counters) {
-    return std::shared_ptr<Resilient>(
+    const std::shared_ptr<Resilient> made(
         new Resilient(std::move(executor), std::move(parts), std::move(settings), counters));
+    if (made->settings_.keeps_copies) {
+        made->parts_.target->vouched_by(
+            [weak = std::weak_ptr(made)](StoreKey key, Deadline deadline) {
+                return vouch(weak.lock(), key, deadline);
+            });
+    }
+    return made;
 }
 
 Resilient::Resilient(asio::any_io_executor executor, Parts parts, Settings settings,

@@ -18,8 +18,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +47,7 @@ struct Settings {
     BreakerOptions breaker{};
     /// Errors that no caller waits for; may be empty.
     std::function<void(std::string_view what, const Error& error)> report{};
+    bool keeps_copies = true;  ///< Of every session of a known user, in the database.
 };
 
 /// What a return did; the detail of the audit events `fallback.ended` and `fallback.reconciled`.
@@ -68,6 +71,8 @@ struct ReturnReport {
 /// the database, call by call at first, and without asking once a breaker is open: one for changes, one for all.
 /// - A record that the database does not know is *unknown* (store_unavailable), never absent.
 /// - Endings in SQL win over every record; a held ending reaches the hot store by its marks (`EndReply::held`).
+/// - A hot store that restarted, failed over or was restored may hold what is older than its copy: each record is compared with its
+///   copy before it is answered or replaced, until all were put back.
 /// - While records are here that the hot store was not told ("ahead"), reads ask both, and the newer one counts.
 /// - On return: marks are compared, then everything ahead is put back, then the breakers close.
 /// Listeners of its change feed are told to forget what comes from the database, and may keep nothing meanwhile.
@@ -178,11 +183,25 @@ private:
     [[nodiscard]] async::Task<async::FallbackRecord> ask_admitted(StoreKey key, Deadline deadline);
     [[nodiscard]] async::Task<std::optional<std::string>> load_away(StoreKey key,
                                                                     Deadline deadline);
+    /// What the hot store's answer leaves open.
+    struct Open {
+        bool ahead = false;            ///< The database may hold what it was not told.
+        bool doubted = false;          ///< It may be older than its copy.
+        std::uint64_t connection = 0;  ///< The one it came over.
+    };
     [[nodiscard]] async::Task<std::optional<std::string>> complete(StoreKey key,
                                                                    std::optional<std::string> hot,
-                                                                   bool ahead, Deadline deadline);
+                                                                   Open open, Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<bool> may_be_older(StoreKey key, Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<bool> may_be_missing(Deadline deadline);
+    /// `async::Vouch` of the hot store. `of`: empty once it is gone.
+    [[nodiscard]] static async::Task<std::uint64_t> vouch(std::shared_ptr<Resilient> of,
+                                                          StoreKey key, Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<void> look_at_copies(Deadline deadline);
+    void note_compared(const StoreKey& key, std::uint64_t connection);
     [[nodiscard]] async::Task<std::optional<std::string>> refill(StoreKey key,
                                                                  async::FallbackRecord kept,
+                                                                 std::uint64_t connection,
                                                                  Deadline deadline);
     [[nodiscard]] async::Task<async::SaveReply> save_again(StoreKey key,
                                                            std::uint64_t expected_generation,
@@ -253,6 +272,13 @@ private:
     Steady compare_at_{};  ///< Not before.
     bool ahead_ = false;   ///< The database may hold what the hot store was not told.
     Steady wrote_{};       ///< When something was last written ahead, as far as this process knows.
+    /// How the server behind a connection stands to the copies in the database, as it was last asked.
+    struct Copies {
+        std::uint64_t connection = std::numeric_limits<std::uint64_t>::max();
+        async::CopiesState state;
+        Steady again{};               ///< Not asked before.
+        std::set<StoreKey> compared;  ///< Records that are known to be no older. Bounded.
+    } copies_;
     bool returning_ = false;
     Steady return_at_{};   ///< Not before, because the last return did not succeed.
     bool active_ = false;  ///< The database stands in, for reads or writes.

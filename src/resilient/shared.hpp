@@ -20,6 +20,12 @@ inline std::uint64_t generation_of(const std::string& record) {
     return model::get_be<std::uint64_t>(record, model::offset::generation);
 }
 
+/// Copies are kept of known users only: nothing in SQL would say that an anonymous session ended.
+inline bool has_copy(const std::string& record) {
+    const auto header = model::parse_header(record);
+    return header && !header->user.anonymous();
+}
+
 /// By generation, then by the hybrid logical clock.
 inline bool newer(const std::string& a, const std::string& b) {
     const auto version = [](const std::string& record) {

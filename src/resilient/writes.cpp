@@ -60,6 +60,11 @@ Task<SaveReply> Resilient::save(StoreKey key, std::uint64_t expected_generation,
                                 Millis ttl, Deadline deadline) {
     if (!started_) co_await start();
     listen_to_host();
+    // Here it has all the time there is; `vouch` does it where the connection turns out to be another one.
+    if (!away(Need::change) && has_copy(record) && co_await may_be_older(key, deadline)) {
+        const auto seen = co_await load(key, deadline);
+        if (!seen) co_return seen.error();
+    }
     bool waited = false;
     bool hot = !away(Need::change);
     if (hot && ahead_) {
@@ -157,7 +162,8 @@ Task<TouchStatus> Resilient::touch(StoreKey key, Millis ttl, Deadline deadline) 
         if (!reply && !falls_back(reply.error())) co_return reply;
         if (reply && *reply == TouchStatus::touched) co_return reply;
         if (reply) {
-            const auto stands = co_await complete(key, std::nullopt, ahead_, deadline);
+            const Open open{ahead_, false, parts_.hot->connection_number()};
+            const auto stands = co_await complete(key, std::nullopt, open, deadline);
             if (!stands) co_return stands.error();
             if (!*stands || !is_record(**stands)) co_return TouchStatus::gone;
             const auto again = co_await parts_.hot->touch(key, ttl, deadline);

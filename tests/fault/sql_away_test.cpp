@@ -276,6 +276,7 @@ TEST_F(SqlAway, emptied_redis_and_an_sql_that_is_late_log_nobody_out) {
     usual.sql.url = sql.url(sql.fresh_database());
     // Less than it takes to notice an outage.
     usual.redis.request_timeout = Millis{300};
+    usual.jobs.run = false;  // nobody puts back what is not asked for
     const SessionManager manager = open(usual);
     const std::string cookie = sign_in(manager, "1");
     const std::string other = sign_in(manager, "2");

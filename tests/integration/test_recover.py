@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -89,6 +93,7 @@ def test_an_emptied_redis_is_filled_again_and_what_ended_stays_ended(shop: Stack
     would = run(shop, "recover", "--dry-run")
     assert (would["restored"], would["present"]) == (0, 8)
 
+    shop.web.stop()  # its background work would be quicker
     with shop.redis.client() as client:
         client.flushall()
     would = run(shop, "recover", "--dry-run")
@@ -103,6 +108,7 @@ def test_an_emptied_redis_is_filled_again_and_what_ended_stays_ended(shop: Stack
     report = run(shop, "recover", "--report")["recovery.done"]
     assert report["report"]["present"] == 8
     assert report["by"].startswith("operator:")
+    shop.web.start()
     people = [browser.get("/who").text for browser in browsers]
     assert people == ["nobody", "nobody", *(str(user) for user in USERS[2:])]
 
@@ -111,8 +117,118 @@ def test_an_emptied_redis_is_filled_again_and_what_ended_stays_ended(shop: Stack
 def test_a_recovery_goes_no_faster_than_it_may(shop: Stack) -> None:
     signed_in(shop, *USERS)
     stack.wait_until(lambda: nothing_waits(shop) and copies(shop) == len(USERS), "all are copied")
+    shop.web.stop()  # its background work would be quicker
     with shop.redis.client() as client:
         client.flushall()
     began = time.monotonic()
     assert run(shop, "recover", "--rate", str(RATE))["restored"] == len(USERS)
     assert time.monotonic() - began >= len(USERS) // RATE
+
+
+@pytest.mark.ids("F05", "R6", "S36")
+def test_an_emptied_redis_is_filled_again_beside_the_requests(shop: Stack) -> None:
+    browsers = signed_in(shop, *USERS)
+    stack.wait_until(lambda: nothing_waits(shop) and copies(shop) == len(USERS), "all are copied")
+    shop.redis.stop()
+    shop.redis.start()
+    with shop.redis.client() as client:
+        client.flushall()
+    stack.wait_until(lambda: len(shop.records()) == len(USERS), "nobody has to ask for his own")
+    stack.wait_until(
+        lambda: "recovery.done" in json.dumps(run(shop, "audit", "list")), "it stands in the trail"
+    )
+    report = run(shop, "recover", "--report")["recovery.done"]
+    assert (report["by"], report["report"]["restored"]) == ("system", len(USERS))
+    assert [browser.get("/who").text for browser in browsers] == [str(user) for user in USERS]
+
+
+@pytest.mark.ids("F27", "R6", "S36")
+def test_an_older_record_that_was_put_back_gives_way_to_the_copy_in_sql(shop: Stack) -> None:
+    (browser,) = signed_in(shop, 41)
+    (key,) = shop.records()
+    browser.get("/write?key=key_note&value=older")
+    with shop.redis.client() as client:
+        older = client.get(key) or b""
+    browser.get("/write?key=key_note&value=newer")
+    with shop.redis.client() as client:
+        generation = int.from_bytes((client.get(key) or b"")[4:12], "big")
+    stack.wait_until(
+        lambda: shop.sql("SELECT generation FROM records") == [(generation,)], "it is copied"
+    )
+    # As by a backup that is restored.
+    with shop.redis.client() as client:
+        client.set(key, older, keepttl=True)
+    shop.redis.stop()
+    shop.redis.start()
+
+    def note() -> str:
+        answer = browser.get("/read")
+        return str(answer.json()["keys"]["key_note"]) if answer.status == 200 else ""
+
+    stack.wait_until(lambda: note() != "", "it is answered")
+    assert note() == "newer"
+
+
+MANY = range(50, 70)
+
+
+@pytest.fixture
+def emptied(make_stack: Callable[[], Stack]) -> Iterator[Stack]:
+    """Redis lost everything; SQL has a copy of each login."""
+    running = make_stack()
+    with running.serve():
+        signed_in(running, *MANY)
+        assert copies(running) == len(MANY)
+        with running.redis.client() as client:
+            client.flushall()
+        yield running
+
+
+@contextmanager
+def recovering(shop: Stack, ignored: signal.Signals | None = None) -> Iterator[Popen[str]]:
+    """Slowly, and under way."""
+    command = [str(stack.CLI), "--json", "recover", "--rate", "2"]
+    if ignored is not None:
+        command = [
+            "bash",
+            "-c",
+            f"trap '' {ignored.name}; exec " + shlex.join(command),
+        ]
+    with Popen(
+        command,
+        env={**os.environ, **shop.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        stack.wait_until(lambda: shop.records() != [], "something is restored")
+        yield process
+
+
+@pytest.mark.ids("S36", "S44")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_recovery_tells_what_it_did(emptied: Stack, sent: signal.Signals) -> None:
+    with recovering(emptied) as process:
+        process.send_signal(sent)
+        said, why = process.communicate(timeout=30)
+    assert process.returncode == -sent, why
+    assert "interrupted" in why
+    report = json.loads(said)
+    assert report["interrupted"]
+    assert 0 < report["restored"] < len(MANY)
+    assert len(emptied.records()) == report["restored"]
+    reports = run(emptied, "recover", "--report")
+    assert list(reports) == ["recovery.cut_short"]
+    assert reports["recovery.cut_short"]["report"]["restored"] == report["restored"]
+    rest = run(emptied, "recover")
+    assert (rest["present"], rest["interrupted"]) == (report["restored"], False)
+    assert rest["restored"] == len(MANY) - report["restored"]
+
+
+@pytest.mark.ids("S36", "S44")
+def test_a_recovery_outlives_a_signal_that_is_ignored(emptied: Stack) -> None:
+    with recovering(emptied, ignored=signal.SIGHUP) as process:
+        process.send_signal(signal.SIGHUP)
+        said, why = process.communicate(timeout=30)
+    assert process.returncode == 0, why
+    assert json.loads(said)["restored"] == len(MANY)

@@ -168,8 +168,11 @@ def test_a_read_is_at_most_one_command_and_a_write_one_more_without_sql(
     assert sent == ["GET"] * len(sent)
     assert len(sent) <= 2
     sent = commands_sent(shop, lambda: [browser.get(f"/write?key=key{n}") for n in range(20)])
+    # A worker that was not asked yet looks first whether this Redis holds the newest of everything: once.
+    asked = sent.count("HGET")
+    assert asked in (0, 3)
     assert sent.count("FCALL") == 20
-    assert sent.count("GET") == len(sent) - 20 <= 20
+    assert sent.count("GET") == len(sent) - 20 - asked <= 20
     assert shop.sql("SELECT count(*) FROM audit_events") == audit
 
 

@@ -3,6 +3,7 @@
 
 #include "commands/commands.hpp"
 #include "compose/state_dir.hpp"
+#include "process.hpp"
 #include "text.hpp"
 
 #include <boost/json/parse.hpp>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <unistd.h>
+#include <utility>
 
 namespace vedfolnir::cli {
 namespace {
@@ -33,8 +35,8 @@ public:
         static_cast<void>(std::fflush(stderr));  // only a picture of what is under way
         shown_ = true;
     }
-    ~Progress() {
-        if (shown_) fmt::print(stderr, "\n");
+    void end_line() {
+        if (std::exchange(shown_, false)) fmt::print(stderr, "\n");
     }
     Progress() = default;
     Progress(const Progress&) = delete;
@@ -55,6 +57,7 @@ void print(const Context& context, const compose::RecoverReport& report, bool dr
     if (context.console.json) {
         auto out = parsed(report.json()).as_object();
         out["dry_run"] = dry_run;
+        out["interrupted"] = report.interrupted;
         context.console.print(out);
         return;
     }
@@ -101,6 +104,14 @@ ExitCode last_reports(const Context& context) {
     return ExitCode::ok;
 }
 
+/// Told already. The end is that of the signal, for scripts and whoever else waits for it.
+[[noreturn]] void end_interrupted(const Context& context, int signal) {
+    context.console.warn(
+        "interrupted: what was restored stays; the same command again goes on with the rest");
+    static_cast<void>(context.console.flush());  // nobody is left to be told
+    end_by(signal);
+}
+
 ExitCode recover(const Context& context, const Arguments& arguments) {
     if (arguments.report) return last_reports(context);
     ExitCode code{};
@@ -109,17 +120,27 @@ ExitCode recover(const Context& context, const Arguments& arguments) {
     if (const auto completed = compose::complete(settings->options); !completed)
         return context.console.fail(completed.error());
     if (!arguments.dry_run && !context.may_write(settings->options, code)) return code;
-    Progress progress;
     compose::RecoverOptions wanted{.dry_run = arguments.dry_run,
                                    .actor = operator_name(),
                                    .per_second = arguments.rate,
+                                   .goes_on = {},
                                    .progress = {}};
+    Progress progress;
     wanted.progress = [&progress](const compose::RecoverReport& report, std::uint64_t all) {
         progress.show(report, all);
     };
+    // Before any thread starts.
+    const Signals signals(ending_signals());
+    std::optional<int> signal;
+    wanted.goes_on = [&] {
+        if (!signal) signal = signals.wait(Millis{0});
+        return !signal;
+    };
     const auto report = compose::recover(settings->options, wanted);
+    progress.end_line();
     if (!report) return context.console.fail(report.error());
     print(context, *report, arguments.dry_run);
+    if (signal) end_interrupted(context, *signal);
     return ExitCode::ok;
 }
 

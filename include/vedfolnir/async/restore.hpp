@@ -6,6 +6,7 @@
 #include "vedfolnir/types.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,21 @@ struct RestoreReply {
     std::string current;
 };
 
+/// How what a hot store holds stands to the copies of it in the database. A store that restarts, fails over or is restored from
+/// a backup begins another life, and may have lost changes that were copied.
+struct CopiesState {
+    bool complete =
+        false;  ///< All copies were put back into this life of it, so nothing is missing.
+    bool current =
+        false;  ///< What it holds is no older than its copy: `complete`, or this life began with nothing.
+    std::string
+        incarnation;  ///< Which life of which server; what `attest_copies` is told. Empty: it cannot be known.
+};
+
+/// Says over which connection (`SessionStore::connection_number`) the record under a key is known to be no older than its copy in
+/// the database; it is compared first, if need be. Errors: that cannot be found out now.
+using Vouch = std::function<Task<std::uint64_t>(StoreKey key, Deadline deadline)>;
+
 /// A hot store that takes back what it lost or missed. Thread safety: called from the runtime's executor only.
 class RestoreTarget {
 public:
@@ -62,6 +78,15 @@ public:
     [[nodiscard]] virtual Task<std::vector<RestoreReply>> restore(std::vector<RestoreItem> items,
                                                                   Millis skew_max,
                                                                   Deadline deadline) = 0;
+
+    /// Of a store whose lives cannot be told apart, everything is believed. Errors: as a load.
+    [[nodiscard]] virtual Task<CopiesState> copies_state(Deadline deadline) = 0;
+    /// All copies were put back into this life of the store. Another life is left as it is.
+    [[nodiscard]] virtual Task<bool> attest_copies(std::string incarnation, Deadline deadline) = 0;
+
+    /// Asked before each save of a known user's record, which is then sent over that connection only: behind another one may
+    /// stand a server that lost changes, and would take it for the next. To be set before the first call.
+    virtual void vouched_by(Vouch vouch) = 0;
 
     /// Ends without an Error if the store takes reads now, or with `changes` new and changed records. Changes nothing.
     [[nodiscard]] virtual Task<bool> probe(bool changes, Deadline deadline) = 0;
