@@ -218,7 +218,7 @@ TEST_P(RedisKeys, shard_that_was_told_all_epochs_page_by_page_knows_them) {
         async::EpochPage page{user.shard(), {pass}, number, last, std::move(epochs)};
         return run(store().tell_epochs({std::move(page)}, soon()));
     };
-    const auto knows = [&] { return run(store().epochs_told(soon())).at(user.shard()); };
+    const auto knows = [&]() -> bool { return run(store().epochs_told(soon())).at(user.shard()); };
     const auto epoch = [&](const UserTag& of) { return run(store().epoch_of(of, soon())); };
     EXPECT_FALSE(knows());
     EXPECT_FALSE(epoch(user).complete);

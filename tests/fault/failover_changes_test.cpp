@@ -289,7 +289,9 @@ TEST_F(RestartOfChanges, what_an_emptied_redis_was_not_given_back_is_unknown_whi
     server.kill();
     server.start();
 
-    std::optional<SessionManager> manager = open(serving());
+    ManagerOptions far = serving();
+    far.near_cache.reset();
+    std::optional<SessionManager> manager = open(far);
     ASSERT_EQ(read_patiently(*manager, mine, "n"), 1);
     take_sql_away();
     auto until = std::chrono::steady_clock::now() + 6s;
