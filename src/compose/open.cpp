@@ -98,14 +98,13 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         resilient::Parts parts{store, store, store, sql::make_fallback(*database, *sealer),
                                ports.archive};
         if (stripes) add_announcement(parts, stripes);
-        auto resilient = resilient::Resilient::make(
-            runtime.executor(), std::move(parts),
-            {*options.fallback,
-             options.lifetimes,
-             {},
-             compose::operator_log(),
-             options.jobs.snapshots.has_value()},
-            &counters);
+        auto resilient = resilient::Resilient::make(runtime.executor(), std::move(parts),
+                                                    {*options.fallback,
+                                                     options.lifetimes,
+                                                     {},
+                                                     compose::operator_log(),
+                                                     options.jobs.snapshots.has_value()},
+                                                    &counters);
         feed = resilient;
         ports.store = resilient;
         ports.recovery = resilient;

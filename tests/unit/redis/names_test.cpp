@@ -61,7 +61,8 @@ TEST(Permissions, operator_may_what_the_application_may_and_two_commands_more) {
     const std::string rules = acl_rules("vedfolnir:session:");
     const std::string operators =
         "user vedfolnir-operator on >REPLACE-WITH-A-THIRD-LONG-RANDOM-PASSWORD" +
-        rules.substr(rules.find(" resetkeys ")) + " +scan +function|load +config|get +slowlog|get\n";
+        rules.substr(rules.find(" resetkeys ")) +
+        " +scan +function|load +config|get +slowlog|get\n";
     EXPECT_NE(read_file("deploy/redis/users.acl.example").find(operators), std::string::npos);
 }
 
