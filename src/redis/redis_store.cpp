@@ -1,16 +1,15 @@
 #include "redis/redis_store.hpp"
 
-#include "model/base64url.hpp"
 #include "model/bytes.hpp"
 #include "model/record.hpp"
 #include "redis/greeting.hpp"
 #include "redis/server_info.hpp"
+#include "redis/store_words.hpp"
 #include "runtime/unattended.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 
@@ -27,44 +26,6 @@ namespace {
 /// How old the last word from the server's clock may be before another is asked for, beside the request.
 constexpr Millis clock_age_max{60'000};
 
-/// Of a shard's mark.
-constexpr std::string_view epochs_field = "epochs";
-
-bool knows_epochs(const Reply& reply) {
-    return reply && !reply->empty() && reply->front().value == "all";
-}
-
-std::string digits(std::uint64_t value) { return std::to_string(value); }
-std::string digits(Millis value) { return std::to_string(value.count()); }
-
-UserTag tag_of(const std::string& record) {
-    UserTag tag;
-    if (record.size() >= model::offset::body) {
-        std::memcpy(tag.bytes.data(), record.data() + model::offset::user_tag, tag.bytes.size());
-    }
-    return tag;
-}
-
-std::optional<async::RestoreStatus> restore_status(std::string_view word) {
-    using async::RestoreStatus;
-    constexpr std::array<std::pair<std::string_view, RestoreStatus>, 6> words{
-        {{"restored", RestoreStatus::restored},
-         {"newer", RestoreStatus::newer},
-         {"ended", RestoreStatus::ended},
-         {"outdated", RestoreStatus::outdated},
-         {"skewed", RestoreStatus::skewed},
-         {"tied", RestoreStatus::tied}}};
-    for (const auto& [name, status] : words) {
-        if (name == word) return status;
-    }
-    return std::nullopt;
-}
-
-Error unexpected(std::string_view function, std::string_view word) {
-    return {Errc::internal,
-            "Redis: " + std::string(function) + " answered `" + std::string(word) + "`"};
-}
-
 /// It was sent, and the connection ended before its answer came.
 bool is_answer_lost(const Failure& failure) {
     return failure.kind == FailureKind::closed && failure.stage == Stage::request;
@@ -79,34 +40,6 @@ bool is_elsewhere(const Failure& failure) {
 bool is_next(std::uint64_t generation, const std::string& stored) {
     const auto header = model::parse_header(stored);
     return header && header->generation == generation + 1;
-}
-
-/// How many of the first items go in one call: authenticated records of one shard. Redis answers nobody else meanwhile,
-/// for about 20 us each.
-std::size_t restored_together(std::span<const async::RestoreItem> items) {
-    constexpr std::size_t together_max = 64;
-    const auto belongs = [&](const async::RestoreItem& item) {
-        return item.key.shard == items.front().key.shard && !tag_of(item.record).anonymous();
-    };
-    const auto end =
-        std::ranges::find_if_not(items.first(std::min(items.size(), together_max)), belongs);
-    return std::max<std::size_t>(1, static_cast<std::size_t>(end - items.begin()));
-}
-
-/// The words of `vedfolnir_restore` or `vedfolnir_restore_many`. False: not such words.
-bool add_restored(const std::vector<std::string_view>& words,
-                  std::vector<async::RestoreReply>& to) {
-    if (words.size() < 2) return false;
-    const bool many = words.front() == "done";
-    for (std::size_t i = many ? 2 : 0; i < (many ? words.size() : 1); i += 2) {
-        const auto status = restore_status(words[i]);
-        const std::size_t bytes = many ? i + 1 : 2;
-        if (!status) return false;
-        std::string current(bytes < words.size() ? words[bytes] : std::string_view());
-        if (*status == async::RestoreStatus::newer && current.empty()) return false;
-        to.push_back({*status, std::move(current)});
-    }
-    return true;
 }
 
 /// To merge what was applied already would undo what others made of it.
@@ -296,250 +229,6 @@ Task<std::vector<async::IndexEntry>> RedisStore::list_user(UserTag user, Deadlin
         entries.push_back(entry);
     }
     co_return entries;
-}
-
-Task<async::AppliedEpoch> RedisStore::epoch_of(UserTag user, Deadline deadline) {
-    Pipeline pipeline;
-    pipeline.repeatable = true;
-    pipeline.request.push("GET", keys_.epoch(user));
-    pipeline.request.push("HGET", keys_.mark(user.shard()), epochs_field);
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    for (const Reply& reply : exchange->replies)
-        if (!reply) co_return to_error(reply.error());
-    const Reply& epoch = exchange->replies.front();
-    co_return async::AppliedEpoch{epoch->empty() ? 0 : number(epoch->front().value),
-                                  knows_epochs(exchange->replies.back())};
-}
-
-Task<std::vector<bool>> RedisStore::epochs_told(Deadline deadline) {
-    constexpr unsigned shards = 256;
-    Pipeline pipeline;
-    pipeline.repeatable = true;
-    for (unsigned shard = 0; shard < shards; ++shard)
-        pipeline.request.push("HGET", keys_.mark(static_cast<std::uint8_t>(shard)), epochs_field);
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    std::vector<bool> told;
-    told.reserve(shards);
-    for (const Reply& reply : exchange->replies) {
-        if (!reply) co_return to_error(reply.error());
-        told.push_back(knows_epochs(reply));
-    }
-    co_return told;
-}
-
-Task<bool> RedisStore::tell_epochs(std::vector<async::EpochPage> pages, Deadline deadline) {
-    if (pages.empty()) co_return true;
-    Pipeline pipeline;
-    pipeline.repeatable = true;
-    for (const async::EpochPage& page : pages) {
-        Call call{
-            "vedfolnir_epochs",
-            {keys_.mark(page.shard)},
-            {model::base64url_encode(page.pass), digits(page.number), page.last ? "last" : "more"}};
-        for (const async::UserEpoch& told : page.epochs) {
-            call.keys.push_back(keys_.epoch(told.user));
-            call.arguments.push_back(digits(told.epoch));
-        }
-        push_call(pipeline.request, std::move(call));
-    }
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    bool all = true;
-    for (const Reply& reply : exchange->replies) {
-        if (!reply) co_return to_error(reply.error());
-        const auto words = words_of(reply, "vedfolnir_epochs");
-        if (!words) co_return to_error(words.error());
-        all = all && words->front() == "told";
-    }
-    co_return all;
-}
-
-Task<bool> RedisStore::doubt_epochs(std::uint8_t shard, Deadline deadline) {
-    Pipeline pipeline;
-    pipeline.repeatable = true;
-    pipeline.request.push("HSET", keys_.mark(shard), epochs_field, "");
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    if (const Reply& reply = exchange->replies.front(); !reply) co_return to_error(reply.error());
-    co_return true;
-}
-
-Task<std::vector<std::uint64_t>> RedisStore::marks(Deadline deadline) {
-    constexpr unsigned shards = 256;
-    Pipeline pipeline;
-    pipeline.repeatable = true;
-    for (unsigned shard = 0; shard < shards; ++shard) {
-        pipeline.request.push("HGET", keys_.mark(static_cast<std::uint8_t>(shard)), "seq");
-    }
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    std::vector<std::uint64_t> marks;
-    marks.reserve(shards);
-    for (const Reply& reply : exchange->replies) {
-        if (!reply) co_return to_error(reply.error());
-        marks.push_back(reply->empty() ? 0 : number(reply->front().value));
-    }
-    co_return marks;
-}
-
-RedisStore::Call RedisStore::restore_call(async::RestoreItem item, Millis skew_max) const {
-    Call call{"vedfolnir_restore", record_keys(item.key, item.record), {}};
-    if (call.keys.size() > 1) call.keys.push_back(keys_.mark(item.key.shard));
-    call.arguments = {std::move(item.record), digits(item.ttl), raw(item.key.digest),
-                      digits(item.sequence), digits(skew_max)};
-    return call;
-}
-
-RedisStore::Call RedisStore::restore_call(std::span<async::RestoreItem> items,
-                                          Millis skew_max) const {
-    const std::uint8_t shard = items.front().key.shard;
-    Call call{"vedfolnir_restore_many",
-              {keys_.expiry(shard), keys_.dirty(shard), keys_.mark(shard)},
-              {digits(skew_max)}};
-    for (async::RestoreItem& item : items) {
-        const UserTag tag = tag_of(item.record);
-        for (auto& key : {keys_.record(item.key), keys_.epoch(tag), keys_.user(tag)})
-            call.keys.push_back(key);
-        call.arguments.push_back(std::move(item.record));
-        call.arguments.push_back(digits(item.ttl));
-        call.arguments.push_back(raw(item.key.digest));
-        call.arguments.push_back(digits(item.sequence));
-    }
-    return call;
-}
-
-Task<std::vector<async::RestoreReply>> RedisStore::restore(std::vector<async::RestoreItem> items,
-                                                           Millis skew_max, Deadline deadline) {
-    std::vector<async::RestoreReply> replies;
-    if (items.empty()) co_return replies;
-    Pipeline pipeline;
-    pipeline.repeatable = true;
-    for (const async::RestoreItem& item : items) {
-        const UserTag tag = tag_of(item.record);
-        if (!tag.anonymous() && tag.shard() != item.key.shard)
-            co_return Error{Errc::internal, "an authenticated record outside its user's shard"};
-    }
-    for (std::span<async::RestoreItem> rest(items); !rest.empty();) {
-        const auto together = rest.first(restored_together(rest));
-        rest = rest.subspan(together.size());
-        push_call(pipeline.request, together.size() == 1
-                                        ? restore_call(std::move(together.front()), skew_max)
-                                        : restore_call(together, skew_max));
-    }
-    auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    replies.reserve(items.size());
-    for (const Reply& reply : exchange->replies) {
-        if (!reply) co_return to_error(reply.error());
-        if (!add_restored(values(*reply), replies))
-            co_return unexpected("vedfolnir_restore", reply->empty() ? "nothing" : "other words");
-    }
-    if (replies.size() != items.size())
-        co_return unexpected("vedfolnir_restore", "another number of records");
-    co_return replies;
-}
-
-Task<bool> RedisStore::probe(bool changes, Deadline deadline) {
-    // The first has no flags, so that it is refused wherever a new record would be.
-    Call request{changes ? "vedfolnir_restore" : "vedfolnir_info", {}, {}};
-    request.read_only = !changes;
-    const auto reply = co_await call(std::move(request), deadline);
-    if (!reply) co_return to_error(reply.error());
-    co_return true;
-}
-
-/// Beside the marks of the shards, which say it of their own shard only.
-Task<bool> RedisStore::attest(Deadline deadline) {
-    const std::string compared = connection_.incarnation();
-    if (compared.empty()) co_return false;
-    // Whether this life began with nothing is to be seen before something stands there.
-    const auto state = co_await copies_state(deadline);
-    if (!state) co_return state.error();
-    if (state->incarnation != compared) co_return false;
-    co_return co_await note_compared("incarnation", compared, deadline);
-}
-
-Task<async::CopiesState> RedisStore::copies_state(Deadline deadline) {
-    if (auto failure = co_await connection_.contact(deadline)) co_return to_error(*failure);
-    const auto connection = connection_.number();
-    async::CopiesState state{true, true, connection_.incarnation()};
-    if (state.incarnation.empty()) co_return state;
-    Pipeline pipeline;
-    pipeline.repeatable = false;  // over another connection another server may answer
-    // In this order: who sets the first has set the last.
-    for (const char* field : {"incarnation", "copies", "began"})
-        pipeline.request.push("HGET", keys_.compared(), field);
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    std::vector<std::string> found;
-    for (const Reply& reply : exchange->replies) {
-        if (!reply) co_return to_error(reply.error());
-        found.push_back(reply->empty() ? std::string() : reply->front().value);
-    }
-    state.complete = found.at(1) == state.incarnation;
-    state.current = state.complete || found.at(2) == state.incarnation;
-    const bool nothing = std::ranges::all_of(found, &std::string::empty);
-    if (!nothing || connection != connection_.number()) co_return state;
-    const auto noted = co_await note_compared("began", state.incarnation, deadline);
-    if (!noted) co_return noted.error();
-    state.current = true;
-    co_return state;
-}
-
-Task<bool> RedisStore::attest_copies(std::string incarnation, Deadline deadline) {
-    if (incarnation.empty()) co_return false;
-    co_return co_await note_compared("copies", std::move(incarnation), deadline);
-}
-
-Task<bool> RedisStore::note_compared(std::string_view field, std::string incarnation,
-                                     Deadline deadline) {
-    Pipeline pipeline;
-    pipeline.repeatable = false;  // another server has another life
-    pipeline.request.push("HSET", keys_.compared(), field, incarnation);
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    if (const Reply& reply = exchange->replies.front(); !reply) co_return to_error(reply.error());
-    co_return true;
-}
-
-Task<std::vector<bool>> RedisStore::lost_nothing(Deadline deadline) {
-    constexpr unsigned shards = 256;
-    Pipeline pipeline;
-    pipeline.repeatable = false;
-    pipeline.request.push("HGET", keys_.compared(), "incarnation");
-    for (unsigned shard = 0; shard < shards; ++shard)
-        pipeline.request.push("HGET", keys_.mark(static_cast<std::uint8_t>(shard)), "incarnation");
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    const std::string& mine = connection_.incarnation();
-    std::vector<bool> same;
-    for (const Reply& reply : exchange->replies) {
-        if (!reply) co_return to_error(reply.error());
-        same.push_back(!mine.empty() && !reply->empty() && reply->front().value == mine);
-    }
-    const bool all = same.front();
-    same.erase(same.begin());
-    if (all) same.assign(same.size(), true);
-    co_return same;
-}
-
-Task<bool> RedisStore::same_server(Deadline deadline) {
-    const std::string known = connection_.incarnation();
-    if (known.empty()) co_return true;
-    const auto connection = connection_.number();
-    Pipeline pipeline;
-    pipeline.request.push("INFO", "server", "replication");
-    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
-    if (!exchange) co_return to_error(exchange.error());
-    const Reply& reply = exchange->replies.front();
-    if (!reply || reply->empty() || connection != connection_.number()) co_return true;
-    if (incarnation_of(reply->front().value) == known) co_return true;
-    Pipeline leave;
-    leave.request.push("QUIT");  // needs no permission; the next connection asks its server anew
-    static_cast<void>(co_await connection_.exec(std::move(leave), deadline));
-    co_return false;
 }
 
 Task<TimePoint> RedisStore::now(Deadline deadline) {

@@ -1,6 +1,7 @@
 // Where a load goes: to the hot store, to the database, or to both.
 #include "resilient/resilient.hpp"
 #include "resilient/shared.hpp"
+#include "runtime/scope_timer.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -23,7 +24,7 @@ constexpr std::size_t compared_max = 100'000;
 
 Task<std::optional<std::string>> Resilient::load_away(StoreKey key, Deadline deadline) {
     tell_episode();
-    const Timed timed(counters_, Operation::fallback_read);
+    const runtime::ScopeTimer timed(counters_, Operation::fallback_read);
     auto kept = co_await ask(key, deadline);
     tell_changed(key);
     if (!kept) co_return kept.error();

@@ -1,9 +1,8 @@
-// What reads and writes share: versions of sealed records, and how a call of the database is timed.
+// What reads and writes share: versions of sealed records, and who waits too long for the database.
 #pragma once
 
 #include "model/bytes.hpp"
 #include "model/record.hpp"
-#include "runtime/scope_timer.hpp"
 #include "vedfolnir/error.hpp"
 
 #include <cstdint>
@@ -38,8 +37,5 @@ inline bool newer(const std::string& a, const std::string& b) {
 inline Error spared() {
     return {Errc::store_unavailable, "too many calls wait for SQL in place of Redis"};
 }
-
-/// Times a call of the database in place of the hot store, its wait for a place included.
-using Timed = runtime::ScopeTimer;
 
 }  // namespace vedfolnir::resilient

@@ -1,6 +1,7 @@
 // Where a change goes. What the database took while the hot store was away is ahead until it is told.
 #include "resilient/resilient.hpp"
 #include "resilient/shared.hpp"
+#include "runtime/scope_timer.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,7 +19,7 @@ using Knows = async::FallbackRecord::Knows;
 
 template <class T, class Call>
 Task<T> Resilient::write_away(StoreKey key, Call call, Deadline deadline) {
-    const Timed timed(counters_, Operation::fallback_write);
+    const runtime::ScopeTimer timed(counters_, Operation::fallback_write);
     const auto place = co_await admitted(deadline);
     if (!place) {
         count(&AtomicCounters::fallback_refused);

@@ -15,9 +15,9 @@ namespace vedfolnir::runtime {
             std::rethrow_exception(failure);
         } catch (const std::exception& error) {
             // Nobody is left who could be told otherwise.
-            std::fprintf(stderr,  // tidy: console
-                         "vedfolnir: %s ended by an exception, restart this process: %s\n", what,
-                         error.what());
+            static_cast<void>(std::fprintf(  // tidy: console
+                stderr, "vedfolnir: %s ended by an exception, restart this process: %s\n", what,
+                error.what()));
         }
     };
 }
