@@ -126,8 +126,8 @@ Task<RedisStore::Saved> RedisStore::save_vouched(StoreKey key, Call order, Deadl
             co_return saved;
         }
         const bool lost = is_answer_lost(reply.error());
-        if (!(lost && !saved.repeated) && !is_elsewhere(reply.error()))
-            co_return to_error(reply.error());
+        const bool again = (lost && !saved.repeated) || is_elsewhere(reply.error());
+        if (!again) co_return to_error(reply.error());
         saved.repeated = saved.repeated || lost;
     }
     co_return outcome_unknown();

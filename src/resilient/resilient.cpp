@@ -47,7 +47,7 @@ private:
 
 std::shared_ptr<Resilient> Resilient::make(asio::any_io_executor executor, Parts parts,
                                            Settings settings, AtomicCounters* counters) {
-    const std::shared_ptr<Resilient> made(
+    std::shared_ptr<Resilient> made(
         new Resilient(std::move(executor), std::move(parts), std::move(settings), counters));
     if (made->settings_.keeps_copies) {
         made->parts_.target->vouched_by(

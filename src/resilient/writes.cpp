@@ -73,8 +73,9 @@ Task<SaveReply> Resilient::save(StoreKey key, std::uint64_t expected_generation,
         const auto kept = co_await ask(key, deadline);
         if (!kept) co_return kept.error();
         if (kept->knows == Knows::ended) co_return SaveReply{SaveStatus::gone, {}};
-        hot = !(kept->knows == Knows::found && kept->ahead && is_record(kept->bytes) &&
-                generation_of(kept->bytes) >= expected_generation);
+        const bool here = kept->knows == Knows::found && kept->ahead && is_record(kept->bytes) &&
+                          generation_of(kept->bytes) >= expected_generation;
+        hot = !here;
         // It is asked for nothing here, but whether it could have taken it counts.
         if (!hot) static_cast<void>(co_await takes_changes());
     }
