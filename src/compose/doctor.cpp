@@ -275,6 +275,7 @@ ops::Facts gather(const config::Settings& settings, const DoctorOrder& order) {
     facts.database = database_facts(settings, directory, usable(make_sealer(keys)),
                                     facts.fallback.state, facts.session_sizes);
     if (redis_named) facts.redis = redis.get();
+    if (!options.jobs.snapshots) facts.redis.current.reset();  // there are no copies
     const bool answers =
         std::any_of(facts.redis.steps.begin(), facts.redis.steps.end(),
                     [](const auto& step) { return step.name == "functions" && step.passed; });

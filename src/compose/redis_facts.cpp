@@ -2,6 +2,7 @@
 
 #include "redis/connection.hpp"
 #include "redis/greeting.hpp"
+#include "redis/keys.hpp"
 #include "redis/library.hpp"
 #include "redis/probe.hpp"
 #include "redis/server_info.hpp"
@@ -217,6 +218,24 @@ asio::awaitable<void> read_slow_log(Talk& talk, ops::RedisFacts& facts) {
     facts.slow = slow_since(reply, now > an_hour ? now - an_hour : 0);
 }
 
+/// As `RedisStore::copies_state` sees it, but nothing is noted.
+asio::awaitable<void> read_copies(Talk& talk, const std::string& key, ops::RedisFacts& facts) {
+    const Words who{"INFO", "server", "replication"};
+    const auto info = co_await talk.ask(who);
+    const auto life = redis::incarnation_of(text_of(info));
+    if (life.empty()) co_return;
+    std::vector<std::string> lives;
+    for (const char* field : {"incarnation", "copies", "began"}) {
+        const Words words{"HGET", key, field};
+        const auto reply = co_await talk.ask(words);
+        if (!reply) co_return;
+        lives.push_back(text_of(reply));
+    }
+    // No process was there yet.
+    if (std::ranges::all_of(lives, &std::string::empty)) co_return;
+    facts.current = lives.at(1) == life || lives.at(2) == life;
+}
+
 asio::awaitable<void> read_clock(Talk& talk, ops::RedisFacts& facts) {
     const auto before = std::chrono::system_clock::now();
     const Words words{"TIME"};
@@ -255,7 +274,7 @@ void run(asio::io_context& loop, Shared& connection, Task task) {
     if (failure) std::rethrow_exception(failure);
 }
 
-asio::awaitable<void> look_around(Talk& talk, ops::RedisFacts& facts) {
+asio::awaitable<void> look_around(Talk& talk, std::string compared, ops::RedisFacts& facts) {
     const auto failure = co_await talk.contact();
     if (failure) co_return;
     co_await read_info(talk, facts);
@@ -263,6 +282,7 @@ asio::awaitable<void> look_around(Talk& talk, ops::RedisFacts& facts) {
     co_await read_round_trip(talk, facts);
     co_await read_configuration(talk, facts);
     co_await read_slow_log(talk, facts);
+    co_await read_copies(talk, compared, facts);
     co_await try_permissions(talk, facts);
 }
 
@@ -320,7 +340,7 @@ ops::RedisFacts redis_facts(const RedisOptions& options) {
     auto connection = std::make_shared<Connection>(loop.get_executor(), patient,
                                                    Connection::Purpose::install, nullptr);
     Talk talk(*connection, options.connect_timeout);
-    run(loop, connection, look_around(talk, facts));
+    run(loop, connection, look_around(talk, redis::Keyspace(options.prefix).compared(), facts));
     if (talk.silence()) {
         // Before whatever else failed: all that is not known yet is not for that reason.
         facts.round_trip.reset();

@@ -41,6 +41,7 @@ using Judged = std::optional<Finding>;
 [[nodiscard]] Judged check_clients(const Facts& facts);
 [[nodiscard]] Judged check_round_trip(const Facts& facts);
 [[nodiscard]] Judged check_slow_commands(const Facts& facts);
+[[nodiscard]] Judged check_copies(const Facts& facts);
 [[nodiscard]] Judged check_session_size(const Facts& facts);
 [[nodiscard]] Judged check_database_wait(const Facts& facts);
 

@@ -230,6 +230,20 @@ Judged check_slow_commands(const Facts& facts) {
                    "this Redis"};
 }
 
+Judged check_copies(const Facts& facts) {
+    const auto& redis = facts.redis;
+    if (!answers(redis) || !redis.current) return std::nullopt;
+    if (*redis.current)
+        return Finding{"redis.copies", Status::ok, "no session is older than its copy in SQL", ""};
+    return Finding{
+        "redis.copies", Status::warn,
+        "since Redis restarted, failed over or came back from a backup, not all copies in SQL "
+        "were put back into it: SQL is asked with each session, and while it is away "
+        "those sessions are unknown (503)",
+        "the job recovery does it by itself (vedfolnir jobs says whether anybody does the "
+        "background work); vedfolnir recover does it now"};
+}
+
 Judged check_session_size(const Facts& facts) {
     const auto& sizes = facts.session_sizes;
     if (!sizes || sizes->looked_at == 0) return std::nullopt;

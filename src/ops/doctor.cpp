@@ -28,6 +28,7 @@ constexpr Check checks[] = {
     check_memory,
     check_clients,
     check_slow_commands,
+    check_copies,
     check_round_trip,
     check_database,
     check_database_wait,

@@ -61,6 +61,8 @@ struct RedisFacts {
     std::optional<RedisClients> clients{};
     std::optional<std::uint64_t> replicas{};
     std::optional<std::vector<SlowCommand>> slow{};
+    /// Nothing in it is older than its copy in SQL, as far as that was found out.
+    std::optional<bool> current{};
     // By CONFIG GET, which the user of an application may not.
     std::optional<std::string> bind{};
     std::optional<bool> tcp{};  ///< It listens on a port at all.

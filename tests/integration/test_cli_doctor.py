@@ -546,6 +546,23 @@ def test_a_slow_command_is_named(tmp_path: Path) -> None:
     assert re.search(r"EVAL took \d+ ms", outcome.message("redis.slow"))
 
 
+@pytest.mark.ids("S97", "R6")
+def test_a_redis_with_an_earlier_life_is_named(tmp_path: Path) -> None:
+    with Server(tmp_path / "redis", "--appendonly", "yes") as server:
+        with server.client() as client:
+            about = {**client.info("server"), **client.info("replication")}
+            life = f"{about['run_id']}.{about['master_replid']}"
+            key = "vedfolnir:session:{00}:compared"
+            client.hset(key, mapping={"incarnation": life, "copies": life})
+        before = doctor(tmp_path, REDIS_PORT=str(server.port), **DEVELOPMENT)
+        server.stop()
+        server.start()
+        after = doctor(tmp_path, REDIS_PORT=str(server.port), **DEVELOPMENT)
+    assert before.status("redis.copies") == "ok"
+    assert first_of(after) == "redis.copies"
+    assert "vedfolnir recover" in after.checks["redis.copies"]["fix"]
+
+
 @pytest.mark.ids("S97")
 def test_a_redis_that_is_nearly_full_is_named(tmp_path: Path) -> None:
     with Server(tmp_path / "redis", "--maxmemory-policy", "noeviction") as server:

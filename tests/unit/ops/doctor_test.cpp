@@ -40,6 +40,7 @@ Facts sound() {
     facts.redis.replicas = 1;
     facts.redis.replicas_demanded = 1;
     facts.redis.slow = std::vector<SlowCommand>{};
+    facts.redis.current = true;
     facts.redis.bind = "10.0.0.5";
     facts.redis.tcp = facts.redis.protected_mode = true;
     facts.redis.buffer_limit = 1 << 28;
@@ -264,6 +265,8 @@ const Broken slow_or_open[] = {
          f.redis.slow = std::vector<SlowCommand>{{"KEYS", std::chrono::microseconds(130'000)},
                                                  {"SORT", std::chrono::microseconds(20'000)}};
      }},
+    {"redis.copies", Status::warn, "not all copies in SQL",
+     [](Facts& f) { f.redis.current = false; }},
     {"sessions.size", Status::warn, "3 of 90 sessions",
      [](Facts& f) {
          f.session_sizes->large = 3;
