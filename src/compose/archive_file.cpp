@@ -102,7 +102,9 @@ Result<void> ArchiveWriter::finish() {
 void ArchiveReader::Free::operator()(ZSTD_DCtx_s* context) const noexcept {
     ZSTD_freeDCtx(context);
 }
-void ArchiveReader::Close::operator()(std::FILE* file) const noexcept { std::fclose(file); }
+void ArchiveReader::Close::operator()(std::FILE* file) const noexcept {
+    static_cast<void>(std::fclose(file));  // only read from
+}
 
 ArchiveReader::ArchiveReader(std::string path, std::FILE* file)
     : path_(std::move(path)),

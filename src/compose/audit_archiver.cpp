@@ -253,10 +253,11 @@ Task<sql::Archived> AuditArchiver::archived(std::string folder,
             if (!is_of_one_month(sound.error())) co_return sound.error();
             refused.push_back(sound.error());
         } else if (*sound == Soundness::unknown) {
-            refused.push_back({Errc::deadline_exceeded,
-                               fmt::format("the archive of partition {} is still being read, and "
-                                           "its entries kept; the next run goes on there",
-                                           name)});
+            refused.push_back(Error{
+                Errc::deadline_exceeded,
+                fmt::format("the archive of partition {} is still being read, and its entries "
+                            "kept; the next run goes on there",
+                            name)});
         } else if (*sound == Soundness::sound) {
             found.partitions.push_back(name);
         }
