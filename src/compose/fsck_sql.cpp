@@ -10,7 +10,6 @@
 namespace vedfolnir::compose {
 
 using async::Task;
-using ops::Defect;
 
 namespace {
 
@@ -52,6 +51,7 @@ Task<bool> Fsck::rows() {
 
 Task<bool> Fsck::check_rows(const std::vector<async::SessionRow>& rows) {
     std::vector<StoreKey> keys;
+    keys.reserve(rows.size());
     for (const auto& row : rows) keys.push_back(row.key);
     const auto standing = co_await upkeep_.load_all(std::move(keys), soon());
     if (!standing) co_return standing.error();
@@ -70,6 +70,7 @@ Task<bool> Fsck::check_rows(const std::vector<async::SessionRow>& rows) {
 Task<bool> Fsck::close(std::vector<async::Gone> gone) {
     if (gone.empty()) co_return true;
     std::vector<StoreKey> keys;
+    keys.reserve(gone.size());
     for (const auto& row : gone) keys.push_back(row.key);
     const auto copied = co_await copies_.alive(std::move(keys), soon());
     if (!copied) co_return copied.error();
