@@ -41,13 +41,20 @@ Task<std::uint32_t> Core::apply(std::vector<async::EndOrder> orders, Deadline de
 
 /// Closes a gap by the ordered replay of the shard.
 Task<std::uint32_t> Core::apply_one(async::EndOrder order, Deadline deadline) {
-    const std::uint8_t shard = order.shard;
-    const auto reply = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+    async::EndOrder copy = order;
+    const auto reply = co_await ports_.store->end(std::move(copy), store_deadline(deadline));
     if (!reply) co_return reply.error();
     if (!reply->gap) co_return reply->removed;
-    const auto replayed = co_await replay(shard, reply->mark, deadline);
-    // The ending itself was applied; only the mark stands behind, and the next contact tries again.
+    const auto replayed = co_await replay(order.shard, reply->mark, deadline);
+    if (replayed && replayed->taken && replayed->mark >= order.sequence) co_return reply->removed;
     if (!replayed) settings_.report("the replay of a shard did not finish", replayed.error());
+    // The record is gone, but only the mark keeps a copy from before from being put back: until it is raised, all ask SQL.
+    order.hold = true;
+    const auto held = co_await ports_.store->end(std::move(order), store_deadline(deadline));
+    if (!held) co_return held.error();
+    if (!held->held)
+        co_return Error{Errc::store_unavailable,
+                        "endings before it could not be applied to the hot store yet"};
     co_return reply->removed;
 }
 

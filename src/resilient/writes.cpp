@@ -213,7 +213,7 @@ Task<bool> Resilient::erase(StoreKey key, std::string note, Millis note_ttl, Dea
 
 Task<async::EndReply> Resilient::end(async::EndOrder order, Deadline deadline) {
     if (!started_) co_await start();
-    if (away(Need::small)) co_return co_await end_away(std::move(order), deadline);
+    if (order.hold || away(Need::small)) co_return co_await end_away(std::move(order), deadline);
     const Attempt first = attempt(Need::small, deadline, order.replayed);
     async::EndOrder copy = order;
     auto reply = co_await parts_.hot->end(std::move(copy), first.until);

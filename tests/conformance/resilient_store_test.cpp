@@ -235,6 +235,23 @@ TEST_F(SomethingAhead, erasing_that_record_erases_it_in_both) {
     EXPECT_EQ(run(store_->load(ahead, soon())).value(), std::nullopt);
 }
 
+// ids: I1 F20 R3
+TEST_F(SomethingAhead, ending_that_is_to_be_held_makes_every_process_ask_the_database) {
+    async::EndOrder order;
+    order.shard = other.shard;
+    order.keys = {other};
+    order.previous_sequence = 1;
+    order.sequence = 2;
+    async::EndOrder held = order;
+    const auto applied = run(store_->end(std::move(order), soon()));
+    EXPECT_TRUE(applied->gap);
+    EXPECT_FALSE(applied->held);
+    EXPECT_EQ(run(kept_->state(soon()))->held, 0U);
+    held.hold = true;
+    EXPECT_TRUE(run(store_->end(std::move(held), soon()))->held);
+    EXPECT_EQ(run(kept_->state(soon()))->held, 1U);
+}
+
 // ids: I1 F20 S81
 TEST_F(SomethingAhead, read_that_was_answered_before_an_ending_was_told_does_not_show_the_session) {
     const auto session = ArchiveClient::login_order(1);

@@ -88,6 +88,8 @@ struct EndOrder {
         0;                       ///< The mark is raised to `sequence` only from here (or above).
     std::uint64_t sequence = 0;  ///< 0: SQL does not know this ending yet; the mark is left alone.
     bool replayed = false;       ///< From SQL's list: nobody but the hot store has to hear of it.
+    /// It stands in the hot store already, whose mark could not be raised: to be held, as one that it did not take.
+    bool hold = false;
 };
 
 struct EndReply {

@@ -206,6 +206,28 @@ TEST_F(Authority, ending_that_the_store_missed_reaches_it_when_it_answers_again)
     EXPECT_FALSE(other->load(request(cookie))->found());
 }
 
+// ids: C08 R3 R5 I1
+TEST_F(Authority,
+       ending_before_which_the_store_missed_others_is_not_done_before_it_is_told_of_them) {
+    const std::string missed = sign_in("7");
+    EXPECT_TRUE(load(missed).found());
+    end_in_sql_only(archive_rows().front().key);
+    const std::string cookie = sign_in("7");
+    const std::string handle = load(cookie).handle()->text();
+    std::atomic<bool> cut = true;
+    watched->after = [&](std::string_view call) {
+        if (call == "end" && cut.exchange(false)) watched->unreachable = true;
+    };
+    // Its mark is all that keeps a copy from before this ending from being put back.
+    EXPECT_EQ(manager->end(handle, EndReason::security, "operator:x").value(), Ending::pending);
+    watched->unreachable = false;
+    EXPECT_TRUE(eventually([&] {
+        const auto all = now<std::vector<std::uint64_t>>(store->marks(deadline_in(Millis{10'000})));
+        return std::ranges::count(all, 2U) == 1;
+    }));
+    EXPECT_EQ(store->size(), 0U);
+}
+
 // ids: C08 C28 R3
 TEST_F(Authority, ending_that_neither_took_still_reaches_the_store) {
     const std::string cookie = sign_in("7");
