@@ -18,7 +18,7 @@ struct RecoverReport {
     std::uint64_t ended = 0;        ///< SQL or Redis knows that the session is over.
     std::uint64_t expired = 0;      ///< The copy's time is up.
     std::uint64_t rejected =
-        0;  ///< Its clock is too far ahead, or its shard applied endings all the time.
+        0;  ///< Its clock is too far ahead, its shard applied endings all the time, or no session stands there.
     std::uint64_t damaged = 0;  ///< The copy is no record; `vedfolnir fsck` names it.
     std::uint64_t lost = 0;     ///< Two writers of one version: neither can be trusted.
     bool interrupted = false;   ///< It did not look at all copies.

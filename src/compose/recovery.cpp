@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace vedfolnir::compose {
@@ -194,6 +195,12 @@ Task<std::vector<Copy>> Recovery::restore(std::vector<Copy> alive) {
     for (const Copy& copy : alive) items.push_back({copy.key, copy.bytes, copy.ttl, copy.sequence});
     const auto replies =
         co_await redis_->restore(std::move(items), options_.lifetimes.clock_skew_max, soon());
+    if (!replies && replies.error().code == Errc::internal && alive.size() > 1)
+        co_return co_await restore_each(std::move(alive));
+    if (!replies && replies.error().code == Errc::internal) {
+        ++report_.rejected;
+        co_return std::vector<Copy>();
+    }
     if (!replies) co_return replies.error();
     std::vector<Copy> outdated;
     for (std::size_t i = 0; i < std::min(alive.size(), replies->size()); ++i) {
@@ -201,6 +208,19 @@ Task<std::vector<Copy>> Recovery::restore(std::vector<Copy> alive) {
             outdated.push_back(std::move(alive[i]));
         else
             count((*replies)[i], alive[i].bytes);
+    }
+    co_return outdated;
+}
+
+/// Something under one of the keys is no session. It must not keep the others out.
+Task<std::vector<Copy>> Recovery::restore_each(std::vector<Copy> alive) {
+    std::vector<Copy> outdated;
+    for (Copy& copy : alive) {
+        std::vector<Copy> one;
+        one.push_back(std::move(copy));
+        auto rest = co_await restore(std::move(one));
+        if (!rest) co_return rest.error();
+        std::ranges::move(*rest, std::back_inserter(outdated));
     }
     co_return outdated;
 }

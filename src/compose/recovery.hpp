@@ -59,6 +59,7 @@ private:
     [[nodiscard]] async::Task<bool> go_through(Range& range);
     [[nodiscard]] async::Task<bool> put_back(std::vector<sql::Copy> copies);
     [[nodiscard]] async::Task<std::vector<sql::Copy>> restore(std::vector<sql::Copy> alive);
+    [[nodiscard]] async::Task<std::vector<sql::Copy>> restore_each(std::vector<sql::Copy> alive);
     [[nodiscard]] async::Task<std::vector<sql::Copy>> read_anew(std::vector<sql::Copy> copies);
     [[nodiscard]] async::Task<bool> look(std::vector<sql::Copy> alive);
     void count(const async::RestoreReply& reply, const std::string& bytes);

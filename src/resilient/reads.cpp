@@ -64,20 +64,23 @@ Task<std::optional<std::string>> Resilient::load(StoreKey key, Deadline deadline
     co_return again ? std::move(again) : std::move(kept);
 }
 
-/// Asked once for each connection, and once a second until all copies were put back.
-asio::awaitable<void> Resilient::look_at_copies(Deadline deadline) {
+/// Asked once for each connection, and once a second until all copies were put back. `anew`: also after that.
+asio::awaitable<void> Resilient::look_at_copies(Deadline deadline, bool anew) {
     const auto connection = parts_.hot->connection_number();
     if (copies_.connection != connection) {
         copies_ = {};
         unknowns_.clear();
-    } else if (copies_.state.complete || Clock::now() < copies_.again) {
+    } else if (copies_.state.complete ? !anew : Clock::now() < copies_.again) {
         co_return;
     }
     copies_.again = Clock::now() + copies_looked_at_every;
     const auto state = co_await parts_.target->copies_state(deadline);
     if (parts_.hot->connection_number() != connection) co_return;
     copies_.connection = connection;
-    if (state) copies_.state = *state;
+    if (state)
+        copies_.state = *state;
+    else
+        copies_.state.complete = false;
     if (copies_.state.current) copies_.compared.clear();
 }
 
@@ -88,14 +91,15 @@ asio::awaitable<bool> Resilient::may_be_older(StoreKey key, Deadline deadline) {
         return copies_.connection == parts_.hot->connection_number() && copies_.state.current;
     };
     if (known()) co_return false;
-    co_await look_at_copies(deadline);
+    co_await look_at_copies(deadline, false);
     co_return !known() && !copies_.compared.contains(key);
 }
 
 /// Whether what the hot store does not show may have been lost by it.
 asio::awaitable<bool> Resilient::may_be_missing(Deadline deadline) {
     if (!settings_.keeps_copies) co_return false;
-    co_await look_at_copies(deadline);
+    // A server that was flushed is the same one, over the same connection.
+    co_await look_at_copies(deadline, true);
     co_return copies_.connection != parts_.hot->connection_number() || !copies_.state.complete;
 }
 

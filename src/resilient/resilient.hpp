@@ -197,7 +197,7 @@ private:
     /// `async::Vouch` of the hot store. `of`: empty once it is gone.
     [[nodiscard]] static async::Task<std::uint64_t> vouch(std::shared_ptr<Resilient> of,
                                                           StoreKey key, Deadline deadline);
-    [[nodiscard]] boost::asio::awaitable<void> look_at_copies(Deadline deadline);
+    [[nodiscard]] boost::asio::awaitable<void> look_at_copies(Deadline deadline, bool anew);
     void note_compared(const StoreKey& key, std::uint64_t connection);
     [[nodiscard]] async::Task<std::optional<std::string>> refill(StoreKey key,
                                                                  async::FallbackRecord kept,

@@ -124,8 +124,10 @@ Task<SaveReply> Resilient::save_behind(StoreKey key, std::uint64_t expected_gene
                                        Deadline deadline) {
     const bool believed = reply.status == SaveStatus::gone && !ahead_ && unanswered_;
     auto kept = co_await ask(key, deadline);
-    if (!kept && believed) co_return reply;
-    if (!kept) co_return kept.error();
+    if (!kept) {
+        if (!believed || co_await may_be_missing(deadline)) co_return kept.error();
+        co_return reply;
+    }
     if (kept->knows == Knows::ended) co_return SaveReply{SaveStatus::gone, {}};
     const bool found = kept->knows == Knows::found;
     if (found && !is_record(kept->bytes))

@@ -318,5 +318,58 @@ TEST_F(RestartOfChanges, what_an_emptied_redis_was_not_given_back_is_unknown_whi
     EXPECT_TRUE(eventually([&] { return read(*manager, other, "n") == 1; }));
 }
 
+// ids: F05 F17 R6 C28
+TEST_F(RestartOfChanges, what_a_flushed_redis_lost_is_unknown_while_sql_is_away) {
+    std::optional<SessionManager> before = open(working());
+    const RequestContext mine = request(sign_in(*before, "7"));
+    write(*before, mine, "n", 1);
+    ASSERT_TRUE(copied(server));
+    const auto whole = [&] {
+        return !server.admin({"HGET", "vedfolnir:session:{00}:compared", "copies"}).text.empty();
+    };
+    ASSERT_TRUE(eventually(whole, 30s));
+    before.reset();
+
+    ManagerOptions far = serving();
+    far.near_cache.reset();
+    const SessionManager manager = open(far);
+    ASSERT_EQ(read_patiently(manager, mine, "n"), 1);
+    auto early = manager.load(mine);
+    ASSERT_TRUE(early && early->found());
+    ASSERT_TRUE(early->set("m", std::int64_t{2}));
+    take_sql_away();
+    for (const std::string& key : record_keys(server)) server.admin({"DEL", key});
+    // From now on it is known that SQL does not answer, and this connection is known to lack nothing.
+    ASSERT_EQ(read_patiently(manager, mine, "n"), no_session);
+    server.admin({"FLUSHALL"});
+    for (int times = 0; times < 20; ++times) ASSERT_EQ(read(manager, mine, "n"), unknown);
+    const auto committed = manager.commit(*early, mine);
+    ASSERT_FALSE(committed);
+    EXPECT_EQ(committed.error().code, Errc::store_unavailable);
+    bring_sql_back();
+    EXPECT_EQ(read_patiently(manager, mine, "n"), 1);
+}
+
+// ids: F05 F17 R6 C28
+TEST_F(RestartOfChanges, what_is_no_session_under_a_key_of_one_keeps_no_others_out) {
+    std::optional<SessionManager> before = open(working());
+    const RequestContext mine = request(sign_in(*before, "7"));
+    write(*before, mine, "n", 1);
+    const std::vector<std::string> keys = record_keys(server);
+    const RequestContext other = request(sign_in(*before, "8"));
+    write(*before, other, "n", 1);
+    ASSERT_TRUE(copied(server));
+    before.reset();
+    server.kill();
+    server.start();
+    for (const std::string& key : keys) server.admin({"SET", key, "no session"});
+    const SessionManager working = worker();
+    const auto whole = [&] {
+        return !server.admin({"HGET", "vedfolnir:session:{00}:compared", "copies"}).text.empty();
+    };
+    EXPECT_TRUE(eventually(whole, 30s));
+    EXPECT_EQ(record_keys(server).size(), 2U);
+}
+
 }  // namespace
 }  // namespace vedfolnir::test
