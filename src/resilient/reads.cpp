@@ -84,15 +84,16 @@ asio::awaitable<void> Resilient::look_at_copies(Deadline deadline, bool anew) {
     if (copies_.state.current) copies_.compared.clear();
 }
 
-/// Whether the record that the hot store shows under `key` may be older than its copy.
+/// The record that the hot store shows under `key` is known to be no older than its copy.
+bool Resilient::is_current(const StoreKey& key) const {
+    return copies_.connection == parts_.hot->connection_number() &&
+           (copies_.state.current || copies_.compared.contains(key));
+}
+
 asio::awaitable<bool> Resilient::may_be_older(StoreKey key, Deadline deadline) {
-    if (!settings_.keeps_copies) co_return false;
-    const auto known = [this] {
-        return copies_.connection == parts_.hot->connection_number() && copies_.state.current;
-    };
-    if (known()) co_return false;
+    if (!settings_.keeps_copies || is_current(key)) co_return false;
     co_await look_at_copies(deadline, false);
-    co_return !known() && !copies_.compared.contains(key);
+    co_return !is_current(key);
 }
 
 /// Whether what the hot store does not show may have been lost by it.
@@ -108,14 +109,19 @@ Task<std::uint64_t> Resilient::vouch(std::shared_ptr<Resilient> of, StoreKey key
                                      Deadline deadline) {
     for (int tries = 0; of && tries < 3; ++tries) {
         const auto connection = of->parts_.hot->connection_number();
-        if (co_await of->may_be_older(key, deadline)) {
+        bool known = !co_await of->may_be_older(key, deadline);
+        if (!known) {
             const auto seen = co_await of->load(key, deadline);
             if (!seen) co_return seen.error();
-            if (of->away(Need::read)) break;
+            // Where the database answered alone, nothing was compared.
+            known = !*seen || of->is_current(key);
         }
-        if (connection == of->parts_.hot->connection_number()) co_return connection;
+        if (known && connection == of->parts_.hot->connection_number()) co_return connection;
     }
-    co_return Error{Errc::store_unavailable, "Redis is connected to anew all the time"};
+    Error error{Errc::store_unavailable,
+                "Redis may hold an older form of this session, and could not be compared with SQL"};
+    error.outage = Outage::writes;  // the database takes the save
+    co_return error;
 }
 
 /// `key` was compared with its copy. From now on the hot store has the newest, whoever writes.

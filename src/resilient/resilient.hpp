@@ -192,6 +192,7 @@ private:
     [[nodiscard]] async::Task<std::optional<std::string>> complete(StoreKey key,
                                                                    std::optional<std::string> hot,
                                                                    Open open, Deadline deadline);
+    [[nodiscard]] bool is_current(const StoreKey& key) const;
     [[nodiscard]] boost::asio::awaitable<bool> may_be_older(StoreKey key, Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<bool> may_be_missing(Deadline deadline);
     /// `async::Vouch` of the hot store. `of`: empty once it is gone.

@@ -287,6 +287,41 @@ TEST_F(SomethingAhead, read_that_was_answered_before_an_ending_was_told_does_not
     EXPECT_TRUE(nothing_ahead_);
 }
 
+// ids: F01 R6 S36
+TEST_F(SomethingAhead, save_over_a_record_that_could_not_be_compared_goes_to_the_database) {
+    const auto login = ArchiveClient::login_order(1);
+    model::RecordHeader header;
+    header.handle = login.row.handle;
+    header.user = login.row.user;
+    header.absolute_expiry =
+        std::chrono::floor<Millis>(std::chrono::system_clock::now()) + std::chrono::hours(24);
+    const auto sealed = [&](std::uint64_t generation, std::uint8_t operation) {
+        header.generation = generation;
+        header.operation.fill(operation);
+        return model::pack_header(header) + "sealed";
+    };
+    const StoreKey key = login.row.key;
+    ASSERT_TRUE(run(archive_->begin_login(login, soon())));
+    ASSERT_TRUE(run(store_->create(key, sealed(1, 1), Millis{60'000}, soon())));
+    // A copy of the next generation, from before this Redis went back to an earlier one.
+    ASSERT_TRUE(run(kept_->create(key, sealed(2, 2), Millis{60'000}, soon())));
+    std::vector<async::Settled> copied;
+    for (auto& row : run(kept_->ahead(std::nullopt, 10, soon())).value())
+        copied.push_back({std::move(row), true, {}});
+    ASSERT_TRUE(run(kept_->settle(std::move(copied), soon())));
+    for (const char* field : {"incarnation", "copies", "began"})
+        server().admin({"HSET", "vedfolnir:session:{00}:compared", field, "another life"});
+    server().admin({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    hot_->connection = 2;  // as the store behind it counts, too
+
+    hot_->outage = Outage::all;
+    hot_->before = [this](std::string_view call) { hot_->unreachable = call == "load"; };
+    const auto saved = run(store_->save(key, 1, sealed(2, 3), Millis{60'000}, soon()));
+    ASSERT_TRUE(saved) << saved.error().detail;
+    EXPECT_EQ(saved->status, async::SaveStatus::conflict);
+    EXPECT_EQ(saved->current, sealed(2, 2));
+}
+
 // ids: S36 S81
 TEST_F(SomethingAhead,
        ending_another_session_that_sql_does_not_know_leaves_nothing_more_to_be_told) {

@@ -26,6 +26,7 @@ public:
     /// Awaited once, when the next load has its answer and before that goes on.
     std::function<async::Task<bool>()> meanwhile{};
     std::atomic<bool> unreachable{false};  ///< Calls answer `store_unavailable` and go no further.
+    std::atomic<Outage> outage{Outage::none};  ///< What such an answer says does not work.
     std::atomic<std::uint64_t> connection{1};
     std::atomic<bool> may_have_lost{
         false};  ///< Another server answers than the one that was compared.
@@ -125,8 +126,10 @@ public:
 private:
     [[nodiscard]] Result<void> enter(std::string_view call) const {
         before(call);
-        if (unreachable) return Error{Errc::store_unavailable, "the watched store is cut off"};
-        return {};
+        if (!unreachable) return {};
+        Error cut_off{Errc::store_unavailable, "the watched store is cut off"};
+        cut_off.outage = outage;
+        return cut_off;
     }
 
     std::shared_ptr<async::SessionStore> inner_;
