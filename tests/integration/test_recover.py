@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shlex
 import signal
 import subprocess
 import time
@@ -187,13 +186,11 @@ def emptied(make_stack: Callable[[], Stack]) -> Iterator[Stack]:
 @contextmanager
 def recovering(shop: Stack, ignored: signal.Signals | None = None) -> Iterator[Popen[str]]:
     """Slowly, and under way."""
-    command = [str(stack.CLI), "--json", "recover", "--rate", "2"]
+    # Whoever runs the tests may ignore some (nohup, a job in the background), and children inherit that.
+    command = ["env", "--default-signal=INT,TERM,HUP"]
     if ignored is not None:
-        command = [
-            "bash",
-            "-c",
-            f"trap '' {ignored.name}; exec " + shlex.join(command),
-        ]
+        command.append("--ignore-signal=" + ignored.name.removeprefix("SIG"))
+    command += [str(stack.CLI), "--json", "recover", "--rate", "2"]
     with Popen(
         command,
         env={**os.environ, **shop.environment},

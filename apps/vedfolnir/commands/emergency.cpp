@@ -1,5 +1,6 @@
 // vedfolnir emergency end: many sessions at once, after a theft of keys or a break-in.
 #include "commands/commands.hpp"
+#include "commands/session_view.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -66,9 +67,7 @@ ExitCode report(const Context& context, std::uint64_t sessions, Ending ending) {
         context.console.print(fmt::format("Ended {}.", counted(sessions, "session")));
     }
     if (ending != Ending::pending) return ExitCode::ok;
-    context.console.warn(
-        "durable in SQL, but Redis did not take all of it yet: processes that still reach Redis may accept some of "
-        "these sessions until they compare with SQL, which each does when it connects");
+    context.console.warn(written_down);
     return ExitCode::unavailable;
 }
 

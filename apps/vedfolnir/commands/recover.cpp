@@ -62,11 +62,11 @@ void print(const Context& context, const compose::RecoverReport& report, bool dr
         return;
     }
     context.console.print(fmt::format(
-        "{} copies in SQL: {} {}, {} stood in Redis, {} were newer there, {} ended, {} expired, "
+        "{} copies in SQL{}: {} {}, {} stood in Redis, {} were newer there, {} ended, {} expired, "
         "{} rejected, {} damaged, {} lost.",
-        report.seen, report.restored, dry_run ? "would be restored" : "restored", report.present,
-        report.conflicting, report.ended, report.expired, report.rejected, report.damaged,
-        report.lost));
+        report.seen, report.interrupted ? " were looked at, not all" : "", report.restored,
+        dry_run ? "would be restored" : "restored", report.present, report.conflicting,
+        report.ended, report.expired, report.rejected, report.damaged, report.lost));
 }
 
 std::optional<AuditEntry> newest(const SessionManager& manager, const char* type) {
@@ -107,7 +107,7 @@ ExitCode last_reports(const Context& context) {
 /// Told already. The end is that of the signal, for scripts and whoever else waits for it.
 [[noreturn]] void end_interrupted(const Context& context, int signal) {
     context.console.warn(
-        "interrupted: what was restored stays; the same command again goes on with the rest");
+        "interrupted: what was restored stays; run it again, it restores what is still missing");
     static_cast<void>(context.console.flush());  // nobody is left to be told
     end_by(signal);
 }

@@ -11,6 +11,12 @@
 
 namespace vedfolnir::cli {
 
+/// Of an ending that is `pending`.
+inline constexpr const char* written_down =
+    "it is written down, in SQL or in this host's journal, and reaches the one that did not take it, Redis or SQL, when that "
+    "answers (vedfolnir journal status, vedfolnir fallback status): do not repeat it. Until then a process that sees only "
+    "that one may accept what was ended";
+
 /// live, ended, gone (no record stands in the hot store) or unknown (the hot store could not say).
 [[nodiscard]] std::string_view state_of(const SessionInfo& info) noexcept;
 [[nodiscard]] Colour state_colour(const SessionInfo& info) noexcept;

@@ -130,8 +130,7 @@ ExitCode report_ending(const Context& context, Ending ending, std::uint32_t coun
         return ExitCode::ok;
     case Ending::pending:
         if (!context.console.json) context.console.print("Pending.");
-        context.console.warn(
-            "the ending is not durable: Redis or SQL did not take it; repeat the command once both answer");
+        context.console.warn(written_down);
         return ExitCode::unavailable;
     case Ending::absent:
         break;
