@@ -240,6 +240,8 @@ asio::awaitable<bool> Resilient::takes_changes() {
 }
 
 asio::awaitable<bool> Resilient::make_good(bool comparing, bool telling) {
+    // What is heard from here on may not be part of it, neither of the comparison nor of the records.
+    const auto began = Clock::now();
     if (comparing && compare_) {
         compare_due_ = false;  // what is held from here on asks for the next one
         const auto taken = co_await compare_(deadline_in(compare_budget));
@@ -250,7 +252,6 @@ asio::awaitable<bool> Resilient::make_good(bool comparing, bool telling) {
         if (!taken || (telling && !*taken)) co_return false;
     }
     if (!telling) co_return true;
-    const auto began = Clock::now();
     const auto told = co_await reconcile();
     if (!told) {
         report("what was written to SQL while Redis was away is not in Redis yet", told.error());
@@ -258,7 +259,7 @@ asio::awaitable<bool> Resilient::make_good(bool comparing, bool telling) {
     }
     episode_.add(*told);
     if (!told_ && told->all() > 0) note_event("fallback.reconciled", told->json());
-    // Requests that were on their way write ahead until the breakers close, and are told next time.
+    // Requests that were on their way, here or elsewhere, write ahead until the breakers close, and are told next time.
     if (wrote_ < began && !compare_due_) ahead_ = false;
     next_poll_ = {};
     co_return true;

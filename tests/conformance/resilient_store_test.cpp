@@ -287,6 +287,59 @@ TEST_F(SomethingAhead, read_that_was_answered_before_an_ending_was_told_does_not
     EXPECT_TRUE(nothing_ahead_);
 }
 
+/// Remembers after how many comparisons the hot store was trusted.
+class FirstTrust final : public async::ChangeListener {
+public:
+    FirstTrust(const std::atomic<int>& comparisons, std::weak_ptr<async::ChangeFeed> feed)
+        : comparisons_(comparisons), feed_(std::move(feed)) {}
+
+    void changed(const StoreKey& /*key*/) override {}
+    void changed_all() override {
+        const auto feed = feed_.lock();
+        if (trusted == 0 && feed && feed->tells()) trusted = comparisons_.load();
+    }
+    std::atomic<int> trusted{0};
+
+private:
+    const std::atomic<int>& comparisons_;
+    std::weak_ptr<async::ChangeFeed> feed_;
+};
+
+// ids: I1 F20 R3
+TEST_F(SomethingAhead, ending_that_is_announced_during_a_comparison_is_not_part_of_it) {
+    RedisOptions redis;
+    redis.unix_socket = server().socket_path();
+    const auto hot = redis::make_store(runtime_.executor(), redis, nullptr);
+    std::atomic<bool> announced{false};
+    const resilient::Parts parts{
+        hot, hot, hot, kept_, archive_, {}, [&] { return announced.exchange(false); }};
+    FallbackOptions options;
+    options.hot_timeout = Millis{5000};
+    const auto store = resilient::Resilient::make(runtime_.executor(), parts,
+                                                  {options, Lifetimes{}, {}, {}}, nullptr);
+    std::atomic<int> comparisons{0};
+    const auto trust = std::make_shared<FirstTrust>(comparisons, store);
+    store->listen(trust);
+    store->on_return([&](Deadline deadline) -> async::Task<bool> {
+        // Reads may come back before changes do, each with a comparison.
+        if (++comparisons > 2) co_return true;
+        // SQL was read. Another process ends a session that Redis does not hear of, and says so on this host.
+        async::EndOrder order;
+        order.shard = other.shard;
+        order.keys = {other};
+        order.sequence = static_cast<std::uint64_t>(comparisons);
+        const auto held = co_await kept_->end(std::move(order), Millis{60'000}, deadline);
+        announced = true;
+        const auto heard = co_await store->load(other, deadline);
+        co_return held.has_value() && !heard.has_value();
+    });
+    ASSERT_TRUE(run(store->set_mode(FallbackMode::on, "operator:test", soon())));
+    ASSERT_TRUE(run(store->set_mode(FallbackMode::automatic, "operator:test", soon())));
+    EXPECT_TRUE(eventually([&] { return store->tells(); }, std::chrono::seconds(30)));
+    EXPECT_GE(trust->trusted, 3);
+    runtime_.stop();
+}
+
 // ids: F01 R6 S36
 TEST_F(SomethingAhead, save_over_a_record_that_could_not_be_compared_goes_to_the_database) {
     const auto login = ArchiveClient::login_order(1);
