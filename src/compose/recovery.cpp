@@ -65,7 +65,7 @@ Task<RecoverReport> Recovery::run(Deadline deadline) {
     if (!ran) co_return ran.error();
     done_ = ranges_[0].done && ranges_[1].done;
     if (!done_ || wanted_.dry_run) co_return report_;
-    const auto noted = co_await redis_->attest_copies(incarnation_, soon());
+    const auto noted = co_await redis_->attest_copies(incarnation_, pass_, soon());
     if (!noted) co_return noted.error();
     if (wanted_.beside && report_.restored == 0) co_return report_;
     const auto told = co_await tell(true);
@@ -86,6 +86,11 @@ Task<bool> Recovery::begin() {
     if (!state) co_return state.error();
     const auto count = co_await copies_.count(soon());
     if (!count) co_return count.error();
+    if (!wanted_.dry_run) {
+        const auto pass = co_await redis_->begin_copies(soon());
+        if (!pass) co_return pass.error();
+        pass_ = *pass;
+    }
     all_ = *count;
     incarnation_ = state->incarnation;
     co_return true;

@@ -74,6 +74,7 @@ private:
     redis::RedisUpkeep upkeep_;
 
     std::string incarnation_;
+    std::string pass_;  ///< Its name, which a flush of Redis takes away.
     std::uint64_t all_ = 0;  ///< Copies, as the pass began.
     std::array<Range, 2> ranges_{{{"", 0x7f}, {"80", 0xff}}};
     bool done_ = false;

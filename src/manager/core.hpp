@@ -356,6 +356,7 @@ private:
         not_compared;  ///< The connection whose store was seen to know all epochs.
     bool telling_ = false;
     std::uint8_t tell_from_ = 0;  ///< The shard to begin with.
+    Deadline look_again_{};       ///< Not before, over the connection of `told_`.
     Deadline tell_again_{};       ///< Not before, because it failed, or another process does it.
     Deadline next_synchronisation_{};  ///< Not before, because the last comparison failed.
     std::shared_ptr<boost::asio::steady_timer> synchronising_;

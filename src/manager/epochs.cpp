@@ -23,6 +23,7 @@ constexpr int first_steps = 2;
 constexpr Millis step_budget{2'000};
 constexpr Millis telling_budget{60'000};
 constexpr Millis tell_again_after{5'000};
+constexpr Millis look_again_after{30'000};
 
 /// The next shard that was not told, from `from` on and round.
 std::optional<std::uint8_t> first_untold(const std::vector<bool>& told, std::uint8_t from) {
@@ -74,9 +75,9 @@ asio::awaitable<void> Core::begin_telling() {
 
 /// In the background, unless it is known to be done, or failed a moment ago.
 void Core::tell_later() {
-    if (telling_ || !compared() || told_ == ports_.store->connection_number() ||
-        std::chrono::steady_clock::now() < tell_again_)
-        return;
+    const auto now = std::chrono::steady_clock::now();
+    if (telling_ || !compared() || now < tell_again_) return;
+    if (told_ == ports_.store->connection_number() && now < look_again_) return;
     telling_ = true;
     asio::co_spawn(
         settings_.executor, [self = shared_from_this()] { return self->go_on_telling(); },
@@ -116,6 +117,8 @@ Task<Core::Told> Core::tell_next(Deadline deadline) {
     if (!told) co_return told.error();
     const auto shard = first_untold(*told, tell_from_);
     if (shard) co_return co_await tell_from(*shard, std::move(*told), deadline);
+    // A server that is flushed stays the same one, over the same connection.
+    look_again_ = deadline_in(look_again_after);
     told_ = connection;
     co_return Told::all;
 }

@@ -69,8 +69,12 @@ public:
     [[nodiscard]] async::Task<std::vector<async::RestoreReply>> restore(
         std::vector<async::RestoreItem> items, Millis skew_max, Deadline deadline) override;
     [[nodiscard]] async::Task<async::CopiesState> copies_state(Deadline deadline) override;
-    [[nodiscard]] async::Task<bool> attest_copies(std::string incarnation,
-                                                  Deadline deadline) override;
+    /// A pass over all copies in the database begins. Its name, for `attest_copies`.
+    [[nodiscard]] async::Task<std::string> begin_copies(Deadline deadline);
+    /// All copies were put back into that life by that pass. False: not noted, because this Redis was flushed since, or another
+    /// pass began.
+    [[nodiscard]] async::Task<bool> attest_copies(std::string incarnation, std::string pass,
+                                                  Deadline deadline);
     void vouched_by(async::Vouch vouch) override { vouch_ = std::move(vouch); }
     [[nodiscard]] async::Task<bool> probe(bool changes, Deadline deadline) override;
 

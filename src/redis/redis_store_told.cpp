@@ -5,6 +5,7 @@
 #include "redis/store_words.hpp"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace vedfolnir::redis {
@@ -145,8 +146,25 @@ Task<async::CopiesState> RedisStore::copies_state(Deadline deadline) {
     co_return state;
 }
 
-Task<bool> RedisStore::attest_copies(std::string incarnation, Deadline deadline) {
+Task<std::string> RedisStore::begin_copies(Deadline deadline) {
+    std::random_device random;
+    std::string pass = digits(std::uint64_t{random()}) + "-" + digits(std::uint64_t{random()});
+    const auto noted = co_await note_compared("pass", pass, deadline);
+    if (!noted) co_return noted.error();
+    co_return pass;
+}
+
+/// A flush leaves the server the same one, and takes the name of the pass.
+Task<bool> RedisStore::attest_copies(std::string incarnation, std::string pass, Deadline deadline) {
     if (incarnation.empty()) co_return false;
+    Pipeline pipeline;
+    pipeline.repeatable = false;
+    pipeline.request.push("HGET", keys_.compared(), "pass");
+    const auto exchange = co_await connection_.exec(std::move(pipeline), deadline);
+    if (!exchange) co_return to_error(exchange.error());
+    const Reply& reply = exchange->replies.front();
+    if (!reply) co_return to_error(reply.error());
+    if (reply->empty() || reply->front().value != pass) co_return false;
     co_return co_await note_compared("copies", std::move(incarnation), deadline);
 }
 

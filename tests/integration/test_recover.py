@@ -229,3 +229,20 @@ def test_a_recovery_outlives_a_signal_that_is_ignored(emptied: Stack) -> None:
         said, why = process.communicate(timeout=30)
     assert process.returncode == 0, why
     assert json.loads(said)["restored"] == len(MANY)
+
+
+@pytest.mark.ids("R6", "S36")
+def test_a_redis_that_is_flushed_during_a_recovery_does_not_count_as_complete(
+    emptied: Stack,
+) -> None:
+    with recovering(emptied) as process:
+        with emptied.redis.client() as client:
+            client.flushall()
+        said, why = process.communicate(timeout=30)
+        assert process.returncode == 0, why
+    assert json.loads(said)["seen"] == len(MANY)
+    with emptied.redis.client() as client:
+        assert b"copies" not in client.hgetall("vedfolnir:session:{00}:compared")
+    assert run(emptied, "recover")["restored"] > 0
+    with emptied.redis.client() as client:
+        assert b"copies" in client.hgetall("vedfolnir:session:{00}:compared")

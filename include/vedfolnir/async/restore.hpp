@@ -62,7 +62,7 @@ struct CopiesState {
     bool current =
         false;  ///< What it holds is no older than its copy: `complete`, or this life began with nothing.
     std::string
-        incarnation;  ///< Which life of which server; what `attest_copies` is told. Empty: it cannot be known.
+        incarnation;  ///< Which life of which server. Empty: it cannot be known.
 };
 
 /// Says over which connection (`SessionStore::connection_number`) the record under a key is known to be no older than its copy in
@@ -81,9 +81,6 @@ public:
 
     /// Of a store whose lives cannot be told apart, everything is believed. Errors: as a load.
     [[nodiscard]] virtual Task<CopiesState> copies_state(Deadline deadline) = 0;
-    /// All copies were put back into this life of the store. Another life is left as it is.
-    [[nodiscard]] virtual Task<bool> attest_copies(std::string incarnation, Deadline deadline) = 0;
-
     /// Asked before each save of a known user's record, which is then sent over that connection only: behind another one may
     /// stand a server that lost changes, and would take it for the next. To be set before the first call.
     virtual void vouched_by(Vouch vouch) = 0;
