@@ -98,13 +98,12 @@ Result<manager::Ports> make_ports(runtime::Runtime& runtime, const ManagerOption
         resilient::Parts parts{store, store, store, sql::make_fallback(*database, *sealer),
                                ports.archive};
         if (stripes) add_announcement(parts, stripes);
+        resilient::Settings settings{.options = *options.fallback,
+                                     .lifetimes = options.lifetimes,
+                                     .report = compose::operator_log(),
+                                     .keeps_copies = options.jobs.snapshots.has_value()};
         auto resilient = resilient::Resilient::make(runtime.executor(), std::move(parts),
-                                                    {*options.fallback,
-                                                     options.lifetimes,
-                                                     {},
-                                                     compose::operator_log(),
-                                                     options.jobs.snapshots.has_value()},
-                                                    &counters);
+                                                    std::move(settings), &counters);
         feed = resilient;
         ports.store = resilient;
         ports.recovery = resilient;
