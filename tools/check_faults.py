@@ -192,9 +192,7 @@ def _copied(crowd: Crowd) -> bool:
 
 
 def _people(crowd: Crowd) -> str:
-    return (
-        f"{len(crowd.stay)} signed in with the cookies they had, {len(crowd.gone)} that were ended stay refused"
-    )
+    return f"{len(crowd.stay)} signed in with the cookies they had, {len(crowd.gone)} that were ended stay refused"
 
 
 def _kill(target: Target) -> None:

@@ -274,7 +274,7 @@ class Redis(Process):
 
 
 class Gunicorn(Process):
-    """A WSGI application under gunicorn on a loopback port."""
+    """A WSGI application under gunicorn on a loopback port. `options` name the number of `--workers`."""
 
     name = "gunicorn"
 
@@ -292,6 +292,7 @@ class Gunicorn(Process):
         super().__init__(log)
         self.port = port
         self._environment = dict(environment)
+        self._worker_count = int(options[options.index("--workers") + 1])
         self._command = [
             *prefix,
             sys.executable,
@@ -313,7 +314,8 @@ class Gunicorn(Process):
         if not is_free(self.port):
             raise StackError(f"port {self.port} is in use by another program")
         self.launch(self._command, self._environment)
-        self.wait_ready(self._answers)
+        # One worker answers while gunicorn still forks the others.
+        self.wait_ready(lambda: self._answers() and len(self.workers()) >= self._worker_count)
 
     def workers(self) -> list[int]:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
