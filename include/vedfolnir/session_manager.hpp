@@ -223,6 +223,8 @@ public:
 
     /// Asks the hot store and SQL whether they answer; the Error says which does not.
     [[nodiscard]] Result<void> ping() const;
+    /// Whether SQL takes writes now: a commit that changes nothing. Errors: audit_unavailable, deadline_exceeded.
+    [[nodiscard]] Result<void> try_sql() const;
     /// The hot store's own figures. A store without them, or a user who may not ask, leaves fields empty.
     [[nodiscard]] Result<StoreInfo> store_info() const;
     [[nodiscard]] Counters counters() const noexcept;

@@ -12,6 +12,7 @@
 #include "runtime/runtime.hpp"
 #include "sql/audit_writer.hpp"
 #include "sql/fallback_table.hpp"
+#include "sql/lifecycle.hpp"
 #include "sql/location.hpp"
 #include "sql/sql.hpp"
 #include "sql/sqlite_dialect.hpp"
@@ -91,9 +92,7 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
     const auto turn = std::make_shared<std::atomic<Clock::time_point>>(asked);
     std::function<std::string(sql::Connection&)> ask = [turn](sql::Connection& db) {
         turn->store(Clock::now());
-        // Changes nothing, and is refused to a user who may only read.
-        db.execute("fallback_held_add", {{"count", std::int64_t{0}}});
-        db.execute("record_delete", {{"store_key", std::string()}});
+        sql::change_nothing(db);
         return db.query("durability", 1).at(0).text(0);
     };
     const auto written = runtime::run_sync<std::string>(

@@ -62,6 +62,9 @@ void ask_sql(const SessionManager& manager, ops::StoreFigures& figures) {
     figures.sql_up = figures.sessions_live.has_value();
     if (!figures.sessions_live) return;
     figures.sql_time = since(asked);
+    const auto written = manager.try_sql();
+    figures.sql_writes = written.has_value();
+    if (!written) figures.sql_refusal = written.error().detail;
     figures.sessions_stale = live_sessions(manager, std::chrono::days(7));
     figures.sessions_ancient = live_sessions(manager, std::chrono::days(30));
     figures.fsck = last_fsck(manager);

@@ -58,6 +58,7 @@ ops::SampleFacts try_sample_record(const ManagerOptions& options, const std::str
             facts.failure = bytes.error().detail;
             break;
         }
+        if (!*bytes) ++facts.missing;
         if (!*bytes || model::parse_note(**bytes)) continue;
         facts.handle = row.handle.text();
         facts.opens =

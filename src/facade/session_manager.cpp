@@ -284,6 +284,14 @@ Result<void> SessionManager::ping() const {
     return {};
 }
 
+Result<void> SessionManager::try_sql() const {
+    auto answer =
+        run<bool>(*impl_, durable_budget(impl_->options),
+                  [](auto& core, Deadline deadline) { return core.async_try_sql(deadline); });
+    if (!answer) return answer.error();
+    return {};
+}
+
 Result<StoreInfo> SessionManager::store_info() const {
     return run<StoreInfo>(*impl_, load_budget(impl_->options), [](auto& core, Deadline deadline) {
         return core.async_store_info(deadline);

@@ -393,6 +393,10 @@ Task<FallbackStatus> Core::async_set_fallback(FallbackMode mode, std::string act
     co_return co_await ports_.recovery->set_mode(mode, std::move(actor), deadline);
 }
 
+Task<bool> Core::async_try_sql(Deadline deadline) {
+    co_return co_await ports_.archive->try_write(deadline);
+}
+
 Task<bool> Core::async_ping(Deadline deadline) {
     const auto hot = co_await ports_.store->marks(store_deadline(deadline));
     if (!hot) co_return hot.error();

@@ -112,6 +112,7 @@ public:
                                                                 Deadline deadline);
     [[nodiscard]] Task<std::vector<AuditEntry>> async_audit(AuditFilter filter, Deadline deadline);
     [[nodiscard]] Task<bool> async_ping(Deadline deadline);
+    [[nodiscard]] Task<bool> async_try_sql(Deadline deadline);
     [[nodiscard]] Task<StoreInfo> async_store_info(Deadline deadline);
     /// Errors also: unsupported (there is no fallback).
     [[nodiscard]] Task<FallbackStatus> async_fallback_status(Deadline deadline);

@@ -426,6 +426,11 @@ async::Task<std::vector<async::AuditEvent>> MemoryArchive::audit(async::AuditQue
     co_return tables_->find(query);
 }
 
+async::Task<bool> MemoryArchive::try_write(Deadline deadline) {
+    if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
+    co_return true;
+}
+
 async::Task<std::vector<std::uint64_t>> MemoryArchive::sequences(Deadline deadline) {
     if (auto ready = tables_->ready(deadline); !ready) co_return ready.error();
     const std::lock_guard lock(tables_->mutex);

@@ -44,6 +44,7 @@ public:
                                                                        Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<async::AuditEvent>> audit(async::AuditQuery query,
                                                                     Deadline deadline) override;
+    [[nodiscard]] async::Task<bool> try_write(Deadline deadline) override;
     [[nodiscard]] async::Task<std::vector<std::uint64_t>> sequences(Deadline deadline) override;
     [[nodiscard]] async::Task<std::uint32_t> raise_sequences(std::vector<std::uint64_t> marks,
                                                              async::AuditEvent event,

@@ -105,6 +105,7 @@ struct FallbackFacts {
 /// A record that the application wrote, tried with the key ring of these settings.
 struct SampleFacts {
     std::optional<bool> opens{};  ///< Empty: there was none to try, or see `failure`.
+    std::size_t missing = 0;      ///< Sessions that are live by SQL and had no record in Redis.
     std::string handle;
     std::string failure;
 };

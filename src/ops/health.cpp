@@ -138,6 +138,17 @@ void of_redis(const MetricSources& from, const HealthOptions& limits, Checks& to
     last_save(info, from.now, limits.redis_save_age_seconds, to);
 }
 
+void of_sql_writes(const StoreFigures& stores, Checks& to) {
+    if (!stores.sql_writes)
+        to.push_back(unknown("sql.writes", "SQL does not answer"));
+    else if (*stores.sql_writes)
+        to.push_back(said("sql.writes", HealthStatus::healthy, "SQL takes writes"));
+    else
+        to.push_back(
+            said("sql.writes", HealthStatus::warn,
+                 fmt::format("SQL takes no writes: {}; run vedfolnir doctor", stores.sql_refusal)));
+}
+
 void of_sessions(const StoreFigures& stores, const HealthOptions& limits, Checks& to) {
     const auto number = [](std::uint64_t count) { return static_cast<double>(count); };
     if (const auto& live = stores.sessions_live)
@@ -279,6 +290,7 @@ std::vector<HealthCheck> assess(const MetricSources& sources, const HealthOption
     if (sources.stores->sql_up) {
         checks.push_back(answer("sql", "SQL", *sources.stores->sql_up, sources.stores->sql_time,
                                 limits.response_ms, HealthStatus::warn));
+        of_sql_writes(*sources.stores, checks);
         of_sessions(*sources.stores, limits, checks);
         of_jobs(*sources.stores, limits, checks);
         of_fsck(*sources.stores, sources.now, limits.orphans, checks);

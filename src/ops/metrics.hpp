@@ -57,8 +57,10 @@ struct HealthCheck {
 
 /// What the stores say, for all processes. Empty: the store was not asked, did not answer, or has no such figure.
 struct StoreFigures {
-    std::optional<bool> redis_up{};  ///< Empty: sessions do not stand in Redis.
-    std::optional<bool> sql_up{};    ///< Empty: there is no SQL.
+    std::optional<bool> redis_up{};    ///< Empty: sessions do not stand in Redis.
+    std::optional<bool> sql_up{};      ///< Empty: there is no SQL.
+    std::optional<bool> sql_writes{};  ///< It takes writes. Empty: it does not answer.
+    std::string sql_refusal{};         ///< Why it does not take them.
     std::optional<StoreInfo> redis{};
     std::optional<Millis> redis_time{}, sql_time{};   ///< What the first answer took.
     std::optional<std::uint64_t> sessions_live{};     ///< Of logged-in users.

@@ -92,6 +92,11 @@ bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key) {
            0;
 }
 
+void change_nothing(Connection& db) {
+    db.execute("fallback_held_add", {{"count", std::int64_t{0}}});
+    db.execute("record_delete", {{"store_key", std::string()}});
+}
+
 std::uint32_t raise_sequences(Connection& db, const Auditor& auditor,
                               const std::vector<std::uint64_t>& marks,
                               const async::AuditEvent& event) {

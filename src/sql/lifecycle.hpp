@@ -20,6 +20,9 @@ namespace vedfolnir::sql {
 [[nodiscard]] bool confirm_login(Connection& db, const Handle& handle, const StoreKey& key);
 [[nodiscard]] async::EndReceipt end_sessions(Connection& db, const Auditor& auditor,
                                              const async::EndRequest& request);
+/// Writes that leave everything as it is, and are refused to whom the tables of sessions do not take writes from.
+void change_nothing(Connection& db);
+
 [[nodiscard]] std::uint32_t raise_sequences(Connection& db, const Auditor& auditor,
                                             const std::vector<std::uint64_t>& marks,
                                             const async::AuditEvent& event);

@@ -113,6 +113,14 @@ async::Task<std::vector<async::AuditEvent>> SqlArchive::audit(async::AuditQuery 
     co_return co_await database_->read<std::vector<async::AuditEvent>>(std::move(work), deadline);
 }
 
+async::Task<bool> SqlArchive::try_write(Deadline deadline) {
+    std::function<bool(Connection&)> work = [](Connection& db) {
+        change_nothing(db);
+        return true;
+    };
+    co_return co_await database_->write<bool>(std::move(work), deadline);
+}
+
 async::Task<std::vector<std::uint64_t>> SqlArchive::sequences(Deadline deadline) {
     std::function<std::vector<std::uint64_t>(Connection&)> work = list_sequences;
     co_return co_await database_->read<std::vector<std::uint64_t>>(std::move(work), deadline);

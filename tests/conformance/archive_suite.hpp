@@ -434,6 +434,15 @@ TEST_P(ArchiveSuite, ending_twice_ends_nothing_and_takes_no_sequence) {
     EXPECT_THAT(types(), ElementsAre("session.ended", "session.created"));
 }
 
+// ids: R13 S67
+TEST_P(ArchiveSuite, trying_to_write_writes_nothing) {
+    logged_in(1);
+    const auto events = types();
+    EXPECT_TRUE(ok(archive().try_write(soon())));
+    EXPECT_EQ(types(), events);
+    EXPECT_EQ(ok(archive().sequences(soon())).at(shard), 0U);
+}
+
 // ids: R3
 TEST_P(ArchiveSuite, session_past_its_absolute_end_is_not_ended_again) {
     logged_in(1);

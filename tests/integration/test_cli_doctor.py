@@ -166,7 +166,28 @@ def test_the_key_ring_is_tried_on_a_record(tmp_path: Path, plain: Server) -> Non
     assert other.status("keys.record") == "fail"
     assert session.handle in other.message("keys.record")
     assert manager.end(cookie, "logout", "user") == "ended"
-    assert doctor(tmp_path, **where).status("keys.record") == "unknown"
+    ended = doctor(tmp_path, **where)
+    assert ended.status("keys.record") == "unknown"
+    assert "nobody is logged in" in ended.message("keys.record")
+
+
+@pytest.mark.ids("S60")
+def test_an_emptied_redis_is_not_taken_for_nobody_logged_in(tmp_path: Path) -> None:
+    settings = {"VEDFOLNIR_STATE_DIR": str(tmp_path / "state")}
+    with Server(tmp_path / "redis") as server:
+        where = {"REDIS_PORT": str(server.port), "VEDFOLNIR_JOBS": "false"}
+        manager = _core.SessionManager.open({}, {**settings, **where, "VEDFOLNIR_KEY": KEY})
+        request = _core.RequestContext()
+        session = manager.load(request)
+        session.set("_user_id", "7")
+        evidence.issued(manager.create_named(session, request))
+        del manager
+        with server.client() as client:
+            client.flushall()
+        check = doctor(tmp_path, **where).checks["keys.record"]
+    assert check["status"] == "unknown"
+    assert "Redis has no record" in check["message"]
+    assert "vedfolnir recover" in check["fix"]
 
 
 @pytest.mark.ids("S95", "S60")

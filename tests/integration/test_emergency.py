@@ -102,6 +102,16 @@ def test_address_and_age_name_single_sessions(shop: Stack) -> None:
 
 
 @pytest.mark.ids("S106")
+def test_a_dry_run_that_is_asked_for_is_one(shop: Stack) -> None:
+    browsers = signed_in(shop, 801)
+    done = answer(shop, "--user", "801", "--dry-run")
+    assert (done["dry_run"], done["would_end"]) == (True, 1)
+    assert who(browsers) == ["801"]
+    assert emergency(shop, "--user", "801", "--dry-run", "--yes").returncode == WRONG_USAGE
+    assert who(browsers) == ["801"]
+
+
+@pytest.mark.ids("S106")
 def test_a_scope_has_to_be_said(shop: Stack) -> None:
     for arguments in ((), ("--all", "--user", "1"), ("--older-than", "soon")):
         assert emergency(shop, *arguments).returncode == WRONG_USAGE

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import stack
+from support import databases
 from support.silent_listener import SilentListener
 from test_metrics import Shop, application, of_text, shop  # noqa: F401
 from test_serve import Daemon
@@ -104,7 +105,30 @@ def test_sql_that_does_not_answer_degrades(shop: Shop) -> None:  # noqa: F811
     assert found["sql"] == "warn"
     assert found["redis"] == "healthy"
     assert found["sessions"] == found["cleanup.lag"] == found["jobs"] == "unknown"
+    assert found["sql.writes"] == "unknown"
     assert answer["status"] == "warn"
+
+
+@pytest.mark.ids("S67", "F17")
+@pytest.mark.parametrize("engine", [databases.Postgres, databases.MariaDb])
+def test_sql_that_answers_and_takes_no_writes_is_a_warning(
+    engine: type[databases.Server],
+    shop: Shop,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with engine() as server:
+        database = server.fresh_database()
+        settings = {**shop.environment, "SESSION_DATABASE_URL": database.url}
+        monkeypatch.setenv("SESSION_DATABASE_URL", database.url)
+        application().test_client().get("/login/1")
+        assert statuses(health(settings))["sql.writes"] == "healthy"
+        with database.read_only():
+            answer = health(settings)
+        assert statuses(health(settings))["sql.writes"] == "healthy"
+    assert statuses(answer)["sql"] == "healthy"
+    (check,) = [check for check in answer["checks"] if check["id"] == "sql.writes"]
+    assert check["status"] == "warn"
+    assert "read-only" in check["message"]
 
 
 @pytest.mark.ids("S69", "S64")

@@ -121,7 +121,10 @@ void add_emergency(CLI::App& app, Chosen& chosen) {
         ->add_option("--older-than", arguments->older_than,
                      "Logged in longer ago (90s, 15m, 2h, 3d), or before a time in UTC")
         ->type_name("AGE");
-    command->add_flag("--yes", arguments->yes, "Do it");
+    auto* yes = command->add_flag("--yes", arguments->yes, "Do it");
+    command->add_flag("--dry-run")
+        ->description("Only say how many, as without --yes")
+        ->excludes(yes);
     command->callback([&chosen, arguments] {
         chosen.action = [arguments](Context& context) { return end(context, *arguments); };
     });

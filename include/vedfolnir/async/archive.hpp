@@ -204,6 +204,8 @@ public:
     [[nodiscard]] virtual Task<std::vector<AuditEvent>> audit(AuditQuery query,
                                                               Deadline deadline) = 0;
 
+    /// Whether it takes writes now: one commit that changes nothing, refused as any other would be.
+    [[nodiscard]] virtual Task<bool> try_write(Deadline deadline) = 0;
     /// Latest sequence per shard (256 entries, 0 = none).
     [[nodiscard]] virtual Task<std::vector<std::uint64_t>> sequences(Deadline deadline) = 0;
     /// Raises each shard's sequence to at least `marks[shard]`: this archive lost endings that the hot store applied, and

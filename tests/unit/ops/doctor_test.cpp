@@ -356,6 +356,10 @@ TEST(doctor, a_record_that_could_not_be_tried_is_unknown) {
     EXPECT_EQ(finding(facts, "keys.record").status, Status::unknown);
     facts.fallback.state.reset();
     EXPECT_EQ(finding(facts, "fallback").status, Status::unknown);
+    EXPECT_THAT(finding(facts, "keys.record").message, HasSubstr("nobody is logged in"));
+    facts.sample.missing = 2;
+    EXPECT_EQ(finding(facts, "keys.record").status, Status::unknown);
+    EXPECT_THAT(finding(facts, "keys.record").message, HasSubstr("the 2 newest sessions"));
     facts.sample.failure = "Redis: no answer";
     EXPECT_THAT(finding(facts, "keys.record").message, HasSubstr("Redis: no answer"));
 }

@@ -28,7 +28,7 @@ MetricSources well() {
     cleanup.outcome = "done";
     cleanup.next_due = now + Millis(1000);
     StoreFigures stores;
-    stores.redis_up = stores.sql_up = true;
+    stores.redis_up = stores.sql_up = stores.sql_writes = true;
     stores.redis = redis;
     stores.redis_time = stores.sql_time = Millis(2);
     stores.sessions_live = stores.sessions_stale = stores.sessions_ancient = 0;
@@ -74,6 +74,7 @@ const std::vector<Crossing> crossings{
      healthy, warn},
     {"sql", [](auto& s) { s.sql_time = Millis(5000); }, [](auto& s) { s.sql_time = Millis(5001); },
      warn, critical},
+    {"sql.writes", [](auto&) {}, [](auto& s) { s.sql_writes = false; }, healthy, warn},
     {"sessions", [](auto& s) { s.sessions_live = 1000; }, [](auto& s) { s.sessions_live = 1001; },
      healthy, warn},
     {"sessions", [](auto& s) { s.sessions_live = 5000; }, [](auto& s) { s.sessions_live = 5001; },
