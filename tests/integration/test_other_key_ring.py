@@ -121,12 +121,24 @@ def test_a_ring_that_keeps_the_oldest_key_may_write(known: Known, tmp_path: Path
 
 
 @pytest.mark.ids("S88", "N3")
-def test_an_ending_that_nobody_can_check_waits_for_sql(known: Known) -> None:
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (("sessions", "end", "--all-of-user", "873"), "Pending."),
+        (("emergency", "end", "--user", "873", "--yes"), "Ended 1 session."),
+    ],
+    ids=["sessions", "emergency"],
+)
+def test_an_ending_that_nobody_can_check_waits_for_sql(
+    known: Known, command: tuple[str, ...], answer: str
+) -> None:
     user = known.shop.browser()
     user.get("/login/873")
     away = {"SESSION_DATABASE_URL": f"postgresql://127.0.0.1:{stack.free_port()}/nobody"}
-    ended = run(known.shop, "sessions", "end", "--all-of-user", "873", **away)
+    ended = run(known.shop, *command, **away)
     assert ended.returncode == UNAVAILABLE, ended.stderr
+    assert ended.stdout == f"{answer}\n"
+    assert "it is written down" in ended.stderr
     assert "not checked whether this key ring" in ended.stderr
     stack.wait_until(lambda: user.get("/who").text == "nobody", "the ending came through")
     refused = run(known.shop, "emergency", "end", "--all", "--yes", **away)

@@ -95,10 +95,12 @@ ExitCode end(const Context& context, const Arguments& arguments) {
     if (!scope) return code;
     const auto manager = context.open_existing(code);
     if (!manager) return code;
-    if (!context.may_write(manager->options(), code)) return code;
+    const bool one_user = !scope->user_id.empty() && scope->whole_users();
+    // Of one user it waits in the journal where SQL is away; a scope needs SQL.
+    const auto doubt = arguments.yes && one_user ? Doubt::warns : Doubt::refuses;
+    if (!context.may_write(manager->options(), code, doubt)) return code;
     if (!arguments.yes) return dry_run(context, *manager, *scope);
-    if (!scope->user_id.empty() && scope->whole_users())
-        return end_user(context, *manager, scope->user_id);
+    if (one_user) return end_user(context, *manager, scope->user_id);
     say_how_long(*manager, *scope);
     const auto ended = manager->end_scope(*scope, EndReason::security, operator_name());
     if (!ended) return context.console.fail(ended.error());
