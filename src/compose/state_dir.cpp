@@ -113,11 +113,13 @@ Result<std::string> state_dir_of(const std::string& configured) {
 }
 
 Result<void> make_private_dir(const std::string& directory, std::string_view setting) {
-    const std::filesystem::path path(directory);
+    std::filesystem::path path(directory);
+    if (!path.has_filename()) path = path.parent_path();  // a slash at the end
     std::error_code failed;
     if (std::filesystem::is_directory(path, failed)) return {};
-    std::filesystem::create_directories(path.parent_path(), failed);
-    if (!failed && ::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    failed.clear();
+    if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), failed);
+    if (!failed && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
         failed = std::error_code(errno, std::generic_category());
     }
     if (!failed) return {};

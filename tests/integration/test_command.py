@@ -189,7 +189,9 @@ def test_what_is_wrong_with_an_argument_is_said_with_the_argument(
     hostname.write_text("no such thing\n")
     for words, said, following in (
         (("audit", "list", "--before", "x"), "--before: 'x' is no whole number", "audit list"),
-        (("audit", "list", "--since", "1h", "--until", "2h"), "--since lies behind", "audit list"),
+        (("audit", "list", "--since", "1h", "--until", "2h"), "--since is later", "audit list"),
+        (("audit", "export", "--since", "x"), "'x' is neither", "audit export"),
+        (("report", "--since", "2999-01-01"), "--since lies in the future", "report"),
         (("audit", "verify", "--heads", str(tmp_path)), f"{tmp_path}: Is a directory", "verify"),
         (("audit", "verify", "--heads", str(nothing)), f"{nothing}: No such file", "verify"),
         (("audit", "verify", "--public-key", str(hostname)), "hexadecimal", "keys audit"),
@@ -207,6 +209,18 @@ def test_what_is_wrong_with_an_argument_is_said_with_the_argument(
         error = json.loads(refused.stdout)["error"]
         assert said in error["message"]
         assert following in error["next"]
+
+
+@pytest.mark.ids("S53")
+def test_a_folder_is_private_however_it_is_written(
+    shop: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.browser().get("/login/909")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("here", "slash/", f"{tmp_path}/under/slash/"):
+        done = run(shop, "audit", "archive", "--to", folder)
+        assert done.returncode == 0, done.stderr
+        assert Path(folder).stat().st_mode & 0o777 == 0o700, folder
 
 
 @pytest.mark.ids("S99", "C26")
