@@ -87,6 +87,15 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
         return;
     }
     const auto deadline = deadline_in(2 * options.sql.statement_timeout);
+    // First, because it makes the tables where there are none: that is no wait of a login.
+    std::function<FallbackState(sql::Connection&)> look = sql::fallback_state;
+    const auto state = runtime::run_sync<FallbackState>(
+        runtime, (*database)->read<FallbackState>(std::move(look), deadline), deadline);
+    if (!state) {
+        facts.usable = false;
+        facts.failure = state.error().detail;
+        return;
+    }
     using Clock = std::chrono::steady_clock;
     const auto asked = Clock::now();
     const auto turn = std::make_shared<std::atomic<Clock::time_point>>(asked);
@@ -103,10 +112,7 @@ void try_database(const ManagerOptions& options, const std::string& state_dir,
     if (written) facts.weakness = *written;
     if (!written) facts.failure = written.error().detail;
     if (!written) return;
-    std::function<FallbackState(sql::Connection&)> look = sql::fallback_state;
-    const auto state = runtime::run_sync<FallbackState>(
-        runtime, (*database)->read<FallbackState>(std::move(look), deadline), deadline);
-    if (state) fallback = *state;
+    fallback = *state;
     std::function<std::optional<ops::SessionSizes>(sql::Connection&)> measure = session_sizes;
     const auto measured = runtime::run_sync<std::optional<ops::SessionSizes>>(
         runtime, (*database)->read<std::optional<ops::SessionSizes>>(std::move(measure), deadline),

@@ -379,6 +379,7 @@ def test_database_that_is_none(tmp_path: Path, plain: Server) -> None:
     )
     assert outcome.code == 1
     assert outcome.status("database") == "fail"
+    assert "database.wait" not in outcome.checks
     assert outcome.status("database.file") == "warn"
 
 
