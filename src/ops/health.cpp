@@ -234,15 +234,16 @@ void of_fsck(const StoreFigures& stores, TimePoint now, double limit, Checks& to
     if (!stores.redis_up) return;
     if (!stores.fsck) return to.push_back(unknown("orphans", "the audit trail did not say"));
     if (!stores.fsck->at) return;
+    const auto minutes =
+        std::chrono::duration<double, std::ratio<60>>(now - *stores.fsck->at).count();
     const auto age =
-        std::chrono::duration<double, std::ratio<3600>>(now - *stores.fsck->at).count();
+        minutes < 60 ? fmt::format("{:.0f} min", minutes) : fmt::format("{:.1f} h", minutes / 60);
     to.push_back(
         above("orphans", static_cast<double>(stores.fsck->left), limit, HealthStatus::warn,
-              fmt::format("defects that vedfolnir fsck left {1:.1f} h ago: {0}; --repair puts "
-                          "them right",
-                          stores.fsck->left, age)));
+              fmt::format("defects that vedfolnir fsck left {} ago: {}; --repair puts them right",
+                          age, stores.fsck->left)));
     if (stores.fsck->left == 0)
-        to.back().message = fmt::format("vedfolnir fsck left no defect {:.1f} h ago", age);
+        to.back().message = fmt::format("vedfolnir fsck left no defect {} ago", age);
 }
 
 void of_process(const Recent& recent, const HealthOptions& limits, Checks& to) {

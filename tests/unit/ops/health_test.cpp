@@ -150,6 +150,9 @@ TEST(health, what_fsck_left_is_judged_only_where_it_ran) {
     sources.stores->fsck->left = 4;
     EXPECT_EQ(status_of(sources, "orphans", {.orphans = 4}), healthy);
     EXPECT_EQ(status_of(sources, "orphans", {.orphans = 3}), warn);
+    EXPECT_NE(message_of(sources, "orphans").find("3.0 h ago: 4"), std::string::npos);
+    *sources.stores->fsck = {now - std::chrono::minutes(2), 0};
+    EXPECT_NE(message_of(sources, "orphans").find("no defect 2 min ago"), std::string::npos);
     sources.stores->fsck.reset();
     EXPECT_EQ(status_of(sources, "orphans"), unknown);
     sources.stores->fsck = FsckFigures{};
