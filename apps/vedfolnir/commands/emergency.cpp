@@ -63,6 +63,8 @@ ExitCode report(const Context& context, std::uint64_t sessions, Ending ending) {
     if (context.console.json) {
         context.console.print(json::object{
             {"ending", to_string(ending)}, {"sessions", sessions}, {"dry_run", false}});
+    } else if (ending == Ending::pending && sessions == 0) {
+        context.console.print("Pending.");
     } else {
         context.console.print(fmt::format("Ended {}.", counted(sessions, "session")));
     }
