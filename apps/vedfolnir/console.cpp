@@ -83,9 +83,9 @@ std::string_view next_step(Errc code) noexcept {
     case Errc::not_installed:
         return "run vedfolnir redis install as a Redis user that may load functions";
     case Errc::bad_options:
-        return "vedfolnir config validate checks the whole configuration";
+        return "vedfolnir config validate checks all settings, vedfolnir doctor Redis and SQL, too";
     case Errc::key_unavailable:
-        return "vedfolnir doctor checks the keys; vedfolnir keys generate makes one";
+        return "vedfolnir doctor checks the keys";
     default:
         return "";
     }

@@ -92,8 +92,8 @@ asio::awaitable<void> Core::go_on_telling() {
         more = told && *told == Told::more;
         if (!told && untold_.due())
             settings_.report(
-                "Redis could not be told of all users whose sessions were ended; while SQL is away "
-                "nobody can log in",
+                "Redis could not be told yet of all users whose sessions were ended; if SQL fails "
+                "before it is, nobody can log in",
                 told.error());
     }
     telling_ = false;

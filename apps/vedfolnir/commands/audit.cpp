@@ -71,7 +71,7 @@ void print(const Context& context, const Arguments& arguments,
 
 ExitCode list(const Context& context, const Arguments& arguments) {
     ExitCode code{};
-    auto filter = event_filter(context, arguments.events, code);
+    auto filter = event_filter(context, arguments.events, code, "vedfolnir audit list --help");
     if (!filter) return code;
     filter->limit = arguments.limit;
     filter->before_id = arguments.before;

@@ -67,7 +67,8 @@ ExitCode exported(const Context& context, std::uint64_t entries, const std::stri
 
 ExitCode export_events(const Context& context, const ExportArguments& arguments) {
     ExitCode code{};
-    const auto filter = event_filter(context, arguments.events, code);
+    const auto filter =
+        event_filter(context, arguments.events, code, "vedfolnir audit export --help");
     if (!filter) return code;
     const auto desk = open_desk(context, code);
     if (!desk) return code;

@@ -85,8 +85,10 @@ void print(const Context& context, const compose::VerifyReport& report) {
     }
     for (const auto& note : report.notes) context.console.warn(note);
     if (good) {
-        context.console.print(fmt::format("{} entries in {} are as they were written ({}).",
-                                          report.entries, counted(report.partitions, "partition"),
+        const auto* all = report.entries == 1 ? "{} entry in {} is as it was written ({})."
+                                              : "{} entries in {} are as they were written ({}).";
+        context.console.print(fmt::format(fmt::runtime(all), report.entries,
+                                          counted(report.partitions, "partition"),
                                           counted(report.heads, "head")),
                               Colour::green);
         return;

@@ -12,8 +12,9 @@
 namespace vedfolnir::cli {
 namespace {
 
-std::optional<AuditFilter> refused(const Context& context, ExitCode& code, std::string_view text) {
-    code = context.console.fail(ExitCode::usage, "usage", text, "vedfolnir audit list --help");
+std::optional<AuditFilter> refused(const Context& context, ExitCode& code, std::string_view text,
+                                   std::string_view next) {
+    code = context.console.fail(ExitCode::usage, "usage", text, next);
     return std::nullopt;
 }
 
@@ -47,11 +48,12 @@ void add_event_options(CLI::App& command, EventArguments& arguments) {
 }
 
 std::optional<AuditFilter> event_filter(const Context& context, const EventArguments& arguments,
-                                        ExitCode& code) {
+                                        ExitCode& code, std::string_view next) {
     AuditFilter filter{.user_id = arguments.user, .type = arguments.type};
     if (!arguments.handle.empty()) {
         filter.handle = Handle::parse(arguments.handle);
-        if (!filter.handle) return refused(context, code, "a handle is 32 hexadecimal digits");
+        if (!filter.handle)
+            return refused(context, code, "a handle is 32 hexadecimal digits", next);
     }
     const auto now = wall_clock_now();
     for (const auto& [text, into] :
@@ -61,11 +63,11 @@ std::optional<AuditFilter> event_filter(const Context& context, const EventArgum
         if (*into) continue;
         return refused(
             context, code,
-            fmt::format("'{}' is neither a UTC time (2025-11-23T10:00:00Z) nor an age (2h)",
-                        *text));
+            fmt::format("'{}' is neither a UTC time (2025-11-23T10:00:00Z) nor an age (2h)", *text),
+            next);
     }
     if (filter.since && filter.until && *filter.since > *filter.until)
-        return refused(context, code, "--since lies behind --until");
+        return refused(context, code, "--since is later than --until", next);
     return filter;
 }
 

@@ -23,10 +23,10 @@ struct EventArguments {
 
 void add_event_options(CLI::App& command, EventArguments& arguments);
 
-/// Empty: says what is wrong, and `code` how the command ends.
+/// Empty: says what is wrong and `next` what to do, and `code` how the command ends.
 [[nodiscard]] std::optional<AuditFilter> event_filter(const Context& context,
                                                       const EventArguments& arguments,
-                                                      ExitCode& code);
+                                                      ExitCode& code, std::string_view next);
 
 /// A detail as JSON; text that is none stays text.
 [[nodiscard]] boost::json::value detail_json(const std::string& detail);

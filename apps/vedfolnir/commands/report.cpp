@@ -73,7 +73,9 @@ std::optional<compose::ReportOrder> order_of(const Context& context, const Argum
         order.since = model::day_of(*since);
     }
     if (order.since >= order.until) {
-        code = context.console.fail(ExitCode::usage, "usage", "--since lies behind --until",
+        code = context.console.fail(ExitCode::usage, "usage",
+                                    arguments.until.empty() ? "--since lies in the future"
+                                                            : "--since is later than --until",
                                     "vedfolnir report --help");
         return std::nullopt;
     }
@@ -222,8 +224,8 @@ std::string ages_text(const Lengths& ages) {
 void print_summary(const Context& context, const compose::ReportOrder& order,
                    const compose::Report& report) {
     const auto& console = context.console;
-    console.print(fmt::format("{} to {}, whole days in UTC: {} sessions began, {} ended.",
-                              date(order.since), date(order.until - day), report.total.begun,
+    console.print(fmt::format("{} to {}, whole days in UTC: {} began, {} ended.", date(order.since),
+                              date(order.until - day), counted(report.total.begun, "session"),
                               report.total.ended.count()),
                   Colour::bold);
     if (report.total.ended.count() > 0)

@@ -79,7 +79,7 @@ ExitCode run(const Context& context, const ServeArguments& arguments, const Sign
         auto held = PidFile::hold(arguments.pid_file);
         if (!held)
             return context.console.fail(held.error(),
-                                        "end the process in it, or name another file");
+                                        "name another file; if a process holds it, end that one");
         pid_file.emplace(std::move(*held));
     }
     ExitCode code{};
