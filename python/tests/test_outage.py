@@ -341,3 +341,28 @@ def test_the_log_says_once_what_is_wrong_and_the_page_does_not(
     assert "missing" not in answer.text
     [line] = [each.getMessage() for each in caplog.records if "answering 503" in each.getMessage()]
     assert line.count("does not exist") == 1
+
+
+@pytest.mark.ids("C28", "V18")
+@pytest.mark.parametrize("which", ["others", "own", "anybody's"])
+def test_an_ending_that_the_stores_cannot_take_is_a_503(
+    app: Flask, client: FlaskClient, session_outage: Outage, which: str
+) -> None:
+    @app.get("/login")
+    def log_in() -> str:
+        vedfolnir.login(7)
+        return "ok"
+
+    @app.get("/end")
+    def end() -> str:
+        if which == "others":
+            return str(vedfolnir.end_other_sessions())
+        return vedfolnir.end_session("00" * 16, any_user=which == "anybody's")
+
+    client.get("/login")
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    with session_outage(app, load=False):
+        answer = client.get("/end")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert client.get("/end").status_code == 200

@@ -323,7 +323,7 @@ Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owne
     query.handle = *handle;
     query.only_live = false;
     query.now = system_now();
-    const auto rows = co_await ports_.archive->sessions(query, deadline);
+    const auto rows = co_await ask_rows(query, deadline);
     if (rows) {
         if (rows->empty() || (!owner.empty() && rows->front().user_id != owner)) co_return Answer{};
         co_return Answer{Name{rows->front().key, rows->front().user_id, *handle}};
@@ -344,7 +344,7 @@ Task<bool> Core::owns(std::string owner, StoreKey key, Deadline deadline) {
     query.key = key;
     query.only_live = false;
     query.now = system_now();
-    const auto rows = co_await ports_.archive->sessions(query, deadline);
+    const auto rows = co_await ask_rows(query, deadline);
     if (rows && !rows->empty()) co_return rows->front().user_id == owner;
     const auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
     if (!bytes) co_return bytes.error();

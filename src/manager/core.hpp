@@ -270,6 +270,11 @@ private:
                                            std::optional<async::Snapshot> copy, bool deferred,
                                            Deadline deadline);
     [[nodiscard]] Task<bool> change_platform(async::PlatformChange change, Deadline deadline);
+    /// SQL does not get all the time there is: what it does not take has to be written down after it.
+    [[nodiscard]] Deadline archive_deadline(Deadline deadline) const;
+    /// Rows of whoever is named by `query`; where SQL was away a moment ago, an Error at once.
+    [[nodiscard]] Task<std::vector<async::SessionRow>> ask_rows(async::SessionQuery query,
+                                                                Deadline deadline);
     [[nodiscard]] Task<async::EndReceipt> end_in_archive(async::EndRequest request,
                                                          Deadline deadline);
     [[nodiscard]] Task<bool> take_news(Deadline deadline);

@@ -29,6 +29,8 @@ constexpr Millis replay_budget{60'000};
 constexpr Millis turn_budget{1'000};
 constexpr Millis batch_budget{5'000};
 constexpr Millis closing_budget{2'000};
+/// What the journal, a file of this host, needs at most after SQL was waited for.
+constexpr Millis write_down_budget{250};
 constexpr std::size_t replay_batch_max = 100;
 
 /// SQL could not be asked, or not say: as opposed to a refusal.
@@ -93,6 +95,21 @@ bool Core::defers(const Error& error) {
     return true;
 }
 
+Deadline Core::archive_deadline(Deadline deadline) const {
+    if (!ports_.journal) return deadline;
+    const auto left = deadline - std::chrono::steady_clock::now();
+    return deadline -
+           std::clamp<Deadline::duration>(left / 2, Deadline::duration{0}, write_down_budget);
+}
+
+Task<std::vector<async::SessionRow>> Core::ask_rows(async::SessionQuery query, Deadline deadline) {
+    if (ports_.journal && std::chrono::steady_clock::now() < ask_archive_at_)
+        co_return Error{Errc::audit_unavailable, "SQL did not answer a moment ago"};
+    auto rows = co_await ports_.archive->sessions(std::move(query), archive_deadline(deadline));
+    if (!rows) static_cast<void>(defers(rows.error()));
+    co_return rows;
+}
+
 Task<bool> Core::write_down(std::vector<async::Deferred> entries, Deadline deadline) {
     if (!ports_.journal)
         co_return Error{Errc::audit_unavailable, "SQL is away, and this manager keeps no journal"};
@@ -130,7 +147,7 @@ Task<std::uint64_t> Core::known_epoch(UserTag user, Deadline deadline) {
 /// The row and event of a login: in SQL, or in the journal of this host. An offline grant rests on Redis' epoch.
 Task<Core::Granted> Core::grant_login(async::LoginOrder order, Deadline deadline) {
     if (co_await asks_archive(deadline)) {
-        auto grant = co_await ports_.archive->begin_login(order, deadline);
+        auto grant = co_await ports_.archive->begin_login(order, archive_deadline(deadline));
         if (grant) co_return Granted{std::move(*grant), false};
         if (!defers(grant.error())) co_return grant.error();
         settings_.report("a login goes into the journal: SQL did not take it", grant.error());
@@ -165,8 +182,8 @@ Task<bool> Core::confirm_login(async::LoginConfirmed confirmed, std::optional<as
 
 Task<bool> Core::change_platform(async::PlatformChange change, Deadline deadline) {
     if (co_await asks_archive(deadline)) {
-        const auto live = co_await ports_.archive->record_change(change.handle, change.platform,
-                                                                 change.event, deadline);
+        const auto live = co_await ports_.archive->record_change(
+            change.handle, change.platform, change.event, archive_deadline(deadline));
         if (live || !defers(live.error())) co_return live;
         settings_.report("a change goes into the journal: SQL did not take it", live.error());
     }
@@ -180,7 +197,7 @@ Task<bool> Core::change_platform(async::PlatformChange change, Deadline deadline
 Task<async::EndReceipt> Core::end_in_archive(async::EndRequest request, Deadline deadline) {
     if (!co_await asks_archive(deadline))
         co_return Error{Errc::audit_unavailable, "SQL is away, or earlier entries wait for it"};
-    auto receipt = co_await ports_.archive->end(std::move(request), deadline);
+    auto receipt = co_await ports_.archive->end(std::move(request), archive_deadline(deadline));
     if (!receipt) static_cast<void>(defers(receipt.error()));
     co_return receipt;
 }

@@ -28,12 +28,13 @@ std::optional<async::RestoreStatus> restore_status(std::string_view word) {
     return std::nullopt;
 }
 
-/// How many of the first items go in one call: authenticated records of one shard. Redis answers nobody else meanwhile,
+/// How many of the first items go in one call: authenticated records of one shard that have copies. Redis answers nobody else meanwhile,
 /// for about 20 us each.
 std::size_t restored_together(std::span<const async::RestoreItem> items) {
     constexpr std::size_t together_max = 64;
     const auto belongs = [&](const async::RestoreItem& item) {
-        return item.key.shard == items.front().key.shard && !tag_of(item.record).anonymous();
+        return item.copied && item.key.shard == items.front().key.shard &&
+               !tag_of(item.record).anonymous();
     };
     const auto end =
         std::ranges::find_if_not(items.first(std::min(items.size(), together_max)), belongs);
@@ -62,7 +63,7 @@ RedisStore::Call RedisStore::restore_call(async::RestoreItem item, Millis skew_m
     Call call{"vedfolnir_restore", record_keys(item.key, item.record), {}};
     if (call.keys.size() > 1) call.keys.push_back(keys_.mark(item.key.shard));
     call.arguments = {std::move(item.record), digits(item.ttl), raw(item.key.digest),
-                      digits(item.sequence), digits(skew_max)};
+                      digits(item.sequence),  digits(skew_max), item.copied ? "1" : "0"};
     return call;
 }
 

@@ -104,6 +104,7 @@ asio::awaitable<void> Resilient::poll(Millis budget) {
         report("how the fallback is switched cannot be read from SQL; it stays as it was",
                state.error());
     unanswered_ = !state;
+    update();
 }
 
 void Resilient::adopt(const FallbackState& state, Steady asked) {
@@ -128,7 +129,7 @@ void Resilient::adopt(const FallbackState& state, Steady asked) {
 void Resilient::update() {
     const bool reads = away(Need::read);
     const bool writes = away(Need::change);
-    const bool disturbed = reads || writes || ahead_;
+    const bool disturbed = reads || writes || may_be_ahead();
     if (disturbed != disturbed_.load(std::memory_order_relaxed)) {
         disturbed_.store(disturbed, std::memory_order_release);
         // What is on its way now may not be kept, in either direction.

@@ -43,12 +43,12 @@ Task<std::optional<std::string>> Resilient::load(StoreKey key, Deadline deadline
     if (away(Need::read)) co_return co_await load_away(key, deadline);
     const Attempt first = attempt(Need::read, deadline);
     // What was ahead may be told while this read is on its way: it may have been answered before that.
-    const bool was_ahead = ahead_;
+    const bool was_ahead = may_be_ahead();
     const auto connection = parts_.hot->connection_number();
     auto hot = co_await parts_.hot->load(key, first.until);
     const bool waited = first.waited();
     heard(first, hot);
-    Open open{was_ahead || ahead_, false, connection};
+    Open open{was_ahead || may_be_ahead(), false, connection};
     if (hot && *hot && has_copy(**hot)) {
         // Over another connection another server may have answered than the one that is asked next.
         const bool moved = connection != 0 && connection != parts_.hot->connection_number();

@@ -233,7 +233,12 @@ private:
     [[nodiscard]] boost::asio::awaitable<bool> make_good(bool comparing, bool telling);
     [[nodiscard]] async::Task<FallbackStatus> seen_here(FallbackState state, Deadline deadline);
     void adopt(const FallbackState& state, Steady asked);
-    /// Says in one place what follows from breakers, mode and `ahead_`.
+    /// Whether reads ask the database as well. A change that is on its way there may be committed before it is
+    /// answered; not where the database does not answer, which commits nothing.
+    [[nodiscard]] bool may_be_ahead() const noexcept {
+        return ahead_ || (writing_ > 0 && !unanswered_);
+    }
+    /// Says in one place what follows from breakers, mode and `may_be_ahead`.
     void update();
     void tell_episode();
     void tell_return();
@@ -270,9 +275,10 @@ private:
     FallbackState state_;  ///< As last polled.
     bool polled_ = false;
     bool compare_due_ = false;
-    Steady compare_at_{};  ///< Not before.
-    bool ahead_ = false;   ///< The database may hold what the hot store was not told.
-    Steady wrote_{};       ///< When something was last written ahead, as far as this process knows.
+    Steady compare_at_{};      ///< Not before.
+    bool ahead_ = false;       ///< The database may hold what the hot store was not told.
+    std::size_t writing_ = 0;  ///< Changes on their way to the database.
+    Steady wrote_{};  ///< When something was last written ahead, as far as this process knows.
     /// How the server behind a connection stands to the copies in the database, as it was last asked.
     struct Copies {
         std::uint64_t connection = std::numeric_limits<std::uint64_t>::max();
@@ -289,8 +295,7 @@ private:
 
     bool started_ = false;
     Steady next_poll_{};
-    // Said once, until SQL answers again.
-    bool unanswered_ = false;
+    bool unanswered_ = false;  ///< The last poll was not; said once, until SQL answers again.
     bool events_wait_ = false;
     std::shared_ptr<boost::asio::steady_timer> timer_;
     std::deque<async::AuditEvent> events_;

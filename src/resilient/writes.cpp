@@ -17,6 +17,21 @@ using runtime::AtomicCounters;
 using Clock = std::chrono::steady_clock;
 using Knows = async::FallbackRecord::Knows;
 
+namespace {
+
+class OnItsWay {
+public:
+    explicit OnItsWay(std::size_t& count) : count_(count) { ++count_; }
+    ~OnItsWay() { --count_; }
+    OnItsWay(const OnItsWay&) = delete;
+    OnItsWay& operator=(const OnItsWay&) = delete;
+
+private:
+    std::size_t& count_;
+};
+
+}  // namespace
+
 template <class T, class Call>
 Task<T> Resilient::write_away(StoreKey key, Call call, Deadline deadline) {
     const runtime::ScopeTimer timed(counters_, Operation::fallback_write);
@@ -25,16 +40,18 @@ Task<T> Resilient::write_away(StoreKey key, Call call, Deadline deadline) {
         count(&AtomicCounters::fallback_refused);
         co_return spared();
     }
-    // From here on reads ask the database as well: whether the call commits is not known before it answers.
-    ahead_ = true;
+    const OnItsWay writing(writing_);
     wrote_ = Clock::now();
     update();
     tell_episode();
     Task<T> task = call();
     auto answer = co_await std::move(task);
-    wrote_ = Clock::now();
-    ahead_ = true;
-    if (parts_.say_ahead) parts_.say_ahead();
+    // Only of a commit the outcome may be unknown; with any other error nothing was written, and nothing has to be told.
+    if (answer || answer.error().code == Errc::deadline_exceeded) {
+        wrote_ = Clock::now();
+        ahead_ = true;
+        if (parts_.say_ahead) parts_.say_ahead();
+    }
     update();
     unknowns_.remove(key);
     if (answer) count(&AtomicCounters::fallback_writes);
@@ -68,7 +85,7 @@ Task<SaveReply> Resilient::save(StoreKey key, std::uint64_t expected_generation,
     }
     bool waited = false;
     bool hot = !away(Need::change);
-    if (hot && ahead_) {
+    if (hot && may_be_ahead()) {
         // What is ahead of the hot store is saved where it is: there it meets the generation it was loaded from.
         const auto kept = co_await ask(key, deadline);
         if (!kept) co_return kept.error();
@@ -122,7 +139,7 @@ Task<SaveReply> Resilient::save_again(StoreKey key, std::uint64_t expected_gener
 Task<SaveReply> Resilient::save_behind(StoreKey key, std::uint64_t expected_generation,
                                        std::string record, Millis ttl, SaveReply reply,
                                        Deadline deadline) {
-    const bool believed = reply.status == SaveStatus::gone && !ahead_ && unanswered_;
+    const bool believed = reply.status == SaveStatus::gone && !may_be_ahead() && unanswered_;
     auto kept = co_await ask(key, deadline);
     if (!kept) {
         if (!believed || co_await may_be_missing(deadline)) co_return kept.error();
@@ -137,7 +154,7 @@ Task<SaveReply> Resilient::save_behind(StoreKey key, std::uint64_t expected_gene
     if (found && generation_of(kept->bytes) > expected_generation)
         co_return SaveReply{SaveStatus::conflict, std::move(kept->bytes)};
     std::vector<async::RestoreItem> items;
-    items.push_back({key, std::move(record), ttl, kept->sequence});
+    items.push_back({key, std::move(record), ttl, kept->sequence, false});
     const auto replies = co_await parts_.target->restore(
         std::move(items), settings_.lifetimes.clock_skew_max, deadline);
     if (!replies) co_return replies.error();
@@ -166,7 +183,7 @@ Task<TouchStatus> Resilient::touch(StoreKey key, Millis ttl, Deadline deadline) 
         if (!reply && !falls_back(reply.error())) co_return reply;
         if (reply && *reply == TouchStatus::touched) co_return reply;
         if (reply) {
-            const Open open{ahead_, false, parts_.hot->connection_number()};
+            const Open open{may_be_ahead(), false, parts_.hot->connection_number()};
             const auto stands = co_await complete(key, std::nullopt, open, deadline);
             if (!stands) co_return stands.error();
             if (!*stands || !is_record(**stands)) co_return TouchStatus::gone;
@@ -182,7 +199,7 @@ Task<TouchStatus> Resilient::touch(StoreKey key, Millis ttl, Deadline deadline) 
 /// Whether the hot store was not told yet of what stands here under `key`. Asked before something is written here: each write has
 /// to be told, and as long as there is a new one the fallback is not over.
 Task<bool> Resilient::is_ahead(StoreKey key, Deadline deadline) {
-    if (!ahead_) co_return false;
+    if (!may_be_ahead()) co_return false;
     unknowns_.remove(key);  // another host may have written it since
     const auto kept = co_await ask(key, deadline);
     if (!kept) co_return kept.error();
@@ -223,7 +240,7 @@ Task<async::EndReply> Resilient::end(async::EndOrder order, Deadline deadline) {
     if (!reply && falls_back(reply.error()))
         co_return co_await end_away(std::move(order), deadline);
     // SQL does not know of this ending: what is ahead here has to go by itself.
-    if (!reply || !ahead_ || order.sequence > 0 || order.whole_user) co_return reply;
+    if (!reply || !may_be_ahead() || order.sequence > 0 || order.whole_user) co_return reply;
     if (order.keys.size() == 1) {
         const auto waits = co_await is_ahead(order.keys.front(), deadline);
         if (!waits) co_return waits.error();

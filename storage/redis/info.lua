@@ -3,7 +3,7 @@
 -- Flags  no-writes
 -- Result { info, server time in ms, version of the library }
 
-local library_version = 7
+local library_version = 8
 
 local function info()
     return { 'info', server_time(), library_version }

@@ -3,11 +3,14 @@
 --
 -- Keys   1 record; for an authenticated record also 2 epoch, 3 index of the user, 4 expiry, 5 dirty, 6 mark; or none
 -- Args   1 record · 2 time to live, ms · 3 store key digest (16 bytes) · 4 the shard's last revocation that the caller knew
---        5 how far clocks may differ, ms
+--        5 how far clocks may differ, ms · 6 '1' where the database has this very record as its copy
 -- Flags  none: refused when Redis is out of memory
 -- Result { word, server time in ms, stored bytes where named }
 --
--- vedfolnir_restore_many: the same for several authenticated records of one shard, at less than half the cost of each.
+-- A record that has its copy is due to be copied again when a touch of it would be: what was changed must not wait behind it.
+--
+-- vedfolnir_restore_many: the same for several authenticated records of one shard that have their copies, at less than half
+-- the cost of each.
 --
 -- Keys   1 expiry · 2 dirty · 3 mark · then of each record: record, epoch, index of the user
 -- Args   1 how far clocks may differ, ms · then of each record: record, time to live in ms, digest, last revocation known
@@ -103,14 +106,21 @@ local function put_back(item, now, entries)
         enter_index(item.index, absolute_of(record), member)
         local listed = #entries.expiry
         entries.expiry[listed + 1], entries.expiry[listed + 2] = digits(now + ttl), member
-        entries.dirty[listed + 1], entries.dirty[listed + 2] = digits(now), item.digest
+        local due = item.copied and now + math.floor(ttl / 4) or now
+        entries.dirty[listed + 1], entries.dirty[listed + 2] = digits(due), item.digest
     end
     return 'restored'
 end
 
-local function enter_sets(expiry, dirty, entries)
-    if #entries.expiry > 0 then
-        redis.call('ZADD', expiry, unpack(entries.expiry))
+-- `copied`: whether all have their copies. Then what is listed already stays due when it was.
+local function enter_sets(expiry, dirty, entries, copied)
+    if #entries.expiry == 0 then
+        return
+    end
+    redis.call('ZADD', expiry, unpack(entries.expiry))
+    if copied then
+        redis.call('ZADD', dirty, 'NX', unpack(entries.dirty))
+    else
         redis.call('ZADD', dirty, unpack(entries.dirty))
     end
 end
@@ -139,12 +149,12 @@ local function restore(keys, args)
         return { 'skewed', now }
     end
     local item = {
-        record = record, digest = digest, ttl = capped_ttl(record, args[2], now),
+        record = record, digest = digest, ttl = capped_ttl(record, args[2], now), copied = args[6] == '1',
         key = keys[1], epoch = keys[2], index = keys[3], expiry = keys[4], dirty = keys[5] }
     look_at(item)
     local entries = { expiry = {}, dirty = {} }
     local word, bytes = put_back(item, now, entries)
-    enter_sets(item.expiry, item.dirty, entries)
+    enter_sets(item.expiry, item.dirty, entries, item.copied)
     if word == 'restored' then
         -- Ends with a read: the writer's own connection tracks the key from here on (client-side caching).
         redis.call('STRLEN', keys[1])
@@ -171,7 +181,7 @@ local function restore_many(keys, args)
             refuse('restore_many takes authenticated records only')
         end
         local item = {
-            record = record, digest = digest, ttl = capped_ttl(record, args[4 * i - 1], now),
+            record = record, digest = digest, ttl = capped_ttl(record, args[4 * i - 1], now), copied = true,
             key = keys[3 * i + 1], epoch = keys[3 * i + 2], index = keys[3 * i + 3],
             expiry = keys[1], dirty = keys[2] }
         if mark > parse_number(args[4 * i + 1], 'sequence') then
@@ -193,7 +203,7 @@ local function restore_many(keys, args)
         result[#result + 1] = word
         result[#result + 1] = bytes or ''
     end
-    enter_sets(keys[1], keys[2], entries)
+    enter_sets(keys[1], keys[2], entries, true)
     return result
 end
 

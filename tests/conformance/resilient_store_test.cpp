@@ -340,6 +340,23 @@ TEST_F(SomethingAhead, ending_that_is_announced_during_a_comparison_is_not_part_
     runtime_.stop();
 }
 
+// ids: F17 F18 S36
+TEST_F(SomethingAhead, change_that_sql_certainly_did_not_take_leaves_nothing_ahead) {
+    std::vector<async::Settled> told;
+    for (auto& row : run(kept_->ahead(std::nullopt, 10, soon())).value())
+        told.push_back({std::move(row), false, {}});
+    ASSERT_TRUE(run(kept_->settle(std::move(told), soon())));
+    ASSERT_EQ(run(store_->status(soon()))->state.ahead, 0U);
+    database_->close();
+
+    hot_->outage = Outage::writes;
+    hot_->before = [this](std::string_view call) { hot_->unreachable = call == "save"; };
+    EXPECT_FALSE(run(store_->save(other, 1, record(), Millis{60'000}, soon())));
+    const auto read = run(store_->load(other, soon()));
+    ASSERT_TRUE(read) << read.error().detail;
+    EXPECT_EQ(*read, record());
+}
+
 // ids: F01 R6 S36
 TEST_F(SomethingAhead, save_over_a_record_that_could_not_be_compared_goes_to_the_database) {
     const auto login = ArchiveClient::login_order(1);

@@ -98,6 +98,34 @@ TEST_F(RedisRestore, a_lost_record_comes_back_with_its_indexes_and_a_time_to_liv
     EXPECT_EQ(load(record), record.bytes());
 }
 
+// ids: S14 R12 F02
+TEST_F(RedisRestore, what_has_its_copy_waits_behind_what_was_changed) {
+    const redis::Keyspace keys("vedfolnir:session:");
+    const auto due_in = [&](const Stored& record) {
+        const auto due =
+            server().admin({"ZSCORE", keys.dirty(record.key.shard),
+                            std::string(record.key.digest.begin(), record.key.digest.end())});
+        return std::stod(due.text) - static_cast<double>(now().time_since_epoch().count());
+    };
+    const double much_later = static_cast<double>(ttl.count()) / 8;
+    const Stored alone = of_user(1);
+    EXPECT_EQ(restore(alone).status, RestoreStatus::restored);
+    EXPECT_GT(due_in(alone), much_later);
+    const std::vector<Stored> together{of_user(2), of_user(3)};
+    restore_all({{together[0].key, together[0].bytes(), ttl, 0},
+                 {together[1].key, together[1].bytes(), ttl, 0}});
+    for (const Stored& record : together) EXPECT_GT(due_in(record), much_later);
+
+    // One that only Redis gets is due at once, also where its copy was listed for later.
+    for (const Stored& record : {of_user(4), later(alone)}) {
+        restore_all({{record.key, record.bytes(), ttl, 0, false}});
+        EXPECT_LT(due_in(record), 1.0);
+    }
+    // What is due stays so.
+    restore(later(later(alone)));
+    EXPECT_LT(due_in(alone), 1.0);
+}
+
 // ids: R6
 TEST_F(RedisRestore, an_anonymous_record_comes_back_too) {
     Stored record(7);

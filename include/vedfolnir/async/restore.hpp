@@ -47,6 +47,7 @@ struct RestoreItem {
     /// The shard's last revocation that was known when this record was read and found alive. An ending beyond it may
     /// concern the record.
     std::uint64_t sequence = 0;
+    bool copied = true;  ///< The database has this very record as its copy.
 };
 
 struct RestoreReply {
@@ -61,8 +62,7 @@ struct CopiesState {
         false;  ///< All copies were put back into this life of it, so nothing is missing.
     bool current =
         false;  ///< What it holds is no older than its copy: `complete`, or this life began with nothing.
-    std::string
-        incarnation;  ///< Which life of which server. Empty: it cannot be known.
+    std::string incarnation;  ///< Which life of which server. Empty: it cannot be known.
 };
 
 /// Says over which connection (`SessionStore::connection_number`) the record under a key is known to be no older than its copy in

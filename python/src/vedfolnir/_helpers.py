@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ParamSpec, TypeVar
@@ -12,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from flask import current_app
 
 from . import _core
-from ._session import Session
+from ._session import UNAVAILABLE, Session, SessionUnavailable
 from .errors import BadValue, Denied
 from .flask import EXTENSION_KEY, VedfolnirInterface, current_session_object
 
@@ -111,7 +112,8 @@ def sessions(user_id: str | int | None = None) -> list[SessionInfo]:
     wanted = core.user_id if user_id is None else str(user_id)
     if not wanted:
         return []
-    found = _manager().sessions(user_id=wanted, limit=LIST_MAX)
+    with _manager() as manager:
+        found = manager.sessions(user_id=wanted, limit=LIST_MAX)
     return [_info(info, core.handle) for info in found if info.live is not False]
 
 
@@ -123,12 +125,13 @@ def end_session(handle: str, *, any_user: bool = False) -> Ending:
     core = session.core
     if handle == core.handle:
         return logout()
-    if any_user:
-        trace = session.trace_id
-        return Ending(_manager().end(handle, "ended_by_operator", _operator(core), "", trace))
-    if not core.user_id:
+    if not any_user and not core.user_id:
         raise Denied("Nobody is logged in.")
-    return Ending(_manager().end(handle, "ended_by_user", "user", core.user_id, session.trace_id))
+    trace = session.trace_id
+    with _manager() as manager:
+        if any_user:
+            return Ending(manager.end(handle, "ended_by_operator", _operator(core), "", trace))
+        return Ending(manager.end(handle, "ended_by_user", "user", core.user_id, trace))
 
 
 def end_other_sessions() -> int:
@@ -139,9 +142,10 @@ def end_other_sessions() -> int:
     core = session.core
     if not core.user_id:
         raise Denied("Nobody is logged in.")
-    _, count = _manager().end_user(
-        core.user_id, core.handle, "ended_by_user", "user", session.trace_id
-    )
+    with _manager() as manager:
+        _, count = manager.end_user(
+            core.user_id, core.handle, "ended_by_user", "user", session.trace_id
+        )
     return count
 
 
@@ -184,6 +188,11 @@ def session_of_request() -> Session:
     return session
 
 
-def _manager() -> _core.SessionManager:
+@contextmanager
+def _manager() -> Iterator[_core.SessionManager]:
+    """Turns "the stores could not say" into a 503, as it is for the session of the request."""
     interface: VedfolnirInterface = current_app.extensions[EXTENSION_KEY]
-    return interface.manager
+    try:
+        yield interface.manager
+    except UNAVAILABLE as error:
+        raise SessionUnavailable(error) from error
