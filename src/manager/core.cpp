@@ -210,12 +210,16 @@ Task<Core::LoadAnswer> Core::load_compared(StoreKey key, const SessionState& ask
         const bool database = database_answers();
         if (!compared() && !database) co_await ready(deadline);
         const auto connection = ports_.store->connection_number();
+        const bool before = trusts(key.shard);
         asking.count_command();
         auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
         if (!bytes) co_return bytes.error();
-        // What came over a connection made meanwhile may have been ended long ago: compare, and ask again.
-        if (!again && ports_.store->connection_number() != connection) continue;
-        const bool trusted = trusts(key.shard) || (database && database_answers());
+        // What came over a connection made meanwhile, or before a comparison that is over now, may have been ended long ago:
+        // ask again.
+        const bool moved = ports_.store->connection_number() != connection;
+        const bool after = !moved && trusts(key.shard);
+        if (!again && (moved || before != after)) continue;
+        const bool trusted = (before && after) || (database && database_answers());
         co_return LoadAnswer{std::move(*bytes), trusted};
     }
 }

@@ -215,6 +215,8 @@ private:
                                                             Deadline deadline);
     [[nodiscard]] async::Task<bool> is_ahead(StoreKey key, Deadline deadline);
     [[nodiscard]] async::Task<async::EndReply> end_away(async::EndOrder order, Deadline deadline);
+    /// From now on reads ask the database as well, in all processes of this host.
+    void note_ahead();
     /// The calls of the database in place of the hot store, within the bulkhead.
     template <class T, class Call>
     [[nodiscard]] async::Task<T> write_away(StoreKey key, Call call, Deadline deadline);

@@ -32,6 +32,12 @@ private:
 
 }  // namespace
 
+void Resilient::note_ahead() {
+    wrote_ = Clock::now();
+    ahead_ = true;
+    if (parts_.say_ahead) parts_.say_ahead();
+}
+
 template <class T, class Call>
 Task<T> Resilient::write_away(StoreKey key, Call call, Deadline deadline) {
     const runtime::ScopeTimer timed(counters_, Operation::fallback_write);
@@ -47,11 +53,7 @@ Task<T> Resilient::write_away(StoreKey key, Call call, Deadline deadline) {
     Task<T> task = call();
     auto answer = co_await std::move(task);
     // Only of a commit the outcome may be unknown; with any other error nothing was written, and nothing has to be told.
-    if (answer || answer.error().code == Errc::deadline_exceeded) {
-        wrote_ = Clock::now();
-        ahead_ = true;
-        if (parts_.say_ahead) parts_.say_ahead();
-    }
+    if (answer || answer.error().code == Errc::deadline_exceeded) note_ahead();
     update();
     unknowns_.remove(key);
     if (answer) count(&AtomicCounters::fallback_writes);
@@ -259,11 +261,17 @@ Task<async::EndReply> Resilient::end_away(async::EndOrder order, Deadline deadli
         co_return held;
     }
     const StoreKey key = order.keys.empty() ? StoreKey{order.shard, {}} : order.keys.front();
+    const bool archived = order.sequence > 0;
     auto call = [this, &order, deadline] {
         return parts_.database->end(std::move(order), life(), deadline);
     };
     auto reply = co_await write_away<async::EndReply>(key, call, deadline);
-    if (reply) compare_due_ = true;
+    if (reply || archived) compare_due_ = true;
+    // The archive has it, and the hot store may still show what it ended.
+    if (!reply && archived) {
+        note_ahead();
+        update();
+    }
     co_return reply;
 }
 

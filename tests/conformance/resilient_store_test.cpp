@@ -357,6 +357,25 @@ TEST_F(SomethingAhead, change_that_sql_certainly_did_not_take_leaves_nothing_ahe
     EXPECT_EQ(*read, record());
 }
 
+// ids: I1 R3 F17
+TEST_F(SomethingAhead, ending_that_only_the_archive_took_is_asked_for_before_its_session_is_shown) {
+    std::vector<async::Settled> told;
+    for (auto& row : run(kept_->ahead(std::nullopt, 10, soon())).value())
+        told.push_back({std::move(row), false, {}});
+    ASSERT_TRUE(run(kept_->settle(std::move(told), soon())));
+    ASSERT_EQ(run(store_->status(soon()))->state.ahead, 0U);
+    database_->close();
+
+    hot_->outage = Outage::all;
+    hot_->before = [this](std::string_view call) { hot_->unreachable = call == "end"; };
+    async::EndOrder order;
+    order.shard = other.shard;
+    order.keys = {other};
+    order.sequence = 1;
+    EXPECT_FALSE(run(store_->end(std::move(order), soon())));
+    EXPECT_FALSE(run(store_->load(other, soon()))) << "nobody can say";
+}
+
 // ids: F01 R6 S36
 TEST_F(SomethingAhead, save_over_a_record_that_could_not_be_compared_goes_to_the_database) {
     const auto login = ArchiveClient::login_order(1);
