@@ -78,7 +78,16 @@ protected:
     }
     /// Everything that changed in `server` has its copy.
     [[nodiscard]] static bool copied(RedisServer& server) {
-        return eventually([&] { return server.admin({"KEYS", "*dirty*"}).items.empty(); }, 30s);
+        const auto is_copied = [&](const auto& dirty) {
+            const auto now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+            const auto until = std::to_string(now.time_since_epoch().count());
+            return server.admin({"ZCOUNT", dirty.text, "-inf", until}).integer == 0;
+        };
+        return eventually(
+            [&] {
+                return std::ranges::all_of(server.admin({"KEYS", "*dirty*"}).items, is_copied);
+            },
+            30s);
     }
     [[nodiscard]] static std::uint64_t generation(RedisServer& server, const std::string& key) {
         return model::get_be<std::uint64_t>(server.admin({"GET", key}).text,
