@@ -4,6 +4,7 @@
 #include "runtime/scope_timer.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace vedfolnir::resilient {
@@ -46,7 +47,7 @@ Task<T> Resilient::write_away(StoreKey key, Call call, Deadline deadline) {
         count(&AtomicCounters::fallback_refused);
         co_return spared();
     }
-    const OnItsWay writing(writing_);
+    std::optional<OnItsWay> writing(std::in_place, writing_);
     wrote_ = Clock::now();
     update();
     tell_episode();
@@ -54,6 +55,7 @@ Task<T> Resilient::write_away(StoreKey key, Call call, Deadline deadline) {
     auto answer = co_await std::move(task);
     // Only of a commit the outcome may be unknown; with any other error nothing was written, and nothing has to be told.
     if (answer || answer.error().code == Errc::deadline_exceeded) note_ahead();
+    writing.reset();
     update();
     unknowns_.remove(key);
     if (answer) count(&AtomicCounters::fallback_writes);

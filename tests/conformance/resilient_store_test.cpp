@@ -208,6 +208,15 @@ protected:
         return runtime::run_sync(runtime_, std::move(task), soon());
     }
 
+    void lose_sql_with_nothing_ahead() {
+        std::vector<async::Settled> told;
+        for (auto& row : run(kept_->ahead(std::nullopt, 10, soon())).value())
+            told.push_back({std::move(row), false, {}});
+        ASSERT_TRUE(run(kept_->settle(std::move(told), soon())));
+        ASSERT_EQ(run(store_->status(soon()))->state.ahead, 0U);
+        database_->close();
+    }
+
     static constexpr StoreKey ahead{.shard = 1, .digest = {1}};
     static constexpr StoreKey other{.shard = 1, .digest = {2}};
     runtime::Runtime runtime_;
@@ -342,12 +351,7 @@ TEST_F(SomethingAhead, ending_that_is_announced_during_a_comparison_is_not_part_
 
 // ids: F17 F18 S36
 TEST_F(SomethingAhead, change_that_sql_certainly_did_not_take_leaves_nothing_ahead) {
-    std::vector<async::Settled> told;
-    for (auto& row : run(kept_->ahead(std::nullopt, 10, soon())).value())
-        told.push_back({std::move(row), false, {}});
-    ASSERT_TRUE(run(kept_->settle(std::move(told), soon())));
-    ASSERT_EQ(run(store_->status(soon()))->state.ahead, 0U);
-    database_->close();
+    ASSERT_NO_FATAL_FAILURE(lose_sql_with_nothing_ahead());
 
     hot_->outage = Outage::writes;
     hot_->before = [this](std::string_view call) { hot_->unreachable = call == "save"; };
@@ -359,12 +363,7 @@ TEST_F(SomethingAhead, change_that_sql_certainly_did_not_take_leaves_nothing_ahe
 
 // ids: I1 R3 F17
 TEST_F(SomethingAhead, ending_that_only_the_archive_took_is_asked_for_before_its_session_is_shown) {
-    std::vector<async::Settled> told;
-    for (auto& row : run(kept_->ahead(std::nullopt, 10, soon())).value())
-        told.push_back({std::move(row), false, {}});
-    ASSERT_TRUE(run(kept_->settle(std::move(told), soon())));
-    ASSERT_EQ(run(store_->status(soon()))->state.ahead, 0U);
-    database_->close();
+    ASSERT_NO_FATAL_FAILURE(lose_sql_with_nothing_ahead());
 
     hot_->outage = Outage::all;
     hot_->before = [this](std::string_view call) { hot_->unreachable = call == "end"; };
