@@ -6,8 +6,8 @@
 namespace vedfolnir::config {
 namespace {
 
-constexpr std::string_view monitoring_later =
-    "read by no part of this version: belongs to the metrics and alerts of `vedfolnir serve`";
+constexpr std::string_view has_a_successor =
+    "read by no part of this version: `vedfolnir health` goes by VEDFOLNIR_HEALTH_REDIS_MEMORY_WARN_PERCENT";
 constexpr std::string_view pool_never =
     "read by no part of the product: one multiplexed connection per process replaces the pool";
 
@@ -200,7 +200,7 @@ constexpr std::array known{
           .group = Group::redis,
           .fallback = "0.8",
           .about = "Share of Redis' memory that raises an alert.",
-          .unused = monitoring_later,
+          .unused = has_a_successor,
           .min = 0,
           .max = 100},
     Known{.name = "REDIS_POOL_MAX_CONNECTIONS",

@@ -244,7 +244,13 @@ private:
     [[nodiscard]] Task<bool> raise_sequences(std::vector<std::uint64_t> marks, TimePoint now,
                                              Deadline deadline);
     void deny_revoked(const async::Revocation& revocation);
-    [[nodiscard]] Task<bool> synchronise(std::vector<std::uint64_t> marks, Deadline deadline);
+    /// What one server applied of each shard's endings, and the connection over which it said so.
+    struct Marks {
+        std::uint64_t connection = 0;
+        std::vector<std::uint64_t> marks;
+    };
+    [[nodiscard]] Task<Marks> read_marks(Deadline deadline);
+    [[nodiscard]] Task<bool> synchronise(Marks of, Deadline deadline);
     /// True while both stores are those whose marks and sequences were compared. Any thread.
     [[nodiscard]] bool compared() const noexcept;
     /// Compares marks with SQL before the first answer over each connection (R5); later calls return at once.

@@ -170,8 +170,22 @@ Task<bool> Core::catch_up_all(std::vector<std::uint64_t> marks,
     co_return joint->taken;
 }
 
-Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline) {
-    const auto connection = ports_.store->connection_number();
+/// Of one server: they say nothing of another, which was connected to meanwhile.
+Task<Core::Marks> Core::read_marks(Deadline deadline) {
+    for (bool again = false;; again = true) {
+        const auto before = ports_.store->connection_number();
+        auto marks = co_await ports_.store->marks(deadline);
+        if (!marks) co_return marks.error();
+        const auto connection = ports_.store->connection_number();
+        if (before == 0 || connection == before) co_return Marks{connection, std::move(*marks)};
+        if (again)
+            co_return Error{Errc::store_unavailable,
+                            "the connection to Redis broke while its marks were read"};
+    }
+}
+
+Task<bool> Core::synchronise(Marks of, Deadline deadline) {
+    auto& marks = of.marks;
     const auto sequences = co_await ports_.archive->sequences(deadline);
     if (!sequences) co_return sequences.error();
     const auto emergencies = co_await know_emergencies(deadline);
@@ -202,8 +216,8 @@ Task<bool> Core::synchronise(std::vector<std::uint64_t> marks, Deadline deadline
             epochs_.raise(epoch.user, epoch.epoch, denied_until(epoch.raised), now);
     }
     compared_opening_ = opening;
-    compared_ = connection;
-    if (*taken && ports_.store->connection_number() == connection) co_await attest_store();
+    compared_ = of.connection;
+    if (*taken && ports_.store->connection_number() == of.connection) co_await attest_store();
     if (*taken) co_await begin_telling();
     co_return *taken;
 }
@@ -217,7 +231,7 @@ asio::awaitable<void> Core::attest_store() {
 }
 
 Task<bool> Core::compare_marks(Deadline deadline) {
-    auto marks = co_await ports_.store->marks(deadline);
+    auto marks = co_await read_marks(deadline);
     if (!marks) co_return marks.error();
     co_return co_await synchronise(std::move(*marks), deadline);
 }
@@ -265,10 +279,10 @@ asio::awaitable<void> Core::ready(Deadline deadline) {
 /// Compares the hot store with SQL; where SQL is away, asks the store itself whether it can have lost anything.
 asio::awaitable<void> Core::judge_store(Deadline deadline) {
     if (!journal_read_) static_cast<void>(co_await take_news(deadline));
-    auto marks = co_await ports_.store->marks(store_deadline(deadline));
+    auto marks = co_await read_marks(store_deadline(deadline));
     // A store that does not answer has nothing to be compared, and says so to the caller as well.
     if (!marks) co_return;
-    const auto connection = ports_.store->connection_number();
+    const auto connection = marks->connection;
     if (std::chrono::steady_clock::now() >= ask_archive_at_) {
         const auto done = co_await synchronise(std::move(*marks), deadline);
         if (done) co_return;

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace vedfolnir::manager {
@@ -63,7 +64,11 @@ asio::awaitable<bool> Core::poll() {
         co_await note_failed_poll(std::move(why));
         co_return false;
     }
-    failed_polls_ = 0;
+    if (std::exchange(failed_polls_, 0) >= failed_polls_min && ports_.journal)
+        settings_.report(
+            "SQL answers again",
+            {Errc::audit_unavailable, "entries of the journal that go there now: " +
+                                          std::to_string(ports_.journal->waiting().entries)});
     // Reading may work where writing does not: then what waits finds out.
     if (!ports_.journal || ports_.journal->waiting().entries == 0) ask_archive_at_ = {};
     if (seen_.empty()) seen_ = *sequences;

@@ -45,6 +45,29 @@ void Bulkhead::leave() {
     next->turn.cancel();
 }
 
+/// The end of a flight: the next one may start, and who flew with it goes on.
+class SingleFlight::Landing {
+public:
+    Landing(SingleFlight& of, const StoreKey& key, std::shared_ptr<Flight> flight)
+        : of_(of), key_(key), flight_(std::move(flight)) {}
+    ~Landing() {
+        const auto line = of_.lines_.find(key_);
+        if (line != of_.lines_.end() && line->second.flying == flight_) {
+            line->second.flying.reset();
+            if (!line->second.next) of_.lines_.erase(line);
+        }
+        flight_->over = true;
+        flight_->changed.cancel();
+    }
+    Landing(const Landing&) = delete;
+    Landing& operator=(const Landing&) = delete;
+
+private:
+    SingleFlight& of_;
+    StoreKey key_;
+    std::shared_ptr<Flight> flight_;
+};
+
 asio::awaitable<SingleFlight::Answer> SingleFlight::run(StoreKey key, Read read,
                                                         Deadline deadline) {
     const auto executor = co_await asio::this_coro::executor;
@@ -78,18 +101,15 @@ asio::awaitable<SingleFlight::Answer> SingleFlight::run(StoreKey key, Read read,
     }
     Line& line = lines_[key];
     if (line.next == mine) line.next.reset();
+    // Also where the read throws: nobody may wait for it for good.
+    const Landing landing(*this, key, mine);
     if (line.flying) {
         mine->answer = late;
     } else {
         line.flying = mine;
         Answer answer = co_await read();
         mine->answer.emplace(std::move(answer));
-        Line& after = lines_[key];
-        after.flying.reset();
-        if (!after.next) lines_.erase(key);
     }
-    mine->over = true;
-    mine->changed.cancel();
     co_return *mine->answer;
 }
 

@@ -79,6 +79,7 @@ private:
         bool over = false;
         std::optional<Answer> answer;
     };
+    class Landing;
     struct Line {
         std::shared_ptr<Flight> flying;
         std::shared_ptr<Flight> next;  ///< Who asks now flies with this one.

@@ -37,31 +37,38 @@ Task<std::optional<std::string>> Resilient::load_away(StoreKey key, Deadline dea
     co_return std::move(kept->bytes);
 }
 
+asio::awaitable<Resilient::Seen> Resilient::see(StoreKey key, Deadline until) {
+    // What was ahead may be told while this read is on its way: it may have been answered before that.
+    const bool was_ahead = may_be_ahead();
+    const auto connection = parts_.hot->connection_number();
+    auto hot = co_await parts_.hot->load(key, until);
+    Open open{was_ahead || may_be_ahead(), false, connection};
+    if (hot && *hot && has_copy(**hot)) {
+        // Over another connection another server may have answered than the one that is asked next.
+        const bool moved = connection != 0 && connection != parts_.hot->connection_number();
+        open.doubted = moved || co_await may_be_older(key, until);
+    }
+    co_return Seen{std::move(hot), open};
+}
+
 Task<std::optional<std::string>> Resilient::load(StoreKey key, Deadline deadline) {
     if (!started_) co_await start();
     listen_to_host();
     if (away(Need::read)) co_return co_await load_away(key, deadline);
     const Attempt first = attempt(Need::read, deadline);
-    // What was ahead may be told while this read is on its way: it may have been answered before that.
-    const bool was_ahead = may_be_ahead();
-    const auto connection = parts_.hot->connection_number();
-    auto hot = co_await parts_.hot->load(key, first.until);
+    auto seen = co_await see(key, first.until);
     const bool waited = first.waited();
-    heard(first, hot);
-    Open open{was_ahead || may_be_ahead(), false, connection};
-    if (hot && *hot && has_copy(**hot)) {
-        // Over another connection another server may have answered than the one that is asked next.
-        const bool moved = connection != 0 && connection != parts_.hot->connection_number();
-        open.doubted = moved || co_await may_be_older(key, first.until);
+    heard(first, seen.hot);
+    if (!seen.hot && falls_back(seen.hot.error())) {
+        auto kept = co_await load_away(key, deadline);
+        if (kept || !waited || away(Need::read)) co_return kept;
+        // The database cannot say, and the hot store was only slow: it gets the rest of the time.
+        seen = co_await see(key, deadline);
+        if (!seen.hot) co_return kept;
     }
-    if (hot && *hot && !open.ahead && !open.doubted) co_return hot;
-    if (hot) co_return co_await complete(key, std::move(*hot), open, deadline);
-    if (!falls_back(hot.error())) co_return hot;
-    auto kept = co_await load_away(key, deadline);
-    if (kept || !waited || away(Need::read)) co_return kept;
-    // The database cannot say, and the hot store was only slow: it gets the rest of the time.
-    auto again = co_await parts_.hot->load(key, deadline);
-    co_return again ? std::move(again) : std::move(kept);
+    if (!seen.hot) co_return std::move(seen.hot);
+    if (*seen.hot && !seen.open.ahead && !seen.open.doubted) co_return std::move(seen.hot);
+    co_return co_await complete(key, std::move(*seen.hot), seen.open, deadline);
 }
 
 /// Asked once for each connection, and once a second until all copies were put back. `anew`: also after that.

@@ -189,6 +189,11 @@ private:
         bool doubted = false;          ///< It may be older than its copy.
         std::uint64_t connection = 0;  ///< The one it came over.
     };
+    struct Seen {
+        Result<std::optional<std::string>> hot;
+        Open open;
+    };
+    [[nodiscard]] boost::asio::awaitable<Seen> see(StoreKey key, Deadline until);
     [[nodiscard]] async::Task<std::optional<std::string>> complete(StoreKey key,
                                                                    std::optional<std::string> hot,
                                                                    Open open, Deadline deadline);

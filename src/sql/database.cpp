@@ -92,6 +92,14 @@ void Database::Impl::give_back(Role role, Held held, const std::optional<Diagnos
     }
 }
 
+std::unique_ptr<const Turn> Database::Impl::take_turn(const Limit& limit) {
+    for (;;) {
+        open(limit);
+        auto turn = std::make_unique<const Turn>(*dialect, limit.deadline);
+        if (!dialect->moved()) return turn;
+    }
+}
+
 std::optional<Diagnosis> Database::Impl::read(const Work& work, const Limit& limit, bool counted) {
     open(limit);
     auto held = take(Role::reader, limit);
@@ -110,8 +118,7 @@ std::optional<Diagnosis> Database::Impl::read(const Work& work, const Limit& lim
 }
 
 std::optional<Diagnosis> Database::Impl::write(const Work& work, Call& call) {
-    open(call.limit);
-    const Turn turn(*dialect, call.limit.deadline);
+    const auto turn = take_turn(call.limit);
     auto held = take(Role::writer, call.limit);
     auto& db = *held.connection;
     std::optional<Diagnosis> failed;

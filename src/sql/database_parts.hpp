@@ -183,6 +183,9 @@ struct Database::Impl {
     [[nodiscard]] static bool run_member(Connection& db, Member& member, bool several,
                                          std::optional<Diagnosis>& failed);
     [[nodiscard]] std::optional<Diagnosis> read(const Work& work, const Limit& limit, bool counted);
+    /// Opens where that is due, and waits for the turn. A file that was replaced meanwhile is opened anew: what is written
+    /// into the old one would be lost without a word.
+    [[nodiscard]] std::unique_ptr<const Turn> take_turn(const Limit& limit);
     [[nodiscard]] Held take(Role role, const Limit& limit);
     void give_back(Role role, Held held, const std::optional<Diagnosis>& failed);
     [[nodiscard]] Result<void> execute(Use use, const Work& work, Call& call);

@@ -79,8 +79,7 @@ std::optional<Diagnosis> Database::Impl::commit_together(Connection& db, Members
 /// The first of `members` leads: its limit bounds the wait for the turn.
 void Database::Impl::write_together(Members& members) {
     Member& first = *members.front();
-    open(first.call->limit);
-    const Turn turn(*dialect, first.call->limit.deadline);
+    const auto turn = take_turn(first.call->limit);
     auto held = take(Role::writer, first.call->limit);
     std::optional<Diagnosis> failed;
     try {

@@ -375,6 +375,33 @@ TEST_F(SomethingAhead, ending_that_only_the_archive_took_is_asked_for_before_its
     EXPECT_FALSE(run(store_->load(other, soon()))) << "nobody can say";
 }
 
+// ids: I1 R3 F17
+TEST_F(SomethingAhead, what_a_slow_hot_store_shows_in_the_end_does_not_count_while_sql_cannot_say) {
+    FallbackOptions options;
+    options.hot_timeout = Millis{20};
+    options.leads_back = false;
+    RedisOptions redis;
+    redis.unix_socket = server().socket_path();
+    const auto hot = redis::make_store(runtime_.executor(), redis, nullptr);
+    const auto store =
+        resilient::Resilient::make(runtime_.executor(), {hot_, hot, hot, kept_, archive_},
+                                   {options, Lifetimes{}, {}, {}}, nullptr);
+    ASSERT_EQ(run(store->status(soon()))->state.ahead, 1U);
+    database_->close();
+
+    hot_->outage = Outage::all;
+    int loads = 0;
+    hot_->before = [&](std::string_view call) {
+        if (call != "load") return;
+        hot_->unreachable = ++loads == 1;
+        const auto late = std::chrono::steady_clock::now() + options.hot_timeout;
+        while (hot_->unreachable && std::chrono::steady_clock::now() < late)
+            std::this_thread::yield();
+    };
+    EXPECT_FALSE(run(store->load(other, soon()))) << "it may have ended: SQL would know";
+    EXPECT_EQ(loads, 2);
+}
+
 // ids: F01 R6 S36
 TEST_F(SomethingAhead, save_over_a_record_that_could_not_be_compared_goes_to_the_database) {
     const auto login = ArchiveClient::login_order(1);

@@ -163,7 +163,13 @@ class Visitor(threading.Thread):
             self.leaving = True  # it may have happened or not: tried again at once
             return
         if answer.text in ("ended", "pending"):
-            self.history.note("logout", user, start, node=answer.headers["X-Worker"])
+            self.history.note(
+                "logout",
+                user,
+                start,
+                node=answer.headers["X-Worker"],
+                pending=answer.text == "pending",
+            )
             self.left.append((user, cookie))
         elif not self.leaving:
             self.figures.note_false_logout(f"{self.user} had nothing to end")

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stage import PENDING_BOUND, Fault, Stage
+from stage import Fault, Stage
 from support.databases import Database, Server
 
 
@@ -70,22 +70,18 @@ def locked_and_redis_killed(on: Stage) -> Iterator[None]:
     on.redis.start()
 
 
-LOCKED = Fault("F17", "the tables are locked", locked, PENDING_BOUND)
-DISK_FULL = Fault("F17", "the disk is full", full, PENDING_BOUND)
+LOCKED = Fault("F17", "the tables are locked", locked)
+DISK_FULL = Fault("F17", "the disk is full", full)
 # The engine on which each runs where none is asked for.
 OF_SERVERS = {
-    Fault("F17", "killed, restarted", killed, PENDING_BOUND): "postgresql",
+    Fault("F17", "killed, restarted", killed): "postgresql",
     LOCKED: "mariadb",
-    Fault("F17", "read-only", read_only, PENDING_BOUND): "mariadb",
+    Fault("F17", "read-only", read_only): "mariadb",
     DISK_FULL: "postgresql",
-    Fault(
-        "F18", "both killed, Redis is first back", both_killed_redis_first_back, PENDING_BOUND
-    ): "postgresql",
-    Fault(
-        "F18", "both killed, SQL is first back", both_killed_sql_first_back, PENDING_BOUND
-    ): "mariadb",
+    Fault("F18", "both killed, Redis is first back", both_killed_redis_first_back): "postgresql",
+    Fault("F18", "both killed, SQL is first back", both_killed_sql_first_back): "mariadb",
 }
 OF_SQLITE = [
     LOCKED,
-    Fault("F18", "the file is locked, Redis killed", locked_and_redis_killed, PENDING_BOUND),
+    Fault("F18", "the file is locked, Redis killed", locked_and_redis_killed),
 ]

@@ -29,7 +29,7 @@ THREADS = 8
 SQL_THREADS = 4 + 2
 # While the fault lasts, and again after it.
 ANSWERS = int(os.environ.get("VEDFOLNIR_TEST_ANSWERS") or 600)
-# A pending ending is seen by the other workers of the host within this (src/manager/watch.cpp), and a slow machine.
+# What is pending is seen by the other workers of the host within this (src/manager/watch.cpp), and a slow machine.
 PENDING_BOUND = 0.25 + 2.0
 # What a load or a commit may take (request_budget), and what is around it on a busy machine.
 P99_BOUND = 1.0 + 0.5
@@ -42,12 +42,11 @@ IDS_SEARCHED = 30
 
 @dataclass(frozen=True)
 class Fault:
-    """`broken`: what is done on entry is mended on exit. `bound`: within which another worker knows of an ending."""
+    """`broken`: what is done on entry is mended on exit."""
 
     ident: str
     what: str
     broken: Callable[[Stage], AbstractContextManager[None]]
-    bound: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.ident} {self.what}"
@@ -195,7 +194,7 @@ class Verdict:
                 file.write(json.dumps(self.figures) + "\n")
 
 
-def judge(on: Stage, ident: str, what: str, recovery: float, bound: float) -> Verdict:
+def judge(on: Stage, ident: str, what: str, recovery: float) -> Verdict:
     """Ends the load and checks the invariants I1, I2 and I4 to I6. The stores must answer."""
     crowd, figures = on.crowd, on.crowd.figures
     crowd.stop()
@@ -205,7 +204,7 @@ def judge(on: Stage, ident: str, what: str, recovery: float, bound: float) -> Ve
     history = crowd.history
     names = {operation.session: operation.session for operation in history.operations}
     broken = {
-        "I1: let in after an acknowledged logout": history.accepted_after_logout(bound),
+        "I1: let in after an acknowledged logout": history.accepted_after_logout(PENDING_BOUND),
         "I2: acknowledged logins lost": history.vanished(names, audit),
         "I4: not in the audit exactly once": history.miscounted(names, audit),
         "I5: found at rest": found_at_rest(on),

@@ -64,6 +64,6 @@ def test_nothing_lost_and_nobody_let_in(
     # gunicorn goes by the wall clock where it closes connections that nobody uses: it has none of them.
     with stage(tmp_path, database_of("sqlite"), variables(tmp_path), keep_alive=0) as running:
         recovery = running.go_through(fault)
-        verdict = judge(running, fault.ident, fault.what, recovery, fault.bound)
+        verdict = judge(running, fault.ident, fault.what, recovery)
     verdict.publish()
     assert verdict.broken == {}

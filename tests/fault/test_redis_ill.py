@@ -39,6 +39,6 @@ def test_nothing_lost_and_nobody_let_in(
 ) -> None:
     with stage(tmp_path, database_of("sqlite")) as running:
         recovery = running.go_through(fault)
-        verdict = judge(running, fault.ident, fault.what, recovery, fault.bound)
+        verdict = judge(running, fault.ident, fault.what, recovery)
     verdict.publish()
     assert verdict.broken == {}

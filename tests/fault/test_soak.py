@@ -13,7 +13,7 @@ import pytest
 from conftest import DatabaseOf
 from redis_faults import FAULTS
 from sql_faults import DISK_FULL, OF_SERVERS, OF_SQLITE
-from stage import PENDING_BOUND, judge, stage
+from stage import judge, stage
 from support.databases import Sqlite
 
 MINUTES = float(os.environ.get("VEDFOLNIR_SOAK_MINUTES") or 10)
@@ -38,8 +38,6 @@ def test_faults_at_random_lose_nothing_and_let_nobody_in(
             print(f"{running.crowd.answered():>8} answers, then: {fault}", flush=True)
             slowest = max(slowest, running.go_through(fault, ANSWERS_EACH))
             done += 1
-        verdict = judge(
-            running, "F30", f"{done} faults at random, {MINUTES:g} min", slowest, PENDING_BOUND
-        )
+        verdict = judge(running, "F30", f"{done} faults at random, {MINUTES:g} min", slowest)
     verdict.publish()
     assert verdict.broken == {}

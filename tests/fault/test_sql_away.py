@@ -85,7 +85,7 @@ class Client:
         start = time.monotonic()
         answer = self.get("/logout/now")
         assert (answer.status_code, answer.text) == (200, "pending")
-        history.note("logout", self.user, start)
+        history.note("logout", self.user, start, pending=True)
         for _ in range(4):
             self.read(history, cookie)
 

@@ -29,6 +29,6 @@ def test_nothing_lost_and_nobody_let_in(
     database = database_of(engine, own_disk=fault is DISK_FULL)
     with stage(tmp_path, database) as running:
         recovery = running.go_through(fault)
-        verdict = judge(running, fault.ident, fault.what, recovery, fault.bound)
+        verdict = judge(running, fault.ident, fault.what, recovery)
     verdict.publish()
     assert verdict.broken == {}

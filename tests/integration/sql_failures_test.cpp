@@ -1,6 +1,9 @@
 // What goes wrong with a SQLite file, and what the operator reads then.
+#include "runtime/private_file.hpp"
+#include "sql/file_lock.hpp"
 #include "support/archive_client.hpp"
 #include "support/child.hpp"
+#include "support/redis_server.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
@@ -313,6 +316,34 @@ TEST(SqlFailures, replaced_file_is_noticed_before_anything_is_written) {
     fs::rename(backup, file);
     EXPECT_THAT(client.sessions(), SizeIs(1));
     EXPECT_TRUE(client.login(3));
+    EXPECT_THAT(ArchiveClient(file).sessions(), SizeIs(2));
+}
+
+/// Whether somebody stands at the front of those who wait to write into `file`.
+bool somebody_waits(const std::string& file) {
+    auto next = runtime::PrivateFile::open(file + "-next").value();
+    const auto free = next.lock(deadline_in(Millis{0}));
+    EXPECT_TRUE(free);
+    if (free && *free) next.unlock();
+    return free && !*free;
+}
+
+// ids: S4 F17
+TEST(SqlFailures, file_that_is_replaced_while_a_write_waits_for_its_turn_gets_the_write) {
+    const TemporaryFolder folder;
+    const auto file = folder.file("sessions.db");
+    const auto backup = folder.file("backup.db");
+    ArchiveClient client(file);
+    ASSERT_TRUE(client.login(1));
+    run_sql(file, "VACUUM INTO '" + backup + "'");
+    sql::FileLock turn(file);
+    ASSERT_TRUE(turn.acquire(deadline_in(slack)));
+    auto waiting = std::async(std::launch::async, [&] { return client.login(2).has_value(); });
+    EXPECT_TRUE(eventually([&] { return somebody_waits(file); }));
+    for (const auto* name : {"-wal", "-shm"}) fs::remove(file + name);
+    fs::rename(backup, file);
+    turn.release();
+    EXPECT_TRUE(waiting.get());
     EXPECT_THAT(ArchiveClient(file).sessions(), SizeIs(2));
 }
 

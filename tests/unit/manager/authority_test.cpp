@@ -72,6 +72,30 @@ TEST_F(Authority, answer_that_came_over_a_new_connection_is_asked_for_again) {
     EXPECT_EQ(loads, 2);
 }
 
+// ids: C08 R5 N1
+TEST_F(Authority, marks_of_one_server_do_not_vouch_for_the_next) {
+    const std::string cookie = sign_in("7");
+    const StoreKey key = archive_rows().front().key;
+    const std::string record = raw(key);
+    ASSERT_EQ(manager->end(cookie, EndReason::security, "operator:x").value(), Ending::ended);
+    const auto first = store;
+    exchange_store();
+    put_raw(key, record);
+    const auto second = store;
+    watched->exchange(first);
+
+    watched->after = [&](std::string_view call) {
+        if (call != "marks" || watched->connection != 2) return;
+        watched->exchange(second);
+        watched->connection = 3;
+    };
+    watched->connection = 2;
+    open(ManagerOptions{});
+    EXPECT_FALSE(load(cookie).found());
+    EXPECT_EQ(watched->connection, 3U);
+    EXPECT_EQ(second->size(), 0U);
+}
+
 // ids: C08 R5
 TEST_F(Authority, marks_are_compared_once_for_each_connection) {
     const std::string cookie = sign_in("7");

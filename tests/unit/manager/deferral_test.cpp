@@ -267,6 +267,7 @@ TEST_F(Deferral, outage_in_which_nobody_did_anything_is_an_event_too) {
     archive->set_down(true);
     EXPECT_TRUE(eventually([&] { return waiting() == 1; }));
     sql_returns();
+    EXPECT_TRUE(eventually([&] { return reported("SQL answers again") == 1; }));
     EXPECT_EQ(users_of("sql.unavailable").size(), 1U);
     EXPECT_EQ(users_of("journal.replayed").size(), 1U);
 }

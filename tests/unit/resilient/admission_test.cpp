@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace vedfolnir::resilient {
@@ -98,6 +100,19 @@ protected:
         }(*this));
         settle();
     }
+    void ask_in_vain() {
+        spawn([](SingleFlightTest& test) -> asio::awaitable<void> {
+            SingleFlight::Read read = []() -> async::Task<FallbackRecord> {
+                throw std::runtime_error("out of memory");
+            };
+            try {
+                static_cast<void>(co_await test.flights_.run(StoreKey{}, read, soon()));
+            } catch (const std::runtime_error&) {
+                test.answers_.emplace_back("thrown");
+            }
+        }(*this));
+        settle();
+    }
     void answer() {
         running_->cancel();
         settle();
@@ -136,6 +151,15 @@ TEST_F(SingleFlightTest, nobody_gets_an_answer_that_was_on_its_way_before_he_ask
     ask();
     EXPECT_EQ(reads_, 4) << "the line is free again";
     answer();
+}
+
+// ids: R8
+TEST_F(SingleFlightTest, read_that_throws_keeps_nobody_waiting) {
+    ask_in_vain();
+    ask();
+    EXPECT_EQ(reads_, 1);
+    answer();
+    EXPECT_EQ(answers_, (std::vector<std::string>{"thrown", "1"}));
 }
 
 // ids: R8
