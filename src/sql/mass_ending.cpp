@@ -106,10 +106,9 @@ async::EndReceipt receipt_of(Connection& db, const Ended& ended, const async::Au
 
 void revoke_users(Connection& db, const Ended& ended, const async::AuditEvent& event,
                   TimePoint until) {
+    db.execute("scope_epochs_insert", {{"operation", hex(event.operation)}});
     db.execute("scope_epochs_raise",
                {{"operation", hex(event.operation)}, {"now", millis(event.at)}});
-    // After that: these are the ones that had none.
-    db.execute("scope_epochs_insert", {{"operation", hex(event.operation)}});
     for (const auto& [shard, users] : ended) {
         revoke_shard(db, "scope_revoke_users", shard, users.size(), event,
                      {{"life", Millis(until - event.at).count()}});

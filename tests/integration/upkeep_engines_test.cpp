@@ -1,5 +1,6 @@
 // What background work asks of SQL, on each engine: batches by a few statements, fences, and one lease.
 #include "model/record.hpp"
+#include "sql/fallback_table.hpp"
 #include "sql/survey.hpp"
 #include "sql/upkeep.hpp"
 #include "support/archive_client.hpp"
@@ -11,6 +12,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,8 +30,7 @@ constexpr std::uint32_t many = 300;
 class UpkeepEngines : public testing::TestWithParam<SqlEngine> {
 protected:
     UpkeepEngines() {
-        client_ = std::make_unique<ArchiveClient>(
-            fresh_database(GetParam(), folder_.file("sessions.db")));
+        client_ = std::make_unique<ArchiveClient>(where_);
         fallback_ = sql::make_fallback(client_->shared_database(), audit_sealer());
         upkeep_ = std::make_unique<sql::SqlUpkeep>(client_->shared_database(), audit_sealer());
     }
@@ -92,6 +94,7 @@ protected:
     }
 
     const TemporaryFolder folder_;
+    const std::string where_ = fresh_database(GetParam(), folder_.file("sessions.db"));
     std::unique_ptr<ArchiveClient> client_;
     std::shared_ptr<sql::SqlFallback> fallback_;
     std::unique_ptr<sql::SqlUpkeep> upkeep_;
@@ -118,6 +121,38 @@ TEST_P(UpkeepEngines, batch_of_snapshots_takes_a_few_statements_and_keeps_the_ne
     std::vector<async::Snapshot> twice{snapshot(5, 4), snapshot(5, 3)};
     EXPECT_EQ(run(fallback_->put_snapshots(std::move(twice), soon())), 1U);
     EXPECT_EQ(body(5), "sealed 4");
+}
+
+// ids: S35 S36
+TEST_P(UpkeepEngines, batch_of_snapshots_bears_logins_that_store_their_first_copies_meanwhile) {
+    constexpr std::uint32_t rounds = 15;
+    constexpr std::uint32_t batch = 200;
+    // Several workers, each with as many writers as the engine allows.
+    std::vector<std::unique_ptr<ArchiveClient>> workers;
+    for (int i = 0; i < 3; ++i) workers.push_back(std::make_unique<ArchiveClient>(where_));
+    for (const auto& worker : workers) EXPECT_TRUE(worker->sessions().empty());  // it is open
+    for (std::uint32_t round = 0; round < rounds; ++round) {
+        const auto first = round * batch;
+        std::atomic<std::uint32_t> next{first};
+        std::vector<std::future<void>> logins;
+        for (int i = 0; i < 12; ++i) {
+            auto& worker = *workers[static_cast<std::size_t>(i) % workers.size()];
+            logins.push_back(std::async(std::launch::async, [&] {
+                for (auto number = next++; number < first + batch; number = next++) {
+                    const auto stored =
+                        worker.write<bool>([copy = snapshot(number, 1), time = now()](auto& db) {
+                            sql::put_first_copy(db, copy, time);
+                            return true;
+                        });
+                    EXPECT_TRUE(stored) << stored.error().detail;
+                }
+            }));
+        }
+        put(first, batch, 2);
+        logins.clear();
+        for (auto number = first; number < first + batch; ++number)
+            ASSERT_EQ(body(number), "sealed 2") << number;
+    }
 }
 
 // ids: S37 S36 S74

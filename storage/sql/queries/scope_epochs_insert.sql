@@ -1,8 +1,9 @@
--- Purpose: the first raised epoch of those users who had none.
+-- Purpose: a row for each user of whom an emergency ended a session and whose epoch was never raised: scope_epochs_raise
+--   does that. Where somebody else raises it in the same moment, his row stays.
 -- Parameters: operation.
 INSERT INTO user_epochs (user_tag, epoch, raised_ms)
-SELECT user_tag, 1, MAX(ended_ms)
+SELECT sessions.user_tag, 0, MAX(sessions.ended_ms)
 FROM sessions
-WHERE end_operation = :operation
-  AND NOT EXISTS (SELECT 1 FROM user_epochs known WHERE known.user_tag = sessions.user_tag)
-GROUP BY user_tag
+WHERE sessions.end_operation = :operation
+GROUP BY sessions.user_tag
+ON CONFLICT (user_tag) DO NOTHING

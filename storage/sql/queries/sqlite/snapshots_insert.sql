@@ -1,4 +1,5 @@
--- Purpose: snapshots of records that have none; not of what ended.
+-- Purpose: snapshots of records that have none; not of what ended. A row that is there stays: snapshots_update compares
+--   the two.
 -- Parameters: batch (as snapshots_update).
 INSERT INTO records (store_key, user_tag, handle, is_note, generation, epoch, absolute_expiry_ms,
                      expires_ms, bytes, clock, ahead)
@@ -14,9 +15,9 @@ FROM (SELECT json_extract(value, '$.store_key') AS store_key,
              json_extract(value, '$.bytes') AS bytes,
              json_extract(value, '$.clock') AS clock
       FROM json_each(:batch)) fresh
-WHERE NOT EXISTS (SELECT 1 FROM records present WHERE present.store_key = fresh.store_key)
-  AND NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.store_key = fresh.store_key)
+WHERE NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.store_key = fresh.store_key)
   AND NOT EXISTS (SELECT 1 FROM sessions
                   WHERE sessions.store_key = fresh.store_key AND sessions.ended_ms IS NOT NULL)
   AND fresh.epoch >= COALESCE((SELECT user_epochs.epoch FROM user_epochs
                                WHERE user_epochs.user_tag = fresh.user_tag), 0)
+ON CONFLICT (store_key) DO NOTHING
