@@ -328,18 +328,20 @@ Task<std::optional<Core::Name>> Core::resolve(std::string name, std::string owne
     query.only_live = false;
     query.now = system_now();
     const auto rows = co_await ask_rows(query, deadline);
-    if (rows) {
-        if (rows->empty() || (!owner.empty() && rows->front().user_id != owner)) co_return Answer{};
+    if (rows && !rows->empty()) {
+        if (!owner.empty() && rows->front().user_id != owner) co_return Answer{};
         co_return Answer{Name{rows->front().key, rows->front().user_id, *handle}};
     }
-    if (owner.empty()) co_return rows.error();
-    // SQL is down, but the owner's index knows the handle as well.
-    const auto entries =
-        co_await ports_.store->list_user(settings_.ring.user_tag(owner), store_deadline(deadline));
-    if (!entries) co_return entries.error();
-    const auto found = std::ranges::find(*entries, *handle, &async::IndexEntry::handle);
-    if (found == entries->end()) co_return Answer{};
-    co_return Answer{Name{found->key, owner, *handle}};
+    if (!owner.empty()) {
+        // A login that waits in a journal, or all of them while SQL is away: the owner's index knows the handle as well.
+        const auto entries = co_await ports_.store->list_user(settings_.ring.user_tag(owner),
+                                                              store_deadline(deadline));
+        if (!entries) co_return entries.error();
+        const auto found = std::ranges::find(*entries, *handle, &async::IndexEntry::handle);
+        if (found != entries->end()) co_return Answer{Name{found->key, owner, *handle}};
+    }
+    if (!rows) co_return rows.error();  // the index may have lost it
+    co_return Answer{};
 }
 
 /// SQL says whose session it is; of what SQL does not know, and while it is away, the record does.

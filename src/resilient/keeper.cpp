@@ -115,7 +115,8 @@ void Resilient::adopt(const FallbackState& state, Steady asked) {
     if (state.ahead > 0) ahead_ = true;
     // Endings that it was not told are ahead as well, until its marks were compared.
     if (compare_due_) ahead_ = true;
-    if (state.ahead == 0 && asked > wrote_ && !compare_due_) ahead_ = false;
+    // While it is led back, what is held may be half told: `make_good` says when it is not ahead any more.
+    if (state.ahead == 0 && asked > wrote_ && !compare_due_ && !returning_) ahead_ = false;
     if (counters_ != nullptr) counters_->fallback_ahead = state.ahead;
     if (before.mode == FallbackMode::on && state.mode != FallbackMode::on) {
         // What was left alone has to prove itself, and to be told, before it is trusted.

@@ -164,6 +164,8 @@ Task<FallbackRecord> Resilient::ask(StoreKey key, Deadline deadline) {
 void Resilient::listen_to_host() {
     if (!parts_.heard_ahead || !parts_.heard_ahead()) return;
     ahead_ = true;
+    // It may be an ending that only the archive took: of that one the database's count of held endings says nothing.
+    compare_due_ = true;
     unknowns_.clear();  // what it wrote may be just what was unknown here
     wrote_ = Clock::now();
     next_poll_ = {};

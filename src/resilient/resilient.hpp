@@ -241,7 +241,8 @@ private:
     [[nodiscard]] async::Task<FallbackStatus> seen_here(FallbackState state, Deadline deadline);
     void adopt(const FallbackState& state, Steady asked);
     /// Whether reads ask the database as well. A change that is on its way there may be committed before it is
-    /// answered; not where the database does not answer, which commits nothing.
+    /// answered. Where the database did not answer the last poll, only what has an answer counts (`note_ahead` comes
+    /// before it): whoever waits for one was promised nothing yet, and readers would wait in vain.
     [[nodiscard]] bool may_be_ahead() const noexcept {
         return ahead_ || (writing_ > 0 && !unanswered_);
     }

@@ -395,7 +395,8 @@ std::uint32_t put_snapshots(Connection& db, const std::vector<async::Snapshot>& 
     }
     if (newest.empty()) return 0;
     const Params params{{"batch", snapshot_rows(newest, now)}};
-    // In this order: a login may store a first copy in between, which is older. What is kept counts in the second.
+    // In this order: a login may store a first copy in between, which is older. Rows just inserted match the second as well,
+    // so its count is that of all that are kept.
     db.execute("snapshots_insert", params);
     const auto kept = db.execute("snapshots_update", params);
     if (kept > 0) db.execute("records_purge", {{"now", millis(now)}, {"page", purge_page}});

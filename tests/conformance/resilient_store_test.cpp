@@ -208,12 +208,15 @@ protected:
         return runtime::run_sync(runtime_, std::move(task), soon());
     }
 
-    void lose_sql_with_nothing_ahead() {
+    void settle_what_is_ahead() {
         std::vector<async::Settled> told;
         for (auto& row : run(kept_->ahead(std::nullopt, 10, soon())).value())
             told.push_back({std::move(row), false, {}});
         ASSERT_TRUE(run(kept_->settle(std::move(told), soon())));
         ASSERT_EQ(run(store_->status(soon()))->state.ahead, 0U);
+    }
+    void lose_sql_with_nothing_ahead() {
+        ASSERT_NO_FATAL_FAILURE(settle_what_is_ahead());
         database_->close();
     }
 
@@ -373,6 +376,44 @@ TEST_F(SomethingAhead, ending_that_only_the_archive_took_is_asked_for_before_its
     order.sequence = 1;
     EXPECT_FALSE(run(store_->end(std::move(order), soon())));
     EXPECT_FALSE(run(store_->load(other, soon()))) << "nobody can say";
+}
+
+// ids: I1 R3 F17
+TEST_F(SomethingAhead, ending_that_only_the_archive_took_is_asked_for_elsewhere_until_it_is_told) {
+    const auto session = ArchiveClient::login_order(1);
+    model::RecordHeader header;
+    header.handle = session.row.handle;
+    header.user = session.row.user;
+    header.generation = 1;
+    header.absolute_expiry =
+        std::chrono::floor<Millis>(std::chrono::system_clock::now()) + std::chrono::hours(24);
+    ASSERT_TRUE(run(archive_->begin_login(session, soon())));
+    ASSERT_TRUE(run(store_->create(session.row.key, model::pack_header(header) + "sealed",
+                                   Millis{60'000}, soon())));
+    ASSERT_NO_FATAL_FAILURE(settle_what_is_ahead());
+    RedisOptions redis;
+    redis.unix_socket = server().socket_path();
+    const auto hot = redis::make_store(runtime_.executor(), redis, nullptr);
+    std::atomic<bool> announced{false};
+    const resilient::Parts parts{
+        hot, hot, hot, kept_, archive_, {}, [&] { return announced.exchange(false); }};
+    FallbackOptions options;
+    options.hot_timeout = Millis{5000};
+    options.leads_back = false;
+    const auto other_process = resilient::Resilient::make(runtime_.executor(), parts,
+                                                          {options, Lifetimes{}, {}, {}}, nullptr);
+    ASSERT_TRUE(*run(other_process->load(session.row.key, soon())));
+
+    // Neither Redis nor the count of what is held hears of it, only this host.
+    async::EndRequest request;
+    request.handle = session.row.handle;
+    request.event = ArchiveClient::event("session.ended");
+    ASSERT_TRUE(run(archive_->end(std::move(request), soon())));
+    announced = true;
+    EXPECT_EQ(run(other_process->load(session.row.key, soon())).value(), std::nullopt);
+    ASSERT_EQ(run(other_process->status(soon()))->state.ahead, 0U);
+    EXPECT_EQ(run(other_process->load(session.row.key, soon())).value(), std::nullopt);
+    runtime_.stop();
 }
 
 // ids: I1 R3 F17

@@ -162,16 +162,17 @@ class Visitor(threading.Thread):
         if answer.status_code != 200:
             self.leaving = True  # it may have happened or not: tried again at once
             return
-        if answer.text in ("ended", "pending"):
+        # "absent": an attempt before it, which had no answer, ended it; perhaps it is pending.
+        if answer.text in ("ended", "pending") or self.leaving:
             self.history.note(
                 "logout",
                 user,
                 start,
                 node=answer.headers["X-Worker"],
-                pending=answer.text == "pending",
+                pending=answer.text != "ended",
             )
             self.left.append((user, cookie))
-        elif not self.leaving:
+        else:
             self.figures.note_false_logout(f"{self.user} had nothing to end")
         self.user = self.cookie = ""
         self.leaving = False

@@ -85,7 +85,8 @@ class Client:
         start = time.monotonic()
         answer = self.get("/logout/now")
         assert (answer.status_code, answer.text) == (200, "pending")
-        history.note("logout", self.user, start, pending=True)
+        node = answer.headers["X-Worker"]
+        history.note("logout", self.user, start, node=node, pending=True)
         for _ in range(4):
             self.read(history, cookie)
 

@@ -155,6 +155,27 @@ TEST_F(EndingTest, session_ends_by_handle_for_its_owner_only) {
               Ending::absent);
 }
 
+// ids: C08 S44 C28
+TEST_F(EndingTest, handle_that_nobody_can_look_up_is_unknown_and_not_absent) {
+    const std::string handle = load(sign_in("7")).handle()->text();
+    archive->set_down(true);
+    exchange_store();  // emptied: its copy comes back when SQL does
+    EXPECT_TRUE(manager->end(handle, EndReason::ended_by_user, "user", "7").has_error());
+}
+
+// ids: C08 S44 S16
+TEST_F(EndingTest, session_that_sql_does_not_know_yet_ends_by_handle) {
+    const std::string cookie = sign_in("7");
+    const std::string handle = load(cookie).handle()->text();
+    // Its login waits in the journal of another host.
+    manager.reset();
+    archive = std::make_shared<memory::MemoryArchive>();
+    open(ManagerOptions{});
+    EXPECT_EQ(manager->end(handle, EndReason::ended_by_user, "user", "8").value(), Ending::absent);
+    EXPECT_EQ(manager->end(handle, EndReason::ended_by_user, "user", "7").value(), Ending::ended);
+    EXPECT_FALSE(load(cookie).found());
+}
+
 // ids: C08 S44
 TEST_F(EndingTest, session_ends_by_cookie_for_its_owner_only) {
     const std::string cookie = sign_in("7");
