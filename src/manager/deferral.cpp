@@ -132,21 +132,25 @@ void Core::note_waiting() {
 /// The user's epoch by Redis alone. Only from one that lost none: a login of a lower epoch than SQL's would be over as soon as
 /// SQL hears of it.
 Task<std::uint64_t> Core::known_epoch(UserTag user, Deadline deadline) {
-    const bool database = database_answers();
-    if (!compared() && !database) co_await ready(deadline);
-    const auto connection = ports_.store->connection_number();
-    // Also before: what was answered before a comparison that ends meanwhile may lack what it told.
-    const bool before = trusts(user.shard());
-    const auto hot = co_await ports_.store->epoch_of(user, store_deadline(deadline));
-    if (!hot) co_return hot.error();
-    const bool trusted =
-        before && trusts(user.shard()) && ports_.store->connection_number() == connection;
-    if (!hot->complete || !(trusted || (database && database_answers())))
-        co_return Error{
-            Errc::audit_unavailable, "You cannot log in at the moment. Please try again.",
-            "SQL is away, and Redis lost data, or may have: whether all sessions of this user were "
-            "ended before, only SQL knows. Logins go on when it answers"};
-    co_return hot->epoch;
+    for (bool again = false;; again = true) {
+        const bool database = database_answers();
+        if (!compared() && !database) co_await ready(deadline);
+        const auto connection = ports_.store->connection_number();
+        const bool before = trusts(user.shard());
+        const auto hot = co_await ports_.store->epoch_of(user, store_deadline(deadline));
+        if (!hot) co_return hot.error();
+        const bool moved = ports_.store->connection_number() != connection;
+        const bool after = !moved && trusts(user.shard());
+        // As in load_compared: what was answered before a comparison that is over now may lack what it told.
+        if (!again && before != after) continue;
+        const bool trusted = (before && after) || (database && database_answers());
+        if (!hot->complete || !trusted)
+            co_return Error{
+                Errc::audit_unavailable, "You cannot log in at the moment. Please try again.",
+                "SQL is away, and Redis lost data, or may have: whether all sessions of this user "
+                "were ended before, only SQL knows. Logins go on when it answers"};
+        co_return hot->epoch;
+    }
 }
 
 /// The row and event of a login: in SQL, or in the journal of this host. An offline grant rests on Redis' epoch.
