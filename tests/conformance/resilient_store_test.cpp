@@ -440,6 +440,7 @@ TEST_F(SomethingAhead, what_a_slow_hot_store_shows_in_the_end_does_not_count_whi
             std::this_thread::yield();
     };
     EXPECT_FALSE(run(store->load(other, soon()))) << "it may have ended: SQL would know";
+    runtime_.stop();
     EXPECT_EQ(loads, 2);
 }
 
