@@ -197,7 +197,8 @@ Task<bool> Recovery::put_back(std::vector<Copy> copies) {
 Task<std::vector<Copy>> Recovery::restore(std::vector<Copy> alive) {
     std::vector<async::RestoreItem> items;
     items.reserve(alive.size());
-    for (const Copy& copy : alive) items.push_back({copy.key, copy.bytes, copy.ttl, copy.sequence});
+    for (const Copy& copy : alive)
+        items.push_back({copy.key, copy.bytes, copy.ttl, copy.sequence, true});
     const auto replies =
         co_await redis_->restore(std::move(items), options_.lifetimes.clock_skew_max, soon());
     if (!replies && replies.error().code == Errc::internal && alive.size() > 1)

@@ -207,20 +207,13 @@ bool Core::nothing_to_commit(const SessionState& state, const RequestContext& re
 Task<Core::LoadAnswer> Core::load_compared(StoreKey key, const SessionState& asking,
                                            Deadline deadline) {
     for (bool again = false;; again = true) {
-        const bool database = database_answers();
-        if (!compared() && !database) co_await ready(deadline);
-        const auto connection = ports_.store->connection_number();
-        const bool before = trusts(key.shard);
+        if (!compared() && !database_answers()) co_await ready(deadline);
+        const Asked asked = ask_about(key.shard);
         asking.count_command();
         auto bytes = co_await ports_.store->load(key, store_deadline(deadline));
         if (!bytes) co_return bytes.error();
-        // What came over a connection made meanwhile, or before a comparison that is over now, may have been ended long ago:
-        // ask again.
-        const bool moved = ports_.store->connection_number() != connection;
-        const bool after = !moved && trusts(key.shard);
-        if (!again && (moved || before != after)) continue;
-        const bool trusted = (before && after) || (database && database_answers());
-        co_return LoadAnswer{std::move(*bytes), trusted};
+        if (!again && is_outdated(asked)) continue;
+        co_return LoadAnswer{std::move(*bytes), believes(asked)};
     }
 }
 

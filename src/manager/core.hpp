@@ -258,6 +258,18 @@ private:
     [[nodiscard]] boost::asio::awaitable<void> judge_store(Deadline deadline);
     [[nodiscard]] boost::asio::awaitable<void> attest_store();
     [[nodiscard]] bool trusts(std::uint8_t shard) const;
+    /// What was known of the store as it was asked about a shard.
+    struct Asked {
+        std::uint8_t shard = 0;
+        std::uint64_t connection = 0;
+        bool trusted = false;
+        bool database = false;
+    };
+    [[nodiscard]] Asked ask_about(std::uint8_t shard) const;
+    /// The answer came over a connection made meanwhile, or before a comparison that is over now: what it shows may have been
+    /// ended long ago, what it lacks may have been told since. Worth a second question.
+    [[nodiscard]] bool is_outdated(const Asked& asked) const;
+    [[nodiscard]] bool believes(const Asked& asked) const;
     /// True while no read is answered by the hot store.
     [[nodiscard]] bool database_answers() const noexcept;
 

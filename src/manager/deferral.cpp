@@ -133,18 +133,12 @@ void Core::note_waiting() {
 /// SQL hears of it.
 Task<std::uint64_t> Core::known_epoch(UserTag user, Deadline deadline) {
     for (bool again = false;; again = true) {
-        const bool database = database_answers();
-        if (!compared() && !database) co_await ready(deadline);
-        const auto connection = ports_.store->connection_number();
-        const bool before = trusts(user.shard());
+        if (!compared() && !database_answers()) co_await ready(deadline);
+        const Asked asked = ask_about(user.shard());
         const auto hot = co_await ports_.store->epoch_of(user, store_deadline(deadline));
         if (!hot) co_return hot.error();
-        const bool moved = ports_.store->connection_number() != connection;
-        const bool after = !moved && trusts(user.shard());
-        // As in load_compared: what was answered before a comparison that is over now may lack what it told.
-        if (!again && before != after) continue;
-        const bool trusted = (before && after) || (database && database_answers());
-        if (!hot->complete || !trusted)
+        if (!again && is_outdated(asked)) continue;
+        if (!hot->complete || !believes(asked))
             co_return Error{
                 Errc::audit_unavailable, "You cannot log in at the moment. Please try again.",
                 "SQL is away, and Redis lost data, or may have: whether all sessions of this user "

@@ -308,6 +308,19 @@ bool Core::trusts(std::uint8_t shard) const {
            (journal_read_ || !ports_.journal);
 }
 
+Core::Asked Core::ask_about(std::uint8_t shard) const {
+    return {shard, ports_.store->connection_number(), trusts(shard), database_answers()};
+}
+
+bool Core::is_outdated(const Asked& asked) const {
+    return asked.connection != ports_.store->connection_number() ||
+           asked.trusted != trusts(asked.shard);
+}
+
+bool Core::believes(const Asked& asked) const {
+    return (asked.trusted && !is_outdated(asked)) || (asked.database && database_answers());
+}
+
 bool Core::database_answers() const noexcept {
     return ports_.recovery &&
            (ports_.recovery->reads_database() || ports_.store->connection_number() == 0);

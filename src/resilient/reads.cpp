@@ -180,7 +180,7 @@ Task<std::optional<std::string>> Resilient::refill(StoreKey key, FallbackRecord 
                                                    std::uint64_t connection, Deadline deadline) {
     std::string bytes = kept.bytes;
     std::vector<async::RestoreItem> items;
-    items.push_back({key, std::move(kept.bytes), kept.ttl, kept.sequence});
+    items.push_back({key, std::move(kept.bytes), kept.ttl, kept.sequence, true});
     const auto replies = co_await parts_.target->restore(
         std::move(items), settings_.lifetimes.clock_skew_max, deadline);
     tell_changed(key);

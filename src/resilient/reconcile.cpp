@@ -130,7 +130,7 @@ Task<Resilient::Page> Resilient::reconcile_page(std::vector<AheadRow> rows) {
     Page page;
     for (AheadRow& row : rows) {
         if (row.kind == AheadRow::Kind::record) {
-            items.push_back({row.key, row.bytes, row.ttl, row.sequence});
+            items.push_back({row.key, row.bytes, row.ttl, row.sequence, true});
             records.push_back(std::move(row));
             continue;
         }

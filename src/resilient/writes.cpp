@@ -158,7 +158,7 @@ Task<SaveReply> Resilient::save_behind(StoreKey key, std::uint64_t expected_gene
     if (found && generation_of(kept->bytes) > expected_generation)
         co_return SaveReply{SaveStatus::conflict, std::move(kept->bytes)};
     std::vector<async::RestoreItem> items;
-    items.push_back({key, std::move(record), ttl, kept->sequence, false});
+    items.push_back({key, std::move(record), ttl, kept->sequence});
     const auto replies = co_await parts_.target->restore(
         std::move(items), settings_.lifetimes.clock_skew_max, deadline);
     if (!replies) co_return replies.error();

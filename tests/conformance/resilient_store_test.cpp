@@ -208,6 +208,41 @@ protected:
         return runtime::run_sync(runtime_, std::move(task), soon());
     }
 
+    /// Another process, over a connection of its own, which hears of its host what `heard` says.
+    std::shared_ptr<resilient::Resilient> process(FallbackOptions options,
+                                                  std::function<bool()> heard) {
+        RedisOptions redis;
+        redis.unix_socket = server().socket_path();
+        const auto hot = redis::make_store(runtime_.executor(), redis, nullptr);
+        options.hot_timeout = Millis{5000};
+        const resilient::Parts parts{hot, hot, hot, kept_, archive_, {}, std::move(heard)};
+        return resilient::Resilient::make(runtime_.executor(), parts,
+                                          {options, Lifetimes{}, {}, {}}, nullptr);
+    }
+    StoreKey log_in() {
+        const auto login = ArchiveClient::login_order(1);
+        model::RecordHeader header = header_of(login);
+        header.generation = 1;
+        EXPECT_TRUE(run(archive_->begin_login(login, soon())));
+        EXPECT_TRUE(run(store_->create(login.row.key, model::pack_header(header) + "sealed",
+                                       Millis{60'000}, soon())));
+        return login.row.key;
+    }
+    static model::RecordHeader header_of(const async::LoginOrder& login) {
+        model::RecordHeader header;
+        header.handle = login.row.handle;
+        header.user = login.row.user;
+        header.absolute_expiry =
+            std::chrono::floor<Millis>(std::chrono::system_clock::now()) + std::chrono::hours(24);
+        return header;
+    }
+    /// Of who logged in; Redis hears nothing of it.
+    void end_in_archive_only() {
+        async::EndRequest request;
+        request.handle = ArchiveClient::login_order(1).row.handle;
+        request.event = ArchiveClient::event("session.ended");
+        EXPECT_TRUE(run(archive_->end(std::move(request), soon())));
+    }
     void settle_what_is_ahead() {
         std::vector<async::Settled> told;
         for (auto& row : run(kept_->ahead(std::nullopt, 10, soon())).value())
@@ -266,22 +301,9 @@ TEST_F(SomethingAhead, ending_that_is_to_be_held_makes_every_process_ask_the_dat
 
 // ids: I1 F20 S81
 TEST_F(SomethingAhead, read_that_was_answered_before_an_ending_was_told_does_not_show_the_session) {
-    const auto session = ArchiveClient::login_order(1);
-    model::RecordHeader header;
-    header.handle = session.row.handle;
-    header.user = session.row.user;
-    header.generation = 1;
-    header.absolute_expiry =
-        std::chrono::floor<Millis>(std::chrono::system_clock::now()) + std::chrono::hours(24);
-    ASSERT_TRUE(run(archive_->begin_login(session, soon())));
-    const auto created = run(store_->create(session.row.key, model::pack_header(header) + "sealed",
-                                            Millis{60'000}, soon()));
-    ASSERT_TRUE(created) << created.error().detail;
+    const auto key = log_in();
     // Another process ends it while it cannot reach Redis, and goes on.
-    async::EndRequest request;
-    request.handle = session.row.handle;
-    request.event = ArchiveClient::event("session.ended");
-    ASSERT_TRUE(run(archive_->end(std::move(request), soon())));
+    end_in_archive_only();
     hot_->meanwhile = [this]() -> async::Task<bool> {
         // It reaches Redis again: nothing is ahead of it any more, which this process sees.
         auto rows = co_await kept_->ahead(std::nullopt, 10, soon());
@@ -295,7 +317,7 @@ TEST_F(SomethingAhead, read_that_was_answered_before_an_ending_was_told_does_not
         nothing_ahead_ = status->state.ahead == 0;
         co_return true;
     };
-    EXPECT_EQ(run(store_->load(session.row.key, soon())).value(), std::nullopt);
+    EXPECT_EQ(run(store_->load(key, soon())).value(), std::nullopt);
     EXPECT_TRUE(nothing_ahead_);
 }
 
@@ -319,16 +341,8 @@ private:
 
 // ids: I1 F20 R3
 TEST_F(SomethingAhead, ending_that_is_announced_during_a_comparison_is_not_part_of_it) {
-    RedisOptions redis;
-    redis.unix_socket = server().socket_path();
-    const auto hot = redis::make_store(runtime_.executor(), redis, nullptr);
     std::atomic<bool> announced{false};
-    const resilient::Parts parts{
-        hot, hot, hot, kept_, archive_, {}, [&] { return announced.exchange(false); }};
-    FallbackOptions options;
-    options.hot_timeout = Millis{5000};
-    const auto store = resilient::Resilient::make(runtime_.executor(), parts,
-                                                  {options, Lifetimes{}, {}, {}}, nullptr);
+    const auto store = process({}, [&] { return announced.exchange(false); });
     std::atomic<int> comparisons{0};
     const auto trust = std::make_shared<FirstTrust>(comparisons, store);
     store->listen(trust);
@@ -380,39 +394,50 @@ TEST_F(SomethingAhead, ending_that_only_the_archive_took_is_asked_for_before_its
 
 // ids: I1 R3 F17
 TEST_F(SomethingAhead, ending_that_only_the_archive_took_is_asked_for_elsewhere_until_it_is_told) {
-    const auto session = ArchiveClient::login_order(1);
-    model::RecordHeader header;
-    header.handle = session.row.handle;
-    header.user = session.row.user;
-    header.generation = 1;
-    header.absolute_expiry =
-        std::chrono::floor<Millis>(std::chrono::system_clock::now()) + std::chrono::hours(24);
-    ASSERT_TRUE(run(archive_->begin_login(session, soon())));
-    ASSERT_TRUE(run(store_->create(session.row.key, model::pack_header(header) + "sealed",
-                                   Millis{60'000}, soon())));
+    const auto key = log_in();
     ASSERT_NO_FATAL_FAILURE(settle_what_is_ahead());
-    RedisOptions redis;
-    redis.unix_socket = server().socket_path();
-    const auto hot = redis::make_store(runtime_.executor(), redis, nullptr);
-    std::atomic<bool> announced{false};
-    const resilient::Parts parts{
-        hot, hot, hot, kept_, archive_, {}, [&] { return announced.exchange(false); }};
     FallbackOptions options;
-    options.hot_timeout = Millis{5000};
     options.leads_back = false;
-    const auto other_process = resilient::Resilient::make(runtime_.executor(), parts,
-                                                          {options, Lifetimes{}, {}, {}}, nullptr);
-    ASSERT_TRUE(*run(other_process->load(session.row.key, soon())));
+    std::atomic<bool> announced{false};
+    const auto other_process = process(options, [&] { return announced.exchange(false); });
+    ASSERT_TRUE(*run(other_process->load(key, soon())));
 
     // Neither Redis nor the count of what is held hears of it, only this host.
-    async::EndRequest request;
-    request.handle = session.row.handle;
-    request.event = ArchiveClient::event("session.ended");
-    ASSERT_TRUE(run(archive_->end(std::move(request), soon())));
+    end_in_archive_only();
     announced = true;
-    EXPECT_EQ(run(other_process->load(session.row.key, soon())).value(), std::nullopt);
+    EXPECT_EQ(run(other_process->load(key, soon())).value(), std::nullopt);
     ASSERT_EQ(run(other_process->status(soon()))->state.ahead, 0U);
-    EXPECT_EQ(run(other_process->load(session.row.key, soon())).value(), std::nullopt);
+    EXPECT_EQ(run(other_process->load(key, soon())).value(), std::nullopt);
+    runtime_.stop();
+}
+
+// ids: I1 R3 F20
+TEST_F(SomethingAhead, look_at_the_state_during_a_comparison_does_not_end_the_doubt) {
+    const auto key = log_in();
+    ASSERT_NO_FATAL_FAILURE(settle_what_is_ahead());
+    const auto leader = process({}, {});
+    std::atomic<bool> compared{false};
+    std::atomic<bool> shown{false};
+    leader->on_return([&](Deadline deadline) -> async::Task<bool> {
+        if (compared) co_return true;
+        // Redis was told nothing yet.
+        const auto status = co_await leader->status(deadline);
+        if (!status) co_return status.error();
+        const auto seen = co_await leader->load(key, deadline);
+        shown = seen && seen->has_value();
+        compared = true;
+        co_return true;
+    });
+    ASSERT_TRUE(*run(leader->load(key, soon())));
+    end_in_archive_only();
+    async::EndOrder held;
+    held.shard = key.shard;
+    held.keys = {key};
+    held.sequence = 1;
+    ASSERT_TRUE(run(kept_->end(std::move(held), Millis{60'000}, soon())));
+    ASSERT_TRUE(run(leader->status(soon())));
+    EXPECT_TRUE(eventually([&] { return compared.load(); }));
+    EXPECT_FALSE(shown);
     runtime_.stop();
 }
 
@@ -447,11 +472,7 @@ TEST_F(SomethingAhead, what_a_slow_hot_store_shows_in_the_end_does_not_count_whi
 // ids: F01 R6 S36
 TEST_F(SomethingAhead, save_over_a_record_that_could_not_be_compared_goes_to_the_database) {
     const auto login = ArchiveClient::login_order(1);
-    model::RecordHeader header;
-    header.handle = login.row.handle;
-    header.user = login.row.user;
-    header.absolute_expiry =
-        std::chrono::floor<Millis>(std::chrono::system_clock::now()) + std::chrono::hours(24);
+    model::RecordHeader header = header_of(login);
     const auto sealed = [&](std::uint64_t generation, std::uint8_t operation) {
         header.generation = generation;
         header.operation.fill(operation);

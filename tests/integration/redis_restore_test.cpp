@@ -54,7 +54,7 @@ protected:
     }
 
     async::RestoreReply restore(const Stored& record, std::uint64_t sequence = 0) {
-        const auto replies = restore_all({{record.key, record.bytes(), ttl, sequence}});
+        const auto replies = restore_all({{record.key, record.bytes(), ttl, sequence, true}});
         return replies.empty() ? async::RestoreReply{} : replies.front();
     }
     std::vector<async::RestoreReply> restore_all(std::vector<async::RestoreItem> items) {
@@ -112,8 +112,8 @@ TEST_F(RedisRestore, what_has_its_copy_waits_behind_what_was_changed) {
     EXPECT_EQ(restore(alone).status, RestoreStatus::restored);
     EXPECT_GT(due_in(alone), much_later);
     const std::vector<Stored> together{of_user(2), of_user(3)};
-    restore_all({{together[0].key, together[0].bytes(), ttl, 0},
-                 {together[1].key, together[1].bytes(), ttl, 0}});
+    restore_all({{together[0].key, together[0].bytes(), ttl, 0, true},
+                 {together[1].key, together[1].bytes(), ttl, 0, true}});
     for (const Stored& record : together) EXPECT_GT(due_in(record), much_later);
 
     // One that only Redis gets is due at once, also where its copy was listed for later.
@@ -293,7 +293,8 @@ TEST_F(RedisRestore, many_at_once_come_to_what_each_comes_to_alone) {
             if (before == 3) stands.header.operation.fill(9);
             stands.header.last_seen += Millis(static_cast<long>(random() % 3) * 1'000 - 1'000);
             if (before > 0) attempt.standing.push_back(stands);
-            attempt.items.push_back({record.key, record.bytes(), ttl, 1 - random() % 15 / 14});
+            attempt.items.push_back(
+                {record.key, record.bytes(), ttl, 1 - random() % 15 / 14, true});
             attempt.records.push_back(std::move(record));
         }
         const auto prepared = [&] {
@@ -343,8 +344,8 @@ TEST_F(RedisRestore, of_many_none_is_put_back_where_something_else_stands_under_
     const Stored second = of_user(2);
     const redis::Keyspace keys("vedfolnir:session:");
     server().admin({"SET", keys.record(second.key), "no record"});
-    std::vector<async::RestoreItem> items{{first.key, first.bytes(), ttl, 0},
-                                          {second.key, second.bytes(), ttl, 0}};
+    std::vector<async::RestoreItem> items{{first.key, first.bytes(), ttl, 0, true},
+                                          {second.key, second.bytes(), ttl, 0, true}};
     const auto replies = work_.run(work_.store().restore(std::move(items), skew, soon()));
     ASSERT_FALSE(replies);
     EXPECT_NE(replies.error().detail.find("stored record"), std::string::npos);
@@ -361,7 +362,7 @@ TEST_F(RedisRestore, an_index_lives_as_long_as_its_last_session) {
         Stored record = of_user(static_cast<std::uint8_t>(hours));
         record.header.absolute_expiry = now() + std::chrono::hours(hours);
         latest = std::max(latest, record.header.absolute_expiry);
-        items.push_back({record.key, record.bytes(), ttl, 0});
+        items.push_back({record.key, record.bytes(), ttl, 0, true});
     }
     restore_all(std::move(items));
     EXPECT_EQ(server().admin({"PEXPIRETIME", keys.user(of_user(1).header.user)}).integer,

@@ -303,17 +303,26 @@ TEST(SqlFailures, failing_statement_undoes_its_whole_transaction) {
     EXPECT_THAT(client.audit(), SizeIs(1));
 }
 
+std::string backup_of(const std::string& file) {
+    auto backup = file + ".backup";
+    run_sql(file, "VACUUM INTO '" + backup + "'");
+    return backup;
+}
+
+void put_in_place(const std::string& backup, const std::string& file) {
+    for (const auto* name : {"-wal", "-shm"}) fs::remove(file + name);
+    fs::rename(backup, file);
+}
+
 // ids: S4
 TEST(SqlFailures, replaced_file_is_noticed_before_anything_is_written) {
     const TemporaryFolder folder;
     const auto file = folder.file("sessions.db");
-    const auto backup = folder.file("backup.db");
     ArchiveClient client(file);
     ASSERT_TRUE(client.login(1));
-    run_sql(file, "VACUUM INTO '" + backup + "'");
+    const auto backup = backup_of(file);
     ASSERT_TRUE(client.login(2));
-    for (const auto* name : {"-wal", "-shm"}) fs::remove(file + name);
-    fs::rename(backup, file);
+    put_in_place(backup, file);
     EXPECT_THAT(client.sessions(), SizeIs(1));
     EXPECT_TRUE(client.login(3));
     EXPECT_THAT(ArchiveClient(file).sessions(), SizeIs(2));
@@ -332,16 +341,14 @@ bool somebody_waits(const std::string& file) {
 TEST(SqlFailures, file_that_is_replaced_while_a_write_waits_for_its_turn_gets_the_write) {
     const TemporaryFolder folder;
     const auto file = folder.file("sessions.db");
-    const auto backup = folder.file("backup.db");
     ArchiveClient client(file);
     ASSERT_TRUE(client.login(1));
-    run_sql(file, "VACUUM INTO '" + backup + "'");
+    const auto backup = backup_of(file);
     sql::FileLock turn(file);
     ASSERT_TRUE(turn.acquire(deadline_in(slack)));
     auto waiting = std::async(std::launch::async, [&] { return client.login(2).has_value(); });
     EXPECT_TRUE(eventually([&] { return somebody_waits(file); }));
-    for (const auto* name : {"-wal", "-shm"}) fs::remove(file + name);
-    fs::rename(backup, file);
+    put_in_place(backup, file);
     turn.release();
     EXPECT_TRUE(waiting.get());
     EXPECT_THAT(ArchiveClient(file).sessions(), SizeIs(2));

@@ -123,8 +123,15 @@ TEST_P(UpkeepEngines, batch_of_snapshots_takes_a_few_statements_and_keeps_the_ne
     EXPECT_EQ(body(5), "sealed 4");
 }
 
+/// Where several write at once; SQLite has one writer.
+class UpkeepOnServers : public UpkeepEngines {};
+
+INSTANTIATE_TEST_SUITE_P(Engines, UpkeepOnServers,
+                         testing::Values(SqlEngine::postgresql, SqlEngine::mysql),
+                         [](const auto& tested) { return engine_name(tested.param); });
+
 // ids: S35 S36
-TEST_P(UpkeepEngines, batch_of_snapshots_bears_logins_that_store_their_first_copies_meanwhile) {
+TEST_P(UpkeepOnServers, batch_of_snapshots_bears_logins_that_store_their_first_copies_meanwhile) {
     constexpr std::uint32_t rounds = 15;
     constexpr std::uint32_t batch = 200;
     // Several workers, each with as many writers as the engine allows.

@@ -47,7 +47,7 @@ struct RestoreItem {
     /// The shard's last revocation that was known when this record was read and found alive. An ending beyond it may
     /// concern the record.
     std::uint64_t sequence = 0;
-    bool copied = true;  ///< The database has this very record as its copy.
+    bool copied = false;  ///< The database has this very record as its copy.
 };
 
 struct RestoreReply {
