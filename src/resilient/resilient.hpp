@@ -189,6 +189,7 @@ private:
         bool doubted = false;          ///< It may be older than its copy.
         std::uint64_t connection = 0;  ///< The one it came over.
     };
+    /// The hot store's answer, and whether it can be believed as it is.
     struct Seen {
         Result<std::optional<std::string>> hot;
         Open open;
